@@ -1,0 +1,187 @@
+"""The commands of `modicum`."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from modicum.errors import ModicumError
+
+app = typer.Typer(
+    help="Train accurate segmenters for medical images from few labels, and measure honestly how good they are.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Data = Annotated[Path, typer.Argument(help="Folder with pictures and labels, or a CSV manifest.", show_default=False)]
+Budget = Annotated[Optional[str], typer.Option(help="Training time, such as 90s, 20m or 2h.", show_default=False)]
+RecipeName = Annotated[str, typer.Option(help="Name of a recipe (see `modicum recipes`), or a YAML file.")]
+Changes = Annotated[
+    Optional[list[str]], typer.Option("--set", help="Change a recipe key: --set fit.loss=focal", show_default=False)
+]
+Seed = Annotated[int, typer.Option(help="The same seed on the same machine gives the same split and start.")]
+Flips = Annotated[
+    Optional[bool], typer.Option("--flips/--no-flips", help="Average over four flips.", show_default="as trained")
+]
+
+
+@app.command()
+def inspect(
+    data: Data, json: Annotated[Optional[Path], typer.Option(help="Also write everything as JSON.")] = None
+) -> None:
+    """What is in the data: cases, sizes, classes, patients, and every problem with its file."""
+    from modicum.cli.show import show_inspection
+    from modicum.datasets import inspect as look
+
+    inspection = look(data)
+    show_inspection(inspection)
+    if json is not None:
+        import json as format
+
+        try:
+            json.write_text(format.dumps(inspection.to_json(), indent=1, ensure_ascii=False) + "\n", "utf-8")
+        except OSError as error:
+            raise ModicumError(f"cannot be written ({error.strerror}).", file=json) from None
+
+
+@app.command()
+def plan(
+    data: Data, recipe: RecipeName = "auto", budget: Budget = None, changes: Changes = None, seed: Seed = 0
+) -> None:
+    """The recipe that `train` would use, and why."""
+    from modicum.cli.show import show_plan
+    from modicum.datasets import discover, fingerprint
+    from modicum.runs.train import choose_recipe
+
+    show_plan(choose_recipe(fingerprint(discover(data)), recipe, _minutes(budget), changes or [], seed))
+
+
+@app.command()
+def train(
+    data: Data,
+    out: Annotated[Optional[Path], typer.Option(help="Run folder.", show_default="runs/NAME-OF-DATA")] = None,
+    recipe: RecipeName = "auto",
+    budget: Budget = None,
+    folds: Annotated[Optional[int], typer.Option(min=2, help="Cross-validation with this many folds.")] = None,
+    changes: Changes = None,
+    seed: Seed = 0,
+) -> None:
+    """Train, test and report. The same command goes on with a run that was interrupted."""
+    from modicum.cli.show import show_run
+    from modicum.runs.train import train as run
+
+    place = out or Path("runs") / data.resolve().stem
+    try:
+        finished = run(
+            data, place, recipe=recipe, minutes=_minutes(budget), folds=folds, changes=changes or [], seed=seed
+        )
+    except KeyboardInterrupt:
+        raise ModicumError(f"Interrupted. The same command goes on from the last epoch ({place}).") from None
+    show_run(finished)
+
+
+@app.command()
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="The model.modicum of a run folder.", show_default=False)],
+    inputs: Annotated[list[str], typer.Argument(help="Pictures, folders or globs.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder for the masks.", show_default=False)],
+    probabilities: Annotated[bool, typer.Option("--probabilities", help="Also 16-bit probability maps.")] = False,
+    overlays: Annotated[bool, typer.Option("--overlays", help="Also masks laid over the pictures.")] = False,
+    flips: Flips = None,
+) -> None:
+    """Segment new pictures; masks have the size and the name of their picture."""
+    from modicum.bundle import Bundle
+    from modicum.runs.predicting import predict as run
+
+    done = run(Bundle.load(bundle), inputs, out, probabilities=probabilities, overlays=overlays, flips=flips)
+    typer.echo(f"{len(done.written)} masks written to {out}")
+    for error in done.failed:
+        typer.echo(f"not segmented: {error}", err=True)
+    if done.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def evaluate(
+    bundle: Annotated[Optional[Path], typer.Argument(help="The model.modicum of a run.", show_default=False)] = None,
+    data: Annotated[Optional[Path], typer.Argument(help="Labelled data.", show_default=False)] = None,
+    predictions: Annotated[Optional[Path], typer.Option(help="Masks of any origin, instead of a bundle.")] = None,
+    labels: Annotated[Optional[Path], typer.Option(help="True masks for --predictions.")] = None,
+    out: Annotated[Optional[Path], typer.Option(help="Folder for summary.json, cases.csv and report.html.")] = None,
+    part: Annotated[str, typer.Option(help="Which part of the data: test, all, train or val.")] = "auto",
+) -> None:
+    """Measure a model on labelled data, or anybody's masks against true ones."""
+    from modicum.cli.show import show_summary
+    from modicum.runs.evaluating import evaluate_bundle, evaluate_folders
+
+    if predictions is not None and labels is not None:
+        summary = evaluate_folders(predictions, labels, out)
+    elif bundle is not None and data is not None:
+        summary = evaluate_bundle(bundle, data, out, part)
+    else:
+        raise ModicumError("give BUNDLE and DATA, or --predictions and --labels.")
+    show_summary(summary)
+    if out is not None:
+        typer.echo(f"Report: {out / 'report.html'}")
+
+
+@app.command()
+def recipes() -> None:
+    """The recipes there are, with their sources."""
+    from modicum.cli.show import show_recipes
+
+    show_recipes()
+
+
+@app.command()
+def networks() -> None:
+    """The networks there are, with parameters and source."""
+    from modicum.cli.show import show_networks
+
+    show_networks()
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for data, run and predictions.")] = Path("demo"),
+    budget: Annotated[str, typer.Option(help="Training time.")] = "2m",
+    size: Annotated[int, typer.Option(help="Edge of the pictures in pixels.")] = 256,
+    count: Annotated[int, typer.Option(help="Number of pictures.")] = 40,
+) -> None:
+    """Grow synthetic fundus pictures, train on them, test, predict a folder, and write the report."""
+    from modicum.cli.show import show_run
+    from modicum.runs.demo import demo as run
+
+    finished, written = run(out, _minutes(budget) or 2.0, count=count, size=size)
+    show_run(finished)
+    typer.echo(f"Masks: {len(written)} in {written[0].parent}")
+
+
+def _minutes(text: str | None) -> float | None:
+    """Minutes of '90s', '20m', '2h' or '15' (minutes)."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", text)
+    if match is None or float(match[1]) == 0:
+        raise ModicumError(f"'{text}' is no length of time.", remedy="Write for example 90s, 20m or 2h.")
+    return float(match[1]) * {"s": 1 / 60, "m": 1.0, "": 1.0, "h": 60.0}[match[2]]
+
+
+def main() -> None:
+    """Run a command; bad input ends in one line and exit code 1."""
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")
+    try:
+        app()
+    except ModicumError as error:
+        typer.echo(f"modicum: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("modicum: interrupted.", err=True)
+        sys.exit(130)

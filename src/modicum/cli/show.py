@@ -1,0 +1,137 @@
+"""How results look on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from modicum.errors import Finding
+
+if TYPE_CHECKING:
+    from modicum.datasets import Inspection
+    from modicum.planning import Plan
+    from modicum.runs.train import Run
+
+_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+_SHOWN = ("dice", "iou", "precision", "recall", "specificity", "accuracy", "hd95")
+_out = Console(highlight=False, soft_wrap=True)
+
+
+def show_inspection(inspection: Inspection) -> None:
+    """What `inspect` found."""
+    dataset, seen = inspection.dataset, inspection.fingerprint
+    _out.print(f"[bold]{escape(str(dataset.root))}[/bold]: {dataset.layout}")
+    table = Table(show_header=False, box=None)
+    table.add_row("Classes", escape(", ".join(dataset.classes)))
+    for key, value in seen.to_json().items():
+        table.add_row(key.replace("_", " ").capitalize(), escape(_short(value)))
+    _out.print(table)
+    for note in dataset.notes:
+        _out.print(f"- {escape(note)}")
+    show_findings(inspection.findings)
+
+
+def show_findings(findings: Any) -> None:
+    """Problems, gravest first."""
+    order = list(_COLOURS)
+    found: list[Finding] = sorted(findings, key=lambda f: order.index(f.severity))
+    if not found:
+        _out.print("[green]No problem found.[/green]")
+    for finding in found:
+        colour = _COLOURS[finding.severity]
+        where = f"{escape(finding.file)}: " if finding.file else ""
+        remedy = f" [dim]{escape(finding.remedy)}[/dim]" if finding.remedy else ""
+        _out.print(f"[{colour}]{finding.severity}[/{colour}] {where}{escape(finding.message)}{remedy}")
+
+
+def show_plan(plan: Plan) -> None:
+    """The recipe and its reasons."""
+    from modicum.recipes import dump
+
+    for reason in plan.reasons:
+        _out.print(f"- {escape(reason)}")
+    _out.print()
+    _out.print(dump(plan.recipe), markup=False)
+
+
+def show_run(run: Run) -> None:
+    """The figures of a finished run and where its report lies."""
+    problems = [f for f in run.findings if f.severity != "note"]
+    if problems:
+        show_findings(problems)
+    show_summary(run.summary["test"])
+    _out.print(f"Model:  {run.folder / 'model.modicum'}\nReport: {run.folder / 'report.html'}", markup=False)
+
+
+def show_summary(summary: Mapping[str, Any]) -> None:
+    """Figures of a test, per picture."""
+    table = Table(box=None, header_style="bold")
+    for column in ("", "mean", "95 % interval", "median", "sd"):
+        table.add_column(column, justify="left" if not column else "right")
+    for name in _SHOWN:
+        values = summary.get(name)
+        if values:
+            low, high = values["ci95"]
+            interval = f"{_number(low)} to {_number(high)}"
+            table.add_row(name, _number(values["mean"]), interval, _number(values["median"]), _number(values["sd"]))
+    auc = (summary.get("auc") or {}).get("pooled")
+    if auc is not None:
+        table.add_row("auc (pooled)", _number(auc), "", "", "")
+    _out.print(table)
+    dice = summary["dice"]
+    low, high = dice["ci95"]
+    _out.print(
+        f"Dice {_number(dice['mean'])} (95 % interval {_number(low)} to {_number(high)}) on {dice['n']} pictures"
+    )
+
+
+def show_recipes() -> None:
+    """Table of recipes."""
+    from modicum.recipes import load, names
+
+    table = Table(box=None, header_style="bold")
+    for column in ("recipe", "view", "network", "length", "what", "source"):
+        table.add_column(column)
+    table.add_row("auto", "", "", "--budget", "Chosen from the data, the labels and the budget.", "")
+    for name in names():
+        recipe = load(name)
+        length = f"{recipe.fit.epochs} epochs" if recipe.fit.epochs else f"{recipe.fit.budget or 10:g} min"
+        table.add_row(
+            name, recipe.view["name"], recipe.network["name"], length, escape(recipe.description), escape(recipe.source)
+        )
+    _out.print(table)
+
+
+def show_networks() -> None:
+    """Table of networks."""
+    from modicum.networks import NETWORKS
+
+    table = Table(box=None, header_style="bold")
+    for column in ("network", "parameters", "options", "what", "source"):
+        table.add_column(column)
+    for name in NETWORKS:
+        network = NETWORKS.build(name, 3, 1)
+        parameters = sum(p.numel() for p in network.parameters())
+        options = {k: v for k, v in NETWORKS.resolve(name).items() if k != "name"}
+        table.add_row(
+            name, f"{parameters:,}", escape(_short(options)), escape(NETWORKS.describe(name)), NETWORKS.sources[name]
+        )
+    _out.print(table)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_short(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_short(v) for v in value)
+    return str(value)

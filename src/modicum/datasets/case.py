@@ -1,0 +1,74 @@
+"""What a data set is: cases on disk, their classes, and how a label file becomes class numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from modicum.errors import Finding
+
+Part = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One picture, with its label where there is one."""
+
+    id: str  # unique in its data set; the picture's stem
+    image: Path
+    labels: tuple[Path, ...] = ()  # none: unlabelled; several: one file an object, their union is the label
+    field_of_view: Path | None = None  # mask of the pixels that count
+    patient: str = ""  # cases of one patient stay on one side of every split
+    part: Part | None = None  # the split that the data set itself prescribes
+    attributes: Mapping[str, str] = field(default_factory=dict)  # site, device, sex ...: subgroups
+
+    @property
+    def labelled(self) -> bool:
+        return bool(self.labels)
+
+
+@dataclass(frozen=True)
+class LabelCode:
+    """How the values in a label file become class numbers 0..K (0 is background).
+
+    kind "binary": above the middle of its range is 1 (0/1, 0/255, JPEG-noisy masks);
+    kind "index": the value v becomes position of v in `values` + 1, anything else background;
+    kind "colour": the same for RGB colours in `colours`, the nearest colour wins.
+    """
+
+    kind: Literal["binary", "index", "colour"]
+    values: tuple[int, ...] = ()
+    colours: tuple[tuple[int, int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All cases below one root, and what was guessed about them."""
+
+    root: Path
+    layout: str  # e.g. "DRIVE", "images + labels", "manifest"
+    cases: tuple[Case, ...]
+    classes: tuple[str, ...]  # foreground classes in order of their number 1..K
+    code: LabelCode
+    notes: tuple[str, ...] = ()  # what was guessed, in words
+    findings: tuple[Finding, ...] = ()  # problems met during discovery
+
+    @property
+    def labelled(self) -> tuple[Case, ...]:
+        return tuple(c for c in self.cases if c.labelled)
+
+    @property
+    def unlabelled(self) -> tuple[Case, ...]:
+        return tuple(c for c in self.cases if not c.labelled)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Case ids of each part, and the reason for the division in words."""
+
+    train: tuple[str, ...]
+    val: tuple[str, ...]
+    test: tuple[str, ...]
+    reason: str

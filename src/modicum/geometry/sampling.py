@@ -1,0 +1,96 @@
+"""Sampling a picture, a label or an answer through a coordinate map: once, whatever the map is made of."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from modicum.geometry.maps import Affine, CoordinateMap, Shape
+
+Pixels = npt.NDArray[Any]
+Border = Literal["reflect", "zero"]
+_BORDERS = {"reflect": cv2.BORDER_REFLECT_101, "zero": cv2.BORDER_CONSTANT}
+
+
+def sample(picture: Pixels, by: CoordinateMap, *, border: Border = "reflect", nearest: bool = False) -> Pixels:
+    """The picture (H, W) or (H, W, C) seen through a map, bilinear; (h, w) or (h, w, C), same dtype.
+
+    For labels use `nearest=True`: no class is invented. Outside the source lies its mirror image or zero.
+
+    Raises:
+        ValueError: the picture is not of the map's source shape.
+    """
+    if picture.shape[:2] != by.source:
+        raise ValueError(f"the map reads a picture of {by.source}, this one is {picture.shape[:2]}")
+    if picture.ndim == 3 and picture.shape[2] > 4:  # OpenCV takes four channels at once
+        parts = [
+            sample(picture[..., i : i + 4], by, border=border, nearest=nearest) for i in range(0, picture.shape[2], 4)
+        ]
+        return np.concatenate([p.reshape(*by.target, -1) for p in parts], axis=2)
+    flags = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
+    if isinstance(by, Affine):
+        if not nearest:
+            picture, by = _without_aliasing(picture, by)
+        matrix = by.matrix[[1, 0], :][:, [1, 0, 2]]  # (y, x) to OpenCV's (x, y)
+        found = cv2.warpAffine(
+            picture, matrix, by.target[::-1], flags=flags | cv2.WARP_INVERSE_MAP, borderMode=_BORDERS[border]
+        )
+    else:
+        at = by.backward(pixel_grid(by.target)).astype(np.float32)
+        if nearest:
+            at = np.round(at)
+        found = cv2.remap(picture, at[..., 1], at[..., 0], flags, borderMode=_BORDERS[border])
+    return found.reshape(*by.target, *picture.shape[2:])
+
+
+def _without_aliasing(picture: Pixels, by: Affine) -> tuple[Pixels, Affine]:
+    """Where an affine map shrinks by two or more: the picture area-averaged first, and the map that reads that one."""
+    factor = int(np.linalg.svd(by.matrix[:2, :2], compute_uv=False).min() + 1e-6)
+    if factor < 2:
+        return picture, by
+    shrunk = _shrink(picture, factor)
+    matrix = by.matrix.copy()
+    matrix[:2] /= factor
+    matrix[:2, 2] += 0.5 / factor - 0.5
+    return shrunk, Affine(matrix, (shrunk.shape[0], shrunk.shape[1]), by.target)
+
+
+def pixel_grid(shape: Shape) -> npt.NDArray[np.float64]:
+    """Coordinates of all pixel centres, (h, w, 2)."""
+    rows, columns = np.indices(shape, dtype=np.float64)
+    return np.stack([rows, columns], axis=-1)
+
+
+def shrink_picture(picture: Pixels, smallest: Shape) -> Pixels:
+    """Area-average by the largest whole factor that keeps at least `smallest`.
+
+    Done once for a picture, it removes the detail that bilinear sampling at the smaller size would turn into aliasing,
+    as a mipmap does (Williams 1983).
+    """
+    return _shrink(picture, shrink_factor((picture.shape[0], picture.shape[1]), smallest))
+
+
+def shrink_label(label: Pixels, smallest: Shape) -> Pixels:
+    """`shrink_picture` for class numbers (H, W): the class that covers the largest area of each new pixel."""
+    factor = shrink_factor((label.shape[0], label.shape[1]), smallest)
+    if factor == 1:
+        return label
+    classes = np.unique(label)
+    area = [_shrink((label == c).astype(np.float32), factor) for c in classes]
+    return classes[np.argmax(area, axis=0)].astype(label.dtype)
+
+
+def _shrink(picture: Pixels, factor: int) -> Pixels:
+    if factor == 1:
+        return picture
+    height, width = picture.shape[0] // factor, picture.shape[1] // factor
+    whole = picture[: height * factor, : width * factor]  # a rest of less than one new pixel is left out
+    return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA).reshape(height, width, *picture.shape[2:])
+
+
+def shrink_factor(shape: Shape, smallest: Shape) -> int:
+    """The whole factor of `shrink_picture`, 1 or more."""
+    return max(1, min(shape[0] // smallest[0], shape[1] // smallest[1]))

@@ -1,0 +1,93 @@
+"""Losses of overlap and of single pixels; the arithmetic is MONAI's wherever it has it."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from modicum.losses.table import LOSSES, Loss
+
+
+def one_hot(target: torch.Tensor, channels: int) -> torch.Tensor:
+    """(N, ...) class numbers as (N, channels, ...) float; one channel means foreground or not."""
+    if channels == 1:
+        return (target > 0).unsqueeze(1).float()
+    return F.one_hot(target.long(), channels).movedim(-1, 1).float()
+
+
+@LOSSES.register("dice", "Milletari et al. 2016; smoothing 1 as in the thesis documents")
+def dice(*, smoothing: float = 1.0, batch: bool = False) -> Loss:
+    """1 - Dice of probabilities, background left out; `batch` pools the pictures of a batch."""
+    from monai.losses import DiceLoss
+
+    binary = DiceLoss(sigmoid=True, smooth_nr=smoothing, smooth_dr=smoothing, batch=batch)
+    several = DiceLoss(
+        softmax=True, include_background=False, smooth_nr=smoothing, smooth_dr=smoothing, batch=batch
+    )
+
+    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        channels = logits.shape[1]
+        value: torch.Tensor = (binary if channels == 1 else several)(logits, one_hot(target, channels))
+        return value
+
+    return loss
+
+
+@LOSSES.register("bce")
+def bce() -> Loss:
+    """Binary cross-entropy with logits, each channel for itself."""
+    return lambda logits, target: F.binary_cross_entropy_with_logits(logits, one_hot(target, logits.shape[1]))
+
+
+@LOSSES.register("ce")
+def ce() -> Loss:
+    """Softmax cross-entropy (binary cross-entropy where there is one class)."""
+
+    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        if logits.shape[1] == 1:
+            return F.binary_cross_entropy_with_logits(logits, one_hot(target, 1))
+        return F.cross_entropy(logits, target.long())
+
+    return loss
+
+
+@LOSSES.register("mse")
+def mse() -> Loss:
+    """Mean squared error of probabilities."""
+
+    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        channels = logits.shape[1]
+        probability = logits.sigmoid() if channels == 1 else logits.softmax(1)
+        return F.mse_loss(probability, one_hot(target, channels))
+
+    return loss
+
+
+@LOSSES.register("focal", "Lin et al. 2017, arXiv:1708.02002")
+def focal(*, gamma: float = 2.0, alpha: float | None = None) -> Loss:
+    """Focal loss: cross-entropy in which easy pixels weigh little; `alpha` weighs the foreground."""
+    from monai.losses import FocalLoss
+
+    binary = FocalLoss(gamma=gamma, alpha=alpha)
+    several = FocalLoss(gamma=gamma, use_softmax=True)
+
+    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        channels = logits.shape[1]
+        value: torch.Tensor = (binary if channels == 1 else several)(logits, one_hot(target, channels))
+        return value
+
+    return loss
+
+
+@LOSSES.register("dice_ce", "Isensee et al. 2021 (nnU-Net)")
+def dice_ce(*, smoothing: float = 1.0, batch: bool = True, ce_weight: float = 1.0) -> Loss:
+    """Dice + cross-entropy, sigmoid for one class and softmax for several: the default."""
+    overlap, pixels = dice(smoothing=smoothing, batch=batch), ce()
+    return lambda logits, target: overlap(logits, target) + ce_weight * pixels(logits, target)
+
+
+@LOSSES.register("dice_bce")
+def dice_bce(*, smoothing: float = 1.0, batch: bool = True, bce_weight: float = 1.0) -> Loss:
+    """Dice + binary cross-entropy."""
+    overlap, pixels = dice(smoothing=smoothing, batch=batch), bce()
+    return lambda logits, target: overlap(logits, target) + bce_weight * pixels(logits, target)

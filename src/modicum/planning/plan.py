@@ -1,0 +1,74 @@
+"""From what the data are to a recipe, with the reasons in words. Nothing here trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from modicum.datasets.fingerprint import Fingerprint
+from modicum.recipes import Recipe, change, checked
+
+_THIN = 3.0  # pixels that a structure must keep across when the picture is resized
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe and why it looks the way it does."""
+
+    recipe: Recipe
+    reasons: tuple[str, ...]
+
+
+def plan(seen: Fingerprint, minutes: float, changes: list[str], seed: int) -> Plan:
+    """The recipe for these pictures and this many minutes of training on an ordinary computer.
+
+    Args:
+        changes: "key.key=value", applied last.
+    """
+    values, reasons = (_patches if _needs_full_resolution(seen) else _whole)(seen, minutes)
+    values |= {"name": "auto", "description": "Chosen from the data and the budget.", "seed": seed}
+    values["fit"] |= {"budget": minutes}
+    return Plan(checked(change(values, changes)), tuple(reasons))
+
+
+def _longest(seen: Fingerprint) -> int:
+    return max(seen.median_height, seen.median_width)
+
+
+def _needs_full_resolution(seen: Fingerprint) -> bool:
+    """Whether resizing to 256 pixels would lose thin structures or small objects."""
+    shrink = max(1.0, _longest(seen) / 256)
+    return seen.object_thickness_px / shrink < _THIN or (seen.objects_per_picture > 5 and shrink > 1.5)
+
+
+def _patches(seen: Fingerprint, minutes: float) -> tuple[dict[str, Any], list[str]]:
+    wide = minutes >= 15 and seen.labelled >= 15
+    widths = [16, 32, 64, 128] if wide else [8, 16, 32, 64]
+    size = min(192, _multiple_of_32(min(seen.min_height, seen.min_width)))
+    reasons = [
+        f"View: patches of {size} pixels at full resolution, because structures are {seen.object_thickness_px:.1f} pixels "
+        f"across and would vanish if the pictures ({seen.median_width}x{seen.median_height}) were made small.",
+        f"Network: U-Net with {widths[0]} to {widths[-1]} channels; more steps of a small network teach more in "
+        f"{minutes:g} minutes than few steps of a large one.",
+        "Augmentation: any rotation and flips, scale +-25 %, colour and brightness: with few labels, the more the better.",
+    ]
+    view = {"name": "patches", "size": size}
+    return {"view": view, "network": {"name": "unet", "widths": widths}, "fit": {"rate": 6e-3}}, reasons
+
+
+def _whole(seen: Fingerprint, minutes: float) -> tuple[dict[str, Any], list[str]]:
+    size = 128 if minutes < 30 else 192
+    widths = [16, 32, 64, 128, 256]
+    reasons = [
+        f"View: the whole picture at {size} pixels, because the objects are large enough "
+        f"({seen.object_thickness_px:.0f} pixels across in pictures of {seen.median_width}x{seen.median_height}) and their "
+        "surroundings help to find them.",
+        f"Network: U-Net with {widths[0]} to {widths[-1]} channels, which sees the whole picture at its lowest resolution.",
+        "Augmentation: any rotation and flips, scale +-25 %, colour and brightness: with few labels, the more the better.",
+    ]
+    view = {"name": "whole", "size": size}
+    return {"view": view, "network": {"name": "unet", "widths": widths}, "fit": {"rate": 4e-3}}, reasons
+
+
+def _multiple_of_32(length: int) -> int:
+    return max(32, length // 32 * 32)

@@ -1,0 +1,96 @@
+"""Reading recipes: the ones that come with Modicum, a user's YAML file, and changes from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from modicum.errors import ModicumError
+from modicum.recipes.schema import Recipe
+from modicum.tables import explain, nearest
+
+_FOLDER = resources.files("modicum.recipes")
+
+
+def names() -> list[str]:
+    """Names of the recipes that come with Modicum."""
+    return sorted(f.name.removesuffix(".yaml") for f in _FOLDER.iterdir() if f.name.endswith(".yaml"))
+
+
+def load(name: str, changes: Sequence[str] = ()) -> Recipe:
+    """The recipe of that name, or of a YAML file; `changes` are "key.key=value" as `--set` gives them.
+
+    Raises:
+        ModicumError: unknown recipe or key (with the nearest valid one), a value of the wrong kind, broken YAML.
+    """
+    if name.endswith((".yaml", ".yml")):
+        values = _read(Path(name))
+        if not isinstance(values, dict):
+            raise ModicumError("a recipe is a mapping of keys to values.", file=name)
+        return checked(change(values, changes), name)
+    if name not in names():
+        raise ModicumError(f"unknown recipe '{name}'.", remedy=nearest(name, ["auto", *names()]))
+    return checked(change(_parse(_FOLDER.joinpath(f"{name}.yaml").read_text("utf-8"), name), changes), name)
+
+
+def checked(values: Mapping[str, Any], where: str = "recipe") -> Recipe:
+    """A recipe from plain values."""
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise explain(error, _keys_at(error.errors()[0]["loc"][:-1]), "") from None
+
+
+def change(values: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+    """Plain values with every "key.key=value" applied; values are read as YAML.
+
+    Changing a part's name drops the options of the part it replaces.
+    """
+    changed: dict[str, Any] = {**values}
+    for one in changes:
+        path, equals, text = one.partition("=")
+        if not equals:
+            raise ModicumError(f"'{one}' is not of the form key=value.", remedy="For example --set fit.loss=focal")
+        *parents, last = path.strip().split(".")
+        place = changed
+        for key in parents:
+            below = place.get(key, {})
+            place[key] = {"name": below} if isinstance(below, str) else dict(below)
+            place = place[key]
+        place[last] = _parse(text, path)
+    return changed
+
+
+def dump(recipe: Recipe) -> str:
+    """The resolved recipe as YAML."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _keys_at(path: Sequence[int | str]) -> Iterator[str]:
+    """Valid keys at a place in a recipe, for the nearest one."""
+    model: type[BaseModel] = Recipe
+    for key in path:
+        below = model.model_fields[str(key)].annotation if str(key) in model.model_fields else None
+        if not (isinstance(below, type) and issubclass(below, BaseModel)):
+            break
+        model = below
+    return iter(model.model_fields)
+
+
+def _read(path: Path) -> Any:
+    try:
+        return _parse(path.read_text("utf-8"), str(path))
+    except OSError as error:
+        raise ModicumError(f"the recipe cannot be read ({error.strerror}).", file=path) from None
+
+
+def _parse(text: str, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ModicumError(f"'{where}' is not valid YAML: {str(error).splitlines()[0]}.") from None

@@ -1,0 +1,92 @@
+"""A recipe: one point in the space of view, network, start, supervision, fit and finish; checked on load.
+
+Parts are given by name, or by name and options; the resolved recipe shows every default.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from modicum.augment import POLICIES
+from modicum.losses import LOSSES
+from modicum.networks import NETWORKS
+from modicum.tables import Table
+from modicum.training.optimisers import OPTIMISERS
+from modicum.training.schedules import SCHEDULES
+from modicum.views import VIEWS
+
+Part = dict[str, Any]
+
+
+def _of(table: Table[Any]) -> BeforeValidator:
+    return BeforeValidator(table.resolve)
+
+
+class _Axis(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+class Images(_Axis):
+    """How pixel values become numbers."""
+
+    grey: bool = False  # colour pictures are turned grey
+    normalise: Literal["dataset", "picture"] = "dataset"  # by the training pictures' mean and spread, or its own
+
+
+class Fit(_Axis):
+    """How the network is trained."""
+
+    loss: Annotated[Part, _of(LOSSES)] = Field(default="dice_ce")  # type: ignore[assignment]
+    optimiser: Annotated[Part, _of(OPTIMISERS)] = Field(default="adamw")  # type: ignore[assignment]
+    rate: float = Field(default=3e-3, gt=0)
+    schedule: Annotated[Part, _of(SCHEDULES)] = Field(default="one_cycle")  # type: ignore[assignment]
+    batch_size: int = Field(default=8, ge=1)
+    epochs: int | None = Field(default=None, ge=1)  # one of epochs and budget
+    budget: float | None = Field(default=None, gt=0)  # minutes of training
+    samples: int = Field(default=1, ge=1)  # views of each picture in an epoch
+    augmentation: Annotated[Part, _of(POLICIES)] = Field(default="strong")  # type: ignore[assignment]
+    average: float = Field(default=0.99, ge=0, lt=1)  # decay of the averaged weights; 0 turns it off
+    clip: float | None = Field(default=1.0, gt=0)  # norm of the gradient
+    keep: Literal["last", "best"] = "last"  # which weights become the model; best: by validation loss
+    patience: int | None = Field(default=None, ge=1)  # epochs without improvement before it stops
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] | None = None  # None: the fastest, measured
+    workers: int = Field(default=0, ge=0)  # processes that prepare pictures; 0: none
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Fit:
+        if self.epochs is not None and self.budget is not None:
+            raise ValueError("epochs and budget exclude each other: give one of them")
+        return self
+
+
+class Finish(_Axis):
+    """What happens to the probability map."""
+
+    threshold: float | Literal["auto"] = "auto"  # auto: best pooled Dice on validation (or training) pictures
+    flips: bool = True  # average over four flips
+
+
+class Data(_Axis):
+    """How the cases are divided where the data set does not say."""
+
+    test_share: float = Field(default=0.2, ge=0, lt=1)
+    val_share: float | None = Field(default=None, ge=0, lt=1)  # None: by the number of labels
+
+
+class Recipe(_Axis):
+    """Everything that decides a training, with its source."""
+
+    name: str = "custom"
+    description: str = ""
+    source: str = ""
+    seed: int = 0
+    data: Data = Data()
+    images: Images = Images()
+    view: Annotated[Part, _of(VIEWS)] = Field(default="patches")  # type: ignore[assignment]
+    network: Annotated[Part, _of(NETWORKS)] = Field(default="unet")  # type: ignore[assignment]
+    start: Literal["random"] = "random"
+    supervision: Literal["labelled"] = "labelled"
+    fit: Fit = Fit()
+    finish: Finish = Finish()

@@ -1,0 +1,48 @@
+"""From cases on disk to pictures in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from modicum.console import bar
+from modicum.datasets import load_field_of_view, load_label, load_picture
+from modicum.datasets.case import Case, Dataset
+from modicum.errors import ModicumError
+from modicum.images.intensity import working_pixels
+from modicum.views import TrainingPicture, View
+
+
+def common_channels(dataset: Dataset, *, grey: bool) -> int:
+    """1 or 3: what the network gets. Grey pictures among coloured ones are repeated over three channels."""
+    if grey:
+        return 1
+    return max(load_picture(case).shape[2] for case in dataset.labelled[:8])
+
+
+def load_case(case: Case, dataset: Dataset, channels: int, *, grey: bool) -> TrainingPicture:
+    """A labelled case at full size.
+
+    Raises:
+        ModicumError: unreadable, sizes that differ, more channels than the model knows; the file is named.
+    """
+    valid = load_field_of_view(case)
+    try:
+        pixels = working_pixels(load_picture(case), channels, grey=grey)
+    except ModicumError as error:
+        raise ModicumError(error.problem, file=case.image, remedy=error.remedy) from None
+    label = load_label(case, dataset.code)
+    return TrainingPicture(case.id, pixels, label, None if valid is None else valid.astype(np.uint8))
+
+
+def load_training(
+    cases: Sequence[Case], dataset: Dataset, view: View, channels: int, *, grey: bool
+) -> list[TrainingPicture]:
+    """All pictures of a training, decoded once and kept as the view wants them."""
+    pictures = []
+    with bar(f"Reading {len(cases)} pictures", len(cases)) as progress:
+        for case in cases:
+            pictures.append(view.prepare(load_case(case, dataset, channels, grey=grey)))
+            progress.step()
+    return pictures

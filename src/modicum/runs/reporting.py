@@ -1,0 +1,118 @@
+"""What a run found, put together: summary.json and report.html."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from modicum.datasets.case import Dataset, Split
+from modicum.errors import Finding
+from modicum.evaluation import Evaluator, ReportData, write_report
+from modicum.planning import Plan
+from modicum.runs.folder import RunFolder, environment
+from modicum.runs.testing import examples
+from modicum.runs.training import Trained
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that a finished run knows."""
+
+    dataset: Dataset
+    plan: Plan
+    splits: Sequence[Split]
+    trainings: Sequence[Trained]  # one for each split; with folds, the last is the model's own
+    evaluator: Evaluator
+    findings: Sequence[Finding]
+
+    @property
+    def model(self) -> Trained:
+        return self.trainings[-1]
+
+    def counts(self) -> dict[str, int]:
+        """Pictures in each part."""
+        split = self.splits[0]
+        if len(self.splits) > 1:
+            tested = sum(len(s.test) for s in self.splits)
+            return {"labelled": tested, "folds": len(self.splits), "unlabelled": len(self.dataset.unlabelled)}
+        parts = {"train": len(split.train), "val": len(split.val), "test": len(split.test)}
+        return {**parts, "unlabelled": len(self.dataset.unlabelled)}
+
+    def protocol(self) -> list[str]:
+        """How the figures were made, in words."""
+        notes = []
+        if len(self.splits) > 1:
+            notes.append(
+                f"Every picture was tested by a model that had not seen its patient ({len(self.splits)} folds); the model "
+                "in the bundle was trained on all labelled pictures and has itself not been tested."
+            )
+        else:
+            notes.append("The test pictures took no part in training or in any choice.")
+        if any(c.field_of_view for c in self.dataset.labelled):
+            notes.append("Only pixels inside the field of view count.")
+        if len(self.dataset.classes) == 1:
+            where = "validation" if self.splits[0].val else "training"
+            auto = self.plan.recipe.finish.threshold == "auto"
+            notes.append(
+                f"Threshold {self.model.bundle.threshold:.3f}, "
+                + (f"chosen for the best pooled Dice on the {where} pictures." if auto else "set by the recipe.")
+            )
+        if not self.splits[0].val:
+            notes.append(
+                "So few labels were there that none were set aside for validation: the validation curve is that of training "
+                "pictures without augmentation, and flatters."
+            )
+        return notes
+
+    def summary(self) -> dict[str, Any]:
+        """summary.json."""
+        return {
+            "test": self.evaluator.summary(),
+            "counts": self.counts(),
+            "params": self.model.parameters,
+            "seconds": round(sum(t.seconds for t in self.trainings), 1),
+            "steps": sum(t.history[-1].step for t in self.trainings),
+            "precision": self.model.compute.precision,
+            "recipe": self.plan.recipe.name,
+            "protocol": self.protocol(),
+            "findings": [asdict(f) for f in self.findings],
+        }
+
+
+def write_run_report(outcome: Outcome, folder: RunFolder) -> None:
+    """report.html of a run."""
+    summary, table = outcome.evaluator.summary(), outcome.evaluator.table()
+    cases = {c.id: c for c in outcome.dataset.labelled}
+    dice = {str(case): float(value) for case, value in table.groupby("case")["dice"].mean().items()}
+    tested = [cases[i] for i in dice]
+    shown = examples(dice, tested, outcome.dataset, outcome.model.bundle, folder.predictions)
+    model = outcome.model
+    reasons = [
+        *outcome.plan.reasons,
+        f"Arithmetic: {model.compute.precision}{', channels-last' if model.compute.channels_last else ''}; "
+        f"{model.compute.reason}.",
+        *outcome.dataset.notes,
+    ]
+    data = ReportData(
+        title=f"{outcome.dataset.root.resolve().name}: {' and '.join(outcome.dataset.classes)}",
+        subtitle=f"{outcome.dataset.layout}; {model.parameters:,} parameters; trained for "
+        f"{sum(t.seconds for t in outcome.trainings) / 60:.1f} minutes",
+        headline=summary["dice"],
+        recipe=outcome.plan.recipe.model_dump(mode="json"),
+        reasons=reasons,
+        split_reason=outcome.splits[0].reason,
+        counts=outcome.counts(),
+        history=pd.DataFrame([asdict(r) for r in model.history]),
+        summary=summary,
+        table=table,
+        histograms=outcome.evaluator.histograms,
+        examples=shown,
+        findings=list(outcome.findings),
+        environment=environment(outcome.plan.recipe.seed),
+        classes=list(outcome.dataset.classes),
+        notes=outcome.protocol(),
+    )
+    write_report(folder.report, data)

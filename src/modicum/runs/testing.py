@@ -1,0 +1,78 @@
+"""Test pictures through a trained model: figures, masks on disk, and pictures for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from modicum.bundle import Bundle
+from modicum.console import bar
+from modicum.datasets import load_field_of_view, load_label, load_picture
+from modicum.datasets.case import Case, Dataset
+from modicum.errors import ModicumError
+from modicum.evaluation import Evaluator, Example
+from modicum.images import read_mask, write_mask
+from modicum.images.intensity import working_pixels
+from modicum.runs.predicting import class_numbers, mask_values
+
+
+def test_bundle(bundle: Bundle, cases: Sequence[Case], dataset: Dataset, evaluator: Evaluator, masks: Path) -> None:
+    """Predict labelled cases, write their masks, and add them to the evaluator.
+
+    Raises:
+        ModicumError: the data set has other classes than the model.
+    """
+    if len(dataset.classes) != len(bundle.classes):
+        raise ModicumError(
+            f"the data have {len(dataset.classes)} classes ({', '.join(dataset.classes)}), "
+            f"the model {len(bundle.classes)} ({', '.join(bundle.classes)}).",
+            file=dataset.root,
+        )
+    masks.mkdir(parents=True, exist_ok=True)
+    segmenter = bundle.segmenter()
+    with bar(f"Testing on {len(cases)} pictures", len(cases)) as progress:
+        for case in cases:
+            probability = segmenter.probabilities(load_picture(case))
+            numbers = class_numbers(probability, bundle)
+            evaluator.add(
+                case.id,
+                probability,
+                load_label(case, dataset.code),
+                valid=load_field_of_view(case),
+                patient=case.patient,
+                attributes=case.attributes,
+                prediction=numbers,
+            )
+            write_mask(masks / f"{case.id}.png", mask_values(numbers, bundle))
+            progress.step()
+
+
+def examples(dice: dict[str, float], cases: Sequence[Case], dataset: Dataset, bundle: Bundle, masks: Path) -> list[Example]:
+    """Best, median and worst of the tested cases, with picture, truth and prediction.
+
+    Args:
+        dice: of every tested case, averaged over classes.
+    """
+    order = sorted(dice, key=lambda case_id: -dice[case_id])
+    middle = len(order) // 2
+    chosen = {"best": order[:2], "median": order[middle : middle + 2], "worst": order[-2:]}
+    by_id, shown, found = {c.id: c for c in cases}, set(), []
+    for role in ("worst", "median", "best"):
+        for case_id in reversed(chosen[role]) if role == "worst" else chosen[role]:
+            if case_id not in shown:
+                shown.add(case_id)
+                found.append(_example(by_id[case_id], dice[case_id], role, dataset, bundle, masks))
+    return found
+
+
+def _example(case: Case, dice: float, role: str, dataset: Dataset, bundle: Bundle, masks: Path) -> Example:
+    written = read_mask(masks / f"{case.id}.png")
+    numbers = np.zeros(written.shape, np.uint8)
+    for number, value in enumerate(bundle.label_values, 1):
+        numbers[written == value] = number
+    image: npt.NDArray[np.uint8] = working_pixels(load_picture(case), 3)
+    truth = load_label(case, dataset.code)
+    return Example(case.id, dice, image, truth, numbers, load_field_of_view(case), role)

@@ -1,0 +1,77 @@
+"""Supervision by labelled pictures: random views of them, recoloured, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from modicum.augment import Policy, random_detail, random_levels, random_map
+from modicum.geometry import compose, sample
+from modicum.images.intensity import Intensity
+from modicum.training.batches import Batch
+from modicum.views import TrainingPicture, View
+
+_LEVELS = np.linspace(0, 1, 256, dtype=np.float32)[:, None]
+
+
+class LabelledPictures:
+    """Batches of augmented views. Picture and randomness of each sample follow from the seed and its number alone."""
+
+    def __init__(
+        self,
+        pictures: Sequence[TrainingPicture],
+        view: View,
+        policy: Policy,
+        intensity: Intensity,
+        *,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        self.pictures, self.view, self.policy, self.intensity = pictures, view, policy, intensity
+        self.batch_size, self.seed = batch_size, seed
+        self._scales = [intensity.scale(p.image) for p in pictures]
+        self._with_valid = any(p.valid is not None for p in pictures)
+        self._order = lru_cache(maxsize=4)(self._shuffled)
+
+    def batch(self, step: int) -> Batch:
+        """Batch number `step`: images (N, C, h, w), target (N, h, w), valid (N, h, w) where a field of view is known."""
+        height, width = self.view.size
+        images = np.empty((self.batch_size, height, width, self.intensity.channels), np.float32)
+        target = np.empty((self.batch_size, height, width), np.uint8)
+        valid = np.ones((self.batch_size, height, width), np.uint8) if self._with_valid else None
+        for place in range(self.batch_size):
+            self._fill(step * self.batch_size + place, images[place], target[place], None if valid is None else valid[place])
+        return Batch(
+            torch.from_numpy(images).permute(0, 3, 1, 2),  # channels-last already
+            torch.from_numpy(target),
+            None if valid is None else torch.from_numpy(valid).bool(),
+        )
+
+    def _fill(
+        self,
+        number: int,
+        image: npt.NDArray[np.float32],
+        target: npt.NDArray[np.uint8],
+        valid: npt.NDArray[np.uint8] | None,
+    ) -> None:
+        """Sample number `number` of the whole training, into the arrays given."""
+        rng = np.random.default_rng((self.seed, number))
+        which = self._order(number // len(self.pictures))[number % len(self.pictures)]
+        picture, (mean, sd) = self.pictures[which], self._scales[which]
+        by = compose([self.view.training_map(picture, rng), random_map(self.policy, self.view.size, rng)])
+        levels = np.repeat(_LEVELS, len(mean), axis=1)
+        table = (random_levels(self.policy, levels, mean, rng) - mean) / sd
+        cv2.LUT(sample(picture.image, by), table[None], dst=image)
+        random_detail(self.policy, image, rng, unit=float(1 / sd.mean()))
+        target[...] = sample(picture.label, by, nearest=True)
+        if valid is not None and picture.valid is not None:
+            valid[...] = sample(picture.valid, by, nearest=True)
+
+    def _shuffled(self, round_number: int) -> npt.NDArray[np.int64]:
+        """Order of the pictures in one round through all of them."""
+        return np.random.default_rng((self.seed, round_number, 1)).permutation(len(self.pictures))

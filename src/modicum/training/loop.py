@@ -1,0 +1,175 @@
+"""The training loop: batches in, step, average, validate, checkpoint. It knows none of its parts by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from modicum.errors import ModicumError
+from modicum.losses import Loss, leave_out
+from modicum.training.batches import Batch
+from modicum.training.checkpoint import Checkpoints, State
+from modicum.training.ema import AveragedWeights
+from modicum.training.pace import Pace
+from modicum.training.schedules import Schedule
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a look at the validation pictures found, averaged over them."""
+
+    loss: float
+    dice: float
+    predicted_share: float  # of pixels called foreground
+    true_share: float
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One line of metrics.csv."""
+
+    epoch: int
+    step: int
+    train_loss: float
+    val_loss: float
+    val_dice: float
+    predicted_share: float
+    true_share: float
+    learning_rate: float
+    gradient_norm: float  # median over the epoch's steps, before clipping
+    seconds: float  # of training so far
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a training is made of."""
+
+    fabric: Fabric
+    network: nn.Module
+    loss: Loss
+    optimiser: torch.optim.Optimizer
+    schedule: Schedule
+    rate: float
+    clip: float | None
+    average: AveragedWeights
+    checkpoints: Checkpoints
+    patience: int | None  # epochs without a better validation loss before it stops
+
+
+def fit(
+    parts: Parts,
+    batches: Callable[[int], Iterator[Batch]],
+    validate: Callable[[nn.Module], Validation],
+    pace: Pace,
+    seed: int,
+    on_step: Callable[[Pace, float], None],
+    on_epoch: Callable[[EpochRecord], None],
+) -> list[EpochRecord]:
+    """Train until the pace says that it is done; goes on from the newest checkpoint where there is one.
+
+    Args:
+        batches: batches from a step number on.
+        validate: what the averaged network reaches on validation pictures.
+        on_step, on_epoch: told of every step (with its loss) and of every epoch, after its checkpoint is safe.
+
+    Returns:
+        a record for every epoch, those before an interruption included. The averaged weights are in `parts.average`.
+
+    Raises:
+        ModicumError: the loss is no longer a number; the budget is too short.
+    """
+    history = _resume(parts, pace)
+    stream = batches(pace.step)
+    pace.begin()
+    while not pace.done and not _stale(history, parts.patience):
+        torch.manual_seed(seed + 1_000_003 * pace.step)  # dropout: the same when this epoch is made again
+        losses, norms, start = [], [], pace.step
+        while not pace.done and pace.step - start < pace.epoch_steps:
+            rate = parts.rate * parts.schedule(pace.progress, [r.val_loss for r in history])
+            loss, norm = _step(parts, next(stream), rate)
+            parts.average.update(parts.network, pace.step)
+            losses.append(loss)
+            norms.append(norm)
+            pace.advance()
+            on_step(pace, loss)
+        if not history:
+            pace.check_budget()
+        found = validate(parts.average.network)
+        pace.lay_out()
+        record = EpochRecord(
+            epoch=len(history) + 1,
+            step=pace.step,
+            train_loss=sum(losses) / len(losses),
+            val_loss=found.loss,
+            val_dice=found.dice,
+            predicted_share=found.predicted_share,
+            true_share=found.true_share,
+            learning_rate=rate,
+            gradient_norm=float(torch.tensor(norms).median()),
+            seconds=pace.elapsed,
+        )
+        best = all(found.loss < r.val_loss for r in history)
+        history.append(record)
+        parts.checkpoints.save(_state(parts, pace, history), record.epoch, best=best)
+        on_epoch(record)
+    return history
+
+
+def _step(parts: Parts, batch: Batch, rate: float) -> tuple[float, float]:
+    """One step of the optimiser; the loss and the norm of its gradient."""
+    for group in parts.optimiser.param_groups:
+        group["lr"] = rate * group.get("rate_factor", 1.0)
+    device = parts.fabric.device
+    logits = parts.network(batch.images.to(device)).float()
+    target = batch.target.to(device)
+    if batch.valid is not None:
+        logits, target = leave_out(logits, target, batch.valid.to(device))
+    loss = parts.loss(logits, target)
+    parts.optimiser.zero_grad()
+    parts.fabric.backward(loss)
+    weights = [p for group in parts.optimiser.param_groups for p in group["params"] if p.grad is not None]
+    norm = nn.utils.clip_grad_norm_(weights, parts.clip if parts.clip is not None else float("inf"))
+    value = float(loss.detach())
+    if not (torch.isfinite(norm) and value == value):
+        raise ModicumError(
+            f"the training left the rails: loss {value:.3g}, gradient {float(norm):.3g} at learning rate {rate:.2g}.",
+            remedy=f"Use a lower rate, e.g. --set fit.rate={parts.rate / 10:.1g}.",
+        )
+    parts.optimiser.step()
+    return value, float(norm)
+
+
+def _stale(history: list[EpochRecord], patience: int | None) -> bool:
+    """Whether the best validation loss is more than `patience` epochs old."""
+    if patience is None or not history:
+        return False
+    best = min(history, key=lambda r: r.val_loss)
+    return len(history) - best.epoch >= patience
+
+
+def _state(parts: Parts, pace: Pace, history: list[EpochRecord]) -> State:
+    return {
+        "network": parts.network.state_dict(),
+        "average": parts.average.network.state_dict(),
+        "optimiser": parts.optimiser.state_dict(),
+        "pace": {"step": pace.step, "progress": pace.progress, "elapsed": pace.elapsed, "increment": pace.increment},
+        "history": [asdict(r) for r in history],
+    }
+
+
+def _resume(parts: Parts, pace: Pace) -> list[EpochRecord]:
+    """Bring everything to the state of the newest checkpoint; the records of its epochs."""
+    state = parts.checkpoints.latest()
+    if state is None:
+        return []
+    parts.network.load_state_dict(state["network"])
+    parts.average.network.load_state_dict(state["average"])
+    parts.optimiser.load_state_dict(state["optimiser"])
+    for key, value in state["pace"].items():
+        setattr(pace, key, value)
+    known = {f.name for f in fields(EpochRecord)}
+    return [EpochRecord(**{k: v for k, v in r.items() if k in known}) for r in state["history"]]

@@ -1,0 +1,112 @@
+"""How far a training has come and how fast it goes: by a number of steps, or by the clock.
+
+A budget is a promise. The first steps are timed, the schedule is laid out to end in time, and after every epoch it is laid
+out anew for the time that is left, so that a machine that slows down still ends on time with a rate that has come to rest.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from modicum.errors import ModicumError
+
+TIMED_STEPS = 5  # after two that warm up caches
+EPOCHS_BY_THE_CLOCK = 40
+
+
+@dataclass
+class Pace:
+    """Progress 0..1 of a training.
+
+    Exactly one of `steps` and `seconds` rules; the other is None. `elapsed` counts training time only, over all the
+    sittings of a run that was interrupted.
+    """
+
+    steps: int | None
+    seconds: float | None
+    round_steps: int  # steps in which every picture is seen: the least that an epoch has
+    step: int = 0
+    progress: float = 0.0
+    elapsed: float = 0.0
+    increment: float = 0.0
+    _since: float = 0.0
+    _mark: tuple[int, float] = (0, 0.0)
+
+    def begin(self) -> None:
+        """Start or restart the clock."""
+        self._since = time.monotonic() - self.elapsed
+        self._mark = (self.step, self.elapsed)
+        if self.steps is not None:
+            self.increment = 1 / self.steps
+
+    def advance(self) -> None:
+        """One step has been made."""
+        self.step += 1
+        self.elapsed = time.monotonic() - self._since
+        if self.steps is not None:
+            self.progress = self.step / self.steps
+            return
+        self.progress = min(1.0, self.progress + self.increment)
+        since_mark = self.step - self._mark[0]
+        if self.increment == 0.0:
+            if since_mark == 2:
+                self._mark = (self.step, self.elapsed)
+            if self.step >= 2 + TIMED_STEPS:
+                self.lay_out()
+
+    def lay_out(self) -> None:
+        """By the clock: spread what is left of the progress over the steps that still fit (time since the last call)."""
+        self.elapsed = time.monotonic() - self._since
+        if self.seconds is None or self.step == self._mark[0]:
+            return
+        self.increment = (1 - self.progress) / max(1.0, (self.seconds - self.elapsed) / self.step_seconds)
+        self._mark = (self.step, self.elapsed)
+
+    @property
+    def step_seconds(self) -> float:
+        """Seconds of a step, everything included, since the schedule was last laid out."""
+        return (self.elapsed - self._mark[1]) / max(1, self.step - self._mark[0])
+
+    @property
+    def steps_left(self) -> int:
+        """Steps that are still to come, as far as is known."""
+        if self.steps is not None:
+            return self.steps - self.step
+        return round((1 - self.progress) / self.increment) if self.increment else 1
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps of an epoch: one round through the pictures; by the clock at least a fortieth of the training.
+
+        By the clock an epoch may be cut into many rounds, so that looking at validation pictures stays a small expense.
+        """
+        if self.steps is not None:
+            return self.round_steps
+        if self.increment == 0.0:
+            return self.step + 1  # not laid out yet
+        return max(self.round_steps, (self.step + self.steps_left) // EPOCHS_BY_THE_CLOCK)
+
+    @property
+    def done(self) -> bool:
+        if self.steps is not None:
+            return self.step >= self.steps
+        assert self.seconds is not None
+        return self.progress >= 1 - 1e-9 or self.elapsed >= self.seconds
+
+    def check_budget(self) -> None:
+        """Refuse a budget in which not even one epoch fits.
+
+        Raises:
+            ModicumError: with the least budget that would do.
+        """
+        if self.seconds is None:
+            return
+        possible = self.step + self.steps_left
+        if possible < self.round_steps:
+            needed = self.elapsed / self.step * self.round_steps * 1.2
+            raise ModicumError(
+                f"the budget of {self.seconds:.0f} s is too short: about {possible} steps fit, "
+                f"one epoch takes {self.round_steps}.",
+                remedy=f"Give at least --budget {max(1, round(needed + 0.5))}s, or choose a smaller network.",
+            )

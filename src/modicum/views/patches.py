@@ -1,0 +1,65 @@
+"""Random patches at full resolution in training, a grid of overlapping tiles after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from modicum.geometry import CoordinateMap, Shape, crop
+from modicum.views.view import VIEWS, TrainingPicture
+
+_KEPT_POINTS = 4096  # pixels remembered for each class, enough to aim patches at
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Windows of a picture, none of them resized.
+
+    A share `foreground` of the training patches is centred near a pixel of a class drawn at random among those present,
+    so that rare and small objects are met; the others lie anywhere in the picture.
+    """
+
+    size: Shape
+    foreground: float
+    tile: int
+    overlap: int
+
+    def prepare(self, picture: TrainingPicture) -> TrainingPicture:
+        rng = np.random.default_rng(0)
+        objects = []
+        for number in np.unique(picture.label[picture.label > 0]):
+            points = np.argwhere(picture.label == number).astype(np.int32)
+            objects.append(rng.permutation(points)[:_KEPT_POINTS])
+        return replace(picture, objects=tuple(objects))
+
+    def training_map(self, picture: TrainingPicture, rng: np.random.Generator) -> CoordinateMap:
+        room = np.maximum(np.array(picture.shape) - self.size, 0)
+        corner = rng.uniform(0, room + 1e-9)
+        if picture.objects and rng.random() < self.foreground:
+            points = picture.objects[rng.integers(len(picture.objects))]
+            offset = rng.uniform(0.25, 0.75, 2) * self.size
+            corner = np.clip(points[rng.integers(len(points))] - offset, 0, room)
+        return crop(picture.shape, (int(corner[0]), int(corner[1])), self.size)
+
+    def inference_maps(self, shape: Shape) -> Sequence[CoordinateMap]:
+        edges = [self._tiling(length) for length in shape]
+        size = (edges[0][0], edges[1][0])
+        return [crop(shape, (y, x), size) for y in edges[0][1] for x in edges[1][1]]
+
+    def _tiling(self, length: int) -> tuple[int, list[int]]:
+        """Edge of the tiles along one side, and where each begins: as few as may be, evenly spread."""
+        count = 1 if length <= self.tile else -(-(length - self.overlap) // (self.tile - self.overlap))
+        edge = -(-(length + (count - 1) * self.overlap) // count)
+        edge = -(-edge // 32) * 32  # networks halve the picture up to five times
+        starts = np.linspace(0, max(length - edge, 0), count)
+        return edge, [round(start) for start in starts]
+
+
+@VIEWS.register("patches")
+def patches(
+    *, size: int | tuple[int, int] = 192, foreground: float = 0.5, tile: int = 640, overlap: int = 64
+) -> Patches:
+    """Random full-resolution patches of `size` pixels; after training, tiles of at most `tile` that share `overlap`."""
+    return Patches((size, size) if isinstance(size, int) else size, foreground, tile, overlap)

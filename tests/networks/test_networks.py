@@ -1,0 +1,60 @@
+"""Networks: shapes, parameter counts, gradients everywhere, and that they can learn one batch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from modicum.inference import ready
+from modicum.losses import LOSSES
+from modicum.networks import NETWORKS
+
+SMALL = {"name": "unet", "widths": [8, 16, 32, 64]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "channels", "outputs", "parameters"),
+    [
+        (SMALL, 3, 1, 121_177),  # the prototype of ../shared/PEERS.md
+        ("unet", 3, 2, 31_037_698),  # milesial/Pytorch-UNet, 3 channels, 2 classes, transposed up-sampling
+    ],
+)
+def test_parameter_counts(spec: str | dict, channels: int, outputs: int, parameters: int) -> None:
+    assert sum(p.numel() for p in NETWORKS.build(spec, channels, outputs).parameters()) == parameters
+
+
+@pytest.mark.parametrize("up", ["transposed", "bilinear"])
+@pytest.mark.parametrize("size", [(64, 64), (32, 96)])
+def test_shape_and_gradients(up: str, size: tuple[int, int]) -> None:
+    network = NETWORKS.build({**SMALL, "up": up}, 2, 3)
+    answer = network(torch.randn(2, 2, *size))
+    assert answer.shape == (2, 3, *size)
+    answer.square().mean().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_one_batch_is_learned_by_heart() -> None:
+    torch.manual_seed(0)
+    network = NETWORKS.build(SMALL, 1, 1)
+    target = (torch.rand(2, 1, 8, 8) > 0.5).float().repeat_interleave(4, 2).repeat_interleave(4, 3)[:, 0]
+    images = target[:, None] + 0.1 * torch.randn(2, 1, 32, 32)
+    optimiser, loss = torch.optim.Adam(network.parameters(), 1e-2), LOSSES.build("dice_ce")
+    for _ in range(60):
+        optimiser.zero_grad()
+        value = loss(network(images), target)
+        value.backward()
+        optimiser.step()
+    assert float(value) < 0.1
+
+
+def test_folding_batch_norm_changes_nothing() -> None:
+    torch.manual_seed(0)
+    network = NETWORKS.build(SMALL, 3, 1)
+    network(torch.randn(8, 3, 32, 32))  # running statistics away from their start
+    folded = ready(network)
+    images = torch.randn(2, 3, 64, 64)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
+    with torch.no_grad():
+        assert torch.allclose(folded(images), network.eval()(images), atol=1e-4)

@@ -1,0 +1,247 @@
+"""The loop: it learns, resumes exactly, keeps its budget, and stops with words where it must."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from modicum.errors import ModicumError
+from modicum.losses import LOSSES
+from modicum.networks import NETWORKS
+from modicum.training.batches import Batch, stream
+from modicum.training.checkpoint import Checkpoints
+from modicum.training.device import Compute
+from modicum.training.ema import AveragedWeights
+from modicum.training.loop import EpochRecord, Parts, fit
+from modicum.training.optimisers import OPTIMISERS
+from modicum.training.pace import Pace
+from modicum.training.schedules import SCHEDULES
+from modicum.training.validation import validator
+
+COMPUTE = Compute("cpu", "32-true", True, "test")
+
+
+class Squares:
+    """Noisy pictures of bright squares."""
+
+    def __init__(self, fail_at: int | None = None, slow: float = 0.0) -> None:
+        self.fail_at, self.slow = fail_at, slow
+
+    def batch(self, step: int) -> Batch:
+        if step == self.fail_at:
+            raise ValueError("broken on purpose")
+        time.sleep(self.slow)
+        generator = torch.Generator().manual_seed(step)
+        target = (torch.rand(4, 4, 4, generator=generator) > 0.5).repeat_interleave(4, 1).repeat_interleave(4, 2)
+        return Batch(target[:, None] + 0.3 * torch.randn(4, 1, 16, 16, generator=generator), target.to(torch.uint8))
+
+
+def assemble(folder: Path, *, optimiser: str = "adamw", schedule: str = "one_cycle", rate: float = 1e-2) -> Parts:
+    torch.manual_seed(0)
+    fabric = COMPUTE.fabric()
+    network = COMPUTE.layout(NETWORKS.build({"name": "unet", "widths": [4, 8], "dropout": 0.2}, 1, 1))
+    average = AveragedWeights(network, 0.9)
+    wrapped, prepared = fabric.setup(network, OPTIMISERS.build(optimiser, network.parameters(), rate))
+    return Parts(
+        fabric=fabric,
+        network=wrapped,
+        loss=LOSSES.build("dice_ce"),
+        optimiser=prepared,
+        schedule=SCHEDULES.build(schedule),
+        rate=rate,
+        clip=1.0,
+        average=average,
+        checkpoints=Checkpoints(folder),
+        patience=None,
+    )
+
+
+def train(parts: Parts, pace: Pace, source: Squares | None = None, stop_after: int | None = None) -> list[EpochRecord]:
+    def on_epoch(record: EpochRecord) -> None:
+        if record.epoch == stop_after:
+            raise KeyboardInterrupt
+
+    source = source or Squares()
+    looks = validator([Squares().batch(10**6)], parts.loss, lambda network, images: network(images))
+    return fit(parts, partial(stream, source), looks, pace, 0, lambda pace, loss: None, on_epoch)
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    history = train(assemble(tmp_path), Pace(60, None, 20))
+    assert history[-1].train_loss < 0.6 * history[0].train_loss
+    assert history[-1].val_dice > 0.9
+    assert history[-1].step == 60
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+def test_an_interrupted_run_ends_with_the_same_weights(tmp_path: Path, optimiser: str) -> None:
+    whole = assemble(tmp_path / "whole", optimiser=optimiser)
+    expected = train(whole, Pace(24, None, 6))
+    with pytest.raises(KeyboardInterrupt):
+        train(assemble(tmp_path / "cut", optimiser=optimiser), Pace(24, None, 6), stop_after=2)
+    resumed = assemble(tmp_path / "cut", optimiser=optimiser)
+    history = train(resumed, Pace(24, None, 6))
+    assert [r.step for r in history] == [r.step for r in expected]
+    assert [r.train_loss for r in history] == [r.train_loss for r in expected]
+    for key, value in whole.average.network.state_dict().items():
+        assert torch.equal(value, resumed.average.network.state_dict()[key]), key
+
+
+def test_a_torn_checkpoint_falls_back_to_the_one_before(tmp_path: Path) -> None:
+    whole = assemble(tmp_path / "whole")
+    train(whole, Pace(24, None, 6))
+    with pytest.raises(KeyboardInterrupt):
+        train(assemble(tmp_path / "cut"), Pace(24, None, 6), stop_after=3)
+    newest = sorted((tmp_path / "cut").glob("epoch-*.pt"))[-1]
+    newest.write_bytes(newest.read_bytes()[: newest.stat().st_size // 2])
+    resumed = assemble(tmp_path / "cut")
+    assert len(train(resumed, Pace(24, None, 6))) == 4
+    for key, value in whole.average.network.state_dict().items():
+        assert torch.equal(value, resumed.average.network.state_dict()[key]), key
+
+
+def test_the_last_two_checkpoints_and_the_best_are_kept(tmp_path: Path) -> None:
+    train(assemble(tmp_path), Pace(30, None, 5))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["best.pt", "epoch-00005.pt", "epoch-00006.pt"]
+
+
+def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = assemble(tmp_path)
+    train(parts, Pace(6, None, 6))
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("modicum.training.checkpoint.os.fsync", full)
+    with pytest.raises(ModicumError, match=r"No space left.*Free some disk space"):
+        train(assemble(tmp_path), Pace(12, None, 6))
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_a_budget_is_kept(tmp_path: Path) -> None:
+    start = time.monotonic()
+    history = train(assemble(tmp_path), Pace(None, 3.0, 2), Squares(slow=0.01))
+    took = time.monotonic() - start
+    assert 2.4 < took < 3.8
+    assert history[-1].learning_rate < 0.1 * max(r.learning_rate for r in history)  # the schedule came to rest
+    assert len(history) > 10
+
+
+def test_a_budget_holds_when_the_machine_slows_down(tmp_path: Path) -> None:
+    source = Squares(slow=0.002)
+
+    def slower(pace: Pace, loss: float) -> None:
+        if pace.elapsed > 1.0:
+            source.slow = 0.05
+
+    parts, start = assemble(tmp_path), time.monotonic()
+    looks = validator([Squares().batch(10**6)], parts.loss, lambda network, images: network(images))
+    history = fit(parts, partial(stream, source), looks, Pace(None, 4.0, 2), 0, slower, lambda r: None)
+    assert time.monotonic() - start < 5.0
+    assert history[-1].learning_rate < 0.1 * max(r.learning_rate for r in history)
+
+
+def test_a_budget_too_short_for_one_epoch_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModicumError, match=r"too short.*Give at least --budget"):
+        train(assemble(tmp_path), Pace(None, 0.5, 10_000), Squares(slow=0.01))
+
+
+def test_a_loss_that_is_no_number_ends_in_words(tmp_path: Path) -> None:
+    class Broken(Squares):
+        def batch(self, step: int) -> Batch:
+            batch = super().batch(step)
+            return Batch(batch.images * float("nan"), batch.target)
+
+    with pytest.raises(ModicumError, match="left the rails"):
+        train(assemble(tmp_path), Pace(10, None, 5), Broken())
+
+
+def test_patience_ends_a_training_that_no_longer_improves(tmp_path: Path) -> None:
+    parts = assemble(tmp_path, rate=1e-12)
+    history = train(Parts(**{**parts.__dict__, "patience": 3}), Pace(100, None, 2))
+    assert 3 < len(history) < 100
+    best = min(history, key=lambda r: r.val_loss)
+    assert len(history) - best.epoch == 3
+
+
+def test_workers_give_the_same_batches_and_show_their_errors() -> None:
+    inline: Iterator[Batch] = stream(Squares(), 3)
+    with_workers = stream(Squares(), 3, workers=2)
+    for _ in range(4):
+        assert torch.equal(next(inline).images, next(with_workers).images)
+    with pytest.raises(ValueError, match="broken on purpose"):
+        list(stream(Squares(fail_at=2), 0, workers=1))
+
+
+class Killed(Squares):
+    """A worker that is killed, as the system does when memory runs out."""
+
+    def batch(self, step: int) -> Batch:
+        import os
+        import signal
+
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+
+def test_a_killed_worker_is_told() -> None:
+    with pytest.raises(ModicumError, match=r"worker process.*fit\.workers=0"):
+        next(stream(Killed(), 0, workers=1))
+
+
+def test_averaged_weights_follow_their_formula() -> None:
+    network = torch.nn.Linear(1, 1, bias=False)
+    average = AveragedWeights(network, 0.5)
+    expected = network.weight.item()
+    for step in range(5):
+        with torch.no_grad():
+            network.weight += 1.0
+        average.update(network, step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * network.weight.item()
+    assert average.network.weight.item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("constant", [1, 1, 1]),
+        ("cosine", [1, 0.5, 0]),
+        ({"name": "one_cycle", "warm_up": 0.0}, [1, 0.5, 0]),
+        ({"name": "multi_step", "milestones": [0.5, 0.9]}, [1, 0.1, 0.01]),
+    ],
+)
+def test_schedules(spec: str | dict, expected: list[float]) -> None:
+    schedule = SCHEDULES.build(spec)
+    assert [schedule(p, []) for p in (0.0, 0.5, 1.0)] == pytest.approx(expected, abs=1e-9)
+
+
+def test_one_cycle_rises_then_falls_as_pytorchs_does() -> None:
+    steps = 1000
+    theirs = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    reference = torch.optim.lr_scheduler.OneCycleLR(
+        theirs, 1.0, total_steps=steps, pct_start=0.1, div_factor=25, final_div_factor=1e9, cycle_momentum=False
+    )
+    ours = SCHEDULES.build("one_cycle")
+    for step in range(steps - 1):
+        assert ours(step / (steps - 1), []) == pytest.approx(theirs.param_groups[0]["lr"], abs=0.02)
+        theirs.step()
+        reference.step()
+
+
+def test_plateau_drops_as_pytorchs_does() -> None:
+    losses = [1.0, 0.9, 0.9, 0.95, 0.91, 0.8, 0.81, 0.82, 0.83, 0.84]
+    theirs = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    reference = torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, factor=0.1, patience=2, threshold=0.0)
+    ours = SCHEDULES.build({"name": "plateau", "patience": 3})
+    for number, loss in enumerate(losses, 1):
+        reference.step(loss)
+        assert ours(0.0, losses[:number]) == pytest.approx(theirs.param_groups[0]["lr"])
+    assert not math.isclose(ours(0.0, losses), 1.0)

@@ -1,0 +1,79 @@
+"""Views: what is shown covers the picture, and the way back gives the picture's own geometry."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modicum.geometry import sample
+from modicum.views import VIEWS, TrainingPicture, View, fuse
+
+
+def ramp(shape: tuple[int, int]) -> np.ndarray:
+    y, x = np.indices(shape)
+    return ((y / shape[0] + x / shape[1]) / 2).astype(np.float32)
+
+
+@given(st.integers(20, 300), st.integers(20, 300), st.sampled_from([64, 96, 160]), st.sampled_from([0, 16, 32]))
+def test_tiles_put_together_give_the_picture_back(height: int, width: int, tile: int, overlap: int) -> None:
+    view: View = VIEWS.build({"name": "patches", "tile": tile, "overlap": overlap, "size": 32})
+    picture = ramp((height, width))
+    maps = view.inference_maps((height, width))
+    assert len({m.target for m in maps}) == 1
+    assert all(edge % 32 == 0 for edge in maps[0].target)
+    fused = fuse(((m, sample(picture, m)[None]) for m in maps), (height, width), 1)
+    assert fused.shape == (1, height, width)
+    assert np.abs(fused[0] - picture).max() < 2e-3  # half precision
+
+
+@given(st.integers(64, 300), st.integers(64, 300))
+def test_whole_view_comes_back_in_place(height: int, width: int) -> None:
+    view: View = VIEWS.build({"name": "whole", "size": 64})
+    picture = ramp((height, width))
+    fused = fuse(((m, sample(picture, m)[None]) for m in view.inference_maps((height, width))), (height, width), 1)
+    edge = int(max(height, width) / 64) + 2  # bilinear enlargement is flat in the outermost half pixel
+    assert np.abs(fused[0] - picture)[edge:-edge, edge:-edge].max() < 0.01
+
+
+def test_every_pixel_is_seen_by_a_tile() -> None:
+    view: View = VIEWS.build({"name": "patches", "tile": 64, "overlap": 16, "size": 32})
+    seen = np.zeros((150, 201), int)
+    for one in view.inference_maps((150, 201)):
+        y, x = (int(v) for v in one.backward(np.zeros(2)))  # type: ignore[attr-defined]
+        seen[y : y + one.target[0], x : x + one.target[1]] += 1
+    assert seen.min() >= 1
+
+
+def test_patches_aim_at_rare_objects() -> None:
+    label = np.zeros((400, 400), np.uint8)
+    label[371:375, 20:24] = 1
+    rng = np.random.default_rng(0)
+    picture = TrainingPicture("a", np.zeros((400, 400, 1), np.uint8), label)
+
+    def share(foreground: float) -> float:
+        view: View = VIEWS.build({"name": "patches", "size": 64, "foreground": foreground})
+        prepared = view.prepare(picture)
+        hits = [sample(label, view.training_map(prepared, rng), nearest=True).any() for _ in range(200)]
+        return float(np.mean(hits))
+
+    assert share(1.0) == 1.0
+    assert 0.4 < share(0.5) < 0.65
+    assert share(0.0) < 0.1
+
+
+@pytest.mark.parametrize("shape", [(100, 40), (33, 500)])
+def test_patches_of_pictures_that_are_smaller_than_a_patch(shape: tuple[int, int]) -> None:
+    view: View = VIEWS.build({"name": "patches", "size": 64})
+    picture = view.prepare(TrainingPicture("a", np.zeros((*shape, 1), np.uint8), np.ones(shape, np.uint8)))
+    seen = sample(picture.label, view.training_map(picture, np.random.default_rng(0)), nearest=True)
+    assert seen.shape == (64, 64)
+    assert seen.all()
+
+
+def test_whole_view_keeps_small_copies_of_large_pictures() -> None:
+    view: View = VIEWS.build({"name": "whole", "size": 64})
+    prepared = view.prepare(TrainingPicture("a", np.zeros((512, 700, 3), np.uint8), np.zeros((512, 700), np.uint8)))
+    assert prepared.image.shape == (64, 87, 3)
+    assert prepared.label.shape == (64, 87)
