@@ -1,6 +1,6 @@
 # make demo and make test do all the set-up on a fresh clone; every path is relative, so the clone may lie anywhere.
 PYTHON ?= python3
-PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
+PIP := .venv/bin/python -m pip --disable-pip-version-check -qq
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help

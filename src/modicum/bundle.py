@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -85,7 +84,7 @@ class Bundle:
                 archive.writestr("bundle.json", json.dumps(about, indent=1))
                 archive.writestr("recipe.yaml", dump(self.recipe))
                 archive.writestr("weights.safetensors", weights)
-            os.replace(unfinished, path)
+            unfinished.replace(path)
         except OSError as error:
             raise ModicumError(
                 f"the model could not be written ({error.strerror}).",

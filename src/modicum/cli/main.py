@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -21,21 +21,17 @@ app = typer.Typer(
 )
 
 Data = Annotated[Path, typer.Argument(help="Folder with pictures and labels, or a CSV manifest.", show_default=False)]
-Budget = Annotated[Optional[str], typer.Option(help="Training time, such as 90s, 20m or 2h.", show_default=False)]
+Budget = Annotated[str | None, typer.Option(help="Training time, such as 90s, 20m or 2h.", show_default=False)]
 RecipeName = Annotated[str, typer.Option(help="Name of a recipe (see `modicum recipes`), or a YAML file.")]
 Changes = Annotated[
-    Optional[list[str]], typer.Option("--set", help="Change a recipe key: --set fit.loss=focal", show_default=False)
+    list[str] | None, typer.Option("--set", help="Change a recipe key: --set fit.loss=focal", show_default=False)
 ]
 Seed = Annotated[int, typer.Option(help="The same seed on the same machine gives the same split and start.")]
-Flips = Annotated[
-    Optional[bool], typer.Option("--flips/--no-flips", help="Average over four flips.", show_default="as trained")
-]
+Flips = Annotated[bool | None, typer.Option("--flips/--no-flips", help="Average over four flips.", show_default="as trained")]
 
 
 @app.command()
-def inspect(
-    data: Data, json: Annotated[Optional[Path], typer.Option(help="Also write everything as JSON.")] = None
-) -> None:
+def inspect(data: Data, json: Annotated[Path | None, typer.Option(help="Also write everything as JSON.")] = None) -> None:
     """What is in the data: cases, sizes, classes, patients, and every problem with its file."""
     from modicum.cli.show import show_inspection
     from modicum.datasets import inspect as look
@@ -52,9 +48,7 @@ def inspect(
 
 
 @app.command()
-def plan(
-    data: Data, recipe: RecipeName = "auto", budget: Budget = None, changes: Changes = None, seed: Seed = 0
-) -> None:
+def plan(data: Data, recipe: RecipeName = "auto", budget: Budget = None, changes: Changes = None, seed: Seed = 0) -> None:
     """The recipe that `train` would use, and why."""
     from modicum.cli.show import show_plan
     from modicum.datasets import discover, fingerprint
@@ -66,10 +60,10 @@ def plan(
 @app.command()
 def train(
     data: Data,
-    out: Annotated[Optional[Path], typer.Option(help="Run folder.", show_default="runs/NAME-OF-DATA")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/NAME-OF-DATA")] = None,
     recipe: RecipeName = "auto",
     budget: Budget = None,
-    folds: Annotated[Optional[int], typer.Option(min=2, help="Cross-validation with this many folds.")] = None,
+    folds: Annotated[int | None, typer.Option(min=2, help="Cross-validation with this many folds.")] = None,
     changes: Changes = None,
     seed: Seed = 0,
 ) -> None:
@@ -79,9 +73,7 @@ def train(
 
     place = out or Path("runs") / data.resolve().stem
     try:
-        finished = run(
-            data, place, recipe=recipe, minutes=_minutes(budget), folds=folds, changes=changes or [], seed=seed
-        )
+        finished = run(data, place, recipe=recipe, minutes=_minutes(budget), folds=folds, changes=changes or [], seed=seed)
     except KeyboardInterrupt:
         raise ModicumError(f"Interrupted. The same command goes on from the last epoch ({place}).") from None
     show_run(finished)
@@ -110,11 +102,11 @@ def predict(
 
 @app.command()
 def evaluate(
-    bundle: Annotated[Optional[Path], typer.Argument(help="The model.modicum of a run.", show_default=False)] = None,
-    data: Annotated[Optional[Path], typer.Argument(help="Labelled data.", show_default=False)] = None,
-    predictions: Annotated[Optional[Path], typer.Option(help="Masks of any origin, instead of a bundle.")] = None,
-    labels: Annotated[Optional[Path], typer.Option(help="True masks for --predictions.")] = None,
-    out: Annotated[Optional[Path], typer.Option(help="Folder for summary.json, cases.csv and report.html.")] = None,
+    bundle: Annotated[Path | None, typer.Argument(help="The model.modicum of a run.", show_default=False)] = None,
+    data: Annotated[Path | None, typer.Argument(help="Labelled data.", show_default=False)] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Masks of any origin, instead of a bundle.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="True masks for --predictions.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for summary.json, cases.csv and report.html.")] = None,
     part: Annotated[str, typer.Option(help="Which part of the data: test, all, train or val.")] = "auto",
 ) -> None:
     """Measure a model on labelled data, or anybody's masks against true ones."""

@@ -84,9 +84,7 @@ def show_summary(summary: Mapping[str, Any]) -> None:
     _out.print(table)
     dice = summary["dice"]
     low, high = dice["ci95"]
-    _out.print(
-        f"Dice {_number(dice['mean'])} (95 % interval {_number(low)} to {_number(high)}) on {dice['n']} pictures"
-    )
+    _out.print(f"Dice {_number(dice['mean'])} (95 % interval {_number(low)} to {_number(high)}) on {dice['n']} pictures")
 
 
 def show_recipes() -> None:
@@ -117,9 +115,7 @@ def show_networks() -> None:
         network = NETWORKS.build(name, 3, 1)
         parameters = sum(p.numel() for p in network.parameters())
         options = {k: v for k, v in NETWORKS.resolve(name).items() if k != "name"}
-        table.add_row(
-            name, f"{parameters:,}", escape(_short(options)), escape(NETWORKS.describe(name)), NETWORKS.sources[name]
-        )
+        table.add_row(name, f"{parameters:,}", escape(_short(options)), escape(NETWORKS.describe(name)), NETWORKS.sources[name])
     _out.print(table)
 
 

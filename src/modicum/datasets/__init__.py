@@ -1,0 +1,33 @@
+"""What lies on disk: cases, labels, patients, splits, fingerprint and checks."""
+
+from modicum.datasets.case import Case, Dataset, LabelCode, Part, Split
+from modicum.datasets.checks import check
+from modicum.datasets.discover import discover
+from modicum.datasets.fingerprint import Fingerprint, fingerprint
+from modicum.datasets.inspection import Inspection, inspect
+from modicum.datasets.labels import infer_code
+from modicum.datasets.loading import load_field_of_view, load_label, load_picture
+from modicum.datasets.patients import guess_patients
+from modicum.datasets.splits import choose_evaluation, make_folds, make_split
+
+__all__ = [
+    "Case",
+    "Dataset",
+    "Fingerprint",
+    "Inspection",
+    "LabelCode",
+    "Part",
+    "Split",
+    "check",
+    "choose_evaluation",
+    "discover",
+    "fingerprint",
+    "guess_patients",
+    "infer_code",
+    "inspect",
+    "load_field_of_view",
+    "load_label",
+    "load_picture",
+    "make_folds",
+    "make_split",
+]

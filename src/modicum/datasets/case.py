@@ -36,11 +36,14 @@ class LabelCode:
     kind "binary": above the middle of its range is 1 (0/1, 0/255, JPEG-noisy masks);
     kind "index": the value v becomes position of v in `values` + 1, anything else background;
     kind "colour": the same for RGB colours in `colours`, the nearest colour wins.
+
+    For "binary", `values` holds the one value of the foreground (1, 255 ...) where it is known.
     """
 
     kind: Literal["binary", "index", "colour"]
     values: tuple[int, ...] = ()
     colours: tuple[tuple[int, int, int], ...] = ()
+    background: tuple[int, int, int] = (0, 0, 0)  # colour of what belongs to no class
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,22 @@
+"""How good a segmentation is, and the document that says so. Nothing heavy is imported before it is used."""
+
+from modicum.evaluation.curves import ProbabilityHistogram
+from modicum.evaluation.evaluator import Evaluator, evaluate_masks
+from modicum.evaluation.metrics import binary_metrics
+from modicum.evaluation.pictures import difference, overlay
+from modicum.evaluation.report import Example, ReportData, write_report
+from modicum.evaluation.statistics import Summary, summarise
+
+__all__ = [
+    "Evaluator",
+    "Example",
+    "ProbabilityHistogram",
+    "ReportData",
+    "Summary",
+    "binary_metrics",
+    "difference",
+    "evaluate_masks",
+    "overlay",
+    "summarise",
+    "write_report",
+]

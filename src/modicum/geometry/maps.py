@@ -51,7 +51,7 @@ class Affine:
 
     @property
     def inverse(self) -> Affine:
-        return Affine(np.linalg.inv(self.matrix), self.target, self.source)
+        return Affine(np.linalg.inv(self.matrix).astype(np.float64), self.target, self.source)
 
 
 def identity(shape: Shape) -> Affine:
@@ -137,9 +137,7 @@ class Elastic:
         rows, columns = self.control.shape[:2]
         grid = points / (np.array(self.shape, float) - 1) * [rows - 1, columns - 1]
         flat = grid.reshape(-1, 2).T
-        parts = [
-            map_coordinates(self.control[..., axis], flat, order=3, mode="nearest", prefilter=False) for axis in (0, 1)
-        ]
+        parts = [map_coordinates(self.control[..., axis], flat, order=3, mode="nearest", prefilter=False) for axis in (0, 1)]
         return np.stack(parts, axis=-1).reshape(points.shape)
 
 

@@ -26,9 +26,7 @@ def sample(picture: Pixels, by: CoordinateMap, *, border: Border = "reflect", ne
     if picture.shape[:2] != by.source:
         raise ValueError(f"the map reads a picture of {by.source}, this one is {picture.shape[:2]}")
     if picture.ndim == 3 and picture.shape[2] > 4:  # OpenCV takes four channels at once
-        parts = [
-            sample(picture[..., i : i + 4], by, border=border, nearest=nearest) for i in range(0, picture.shape[2], 4)
-        ]
+        parts = [sample(picture[..., i : i + 4], by, border=border, nearest=nearest) for i in range(0, picture.shape[2], 4)]
         return np.concatenate([p.reshape(*by.target, -1) for p in parts], axis=2)
     flags = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
     if isinstance(by, Affine):
@@ -80,7 +78,7 @@ def shrink_label(label: Pixels, smallest: Shape) -> Pixels:
         return label
     classes = np.unique(label)
     area = [_shrink((label == c).astype(np.float32), factor) for c in classes]
-    return classes[np.argmax(area, axis=0)].astype(label.dtype)
+    return np.asarray(classes[np.argmax(area, axis=0)], label.dtype)
 
 
 def _shrink(picture: Pixels, factor: int) -> Pixels:

@@ -35,7 +35,7 @@ def working_pixels(picture: npt.NDArray[Any], channels: int, *, grey: bool = Fal
     if picture.shape[2] == 1:
         return np.repeat(picture, channels, axis=2)
     if grey:
-        return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None]
+        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], np.uint8)
     if channels == 1 and bool((picture == picture[..., :1]).all()):
         return np.ascontiguousarray(picture[..., :1])
     raise ModicumError(

@@ -17,6 +17,7 @@ from torch.fx.experimental.optimization import fuse as fold_batch_norm
 
 from modicum.geometry import CoordinateMap, sample
 from modicum.images.intensity import Intensity, working_pixels
+from modicum.training.device import in_layout
 from modicum.views import View, fuse
 
 _BATCH_PIXELS = 512 * 1024  # seen by the network at once: bounds the memory whatever the picture
@@ -39,9 +40,7 @@ class Segmenter:
         maps = self.view.inference_maps((pixels.shape[0], pixels.shape[1]))
         return fuse(self._answers(pixels, maps), (pixels.shape[0], pixels.shape[1]), self.classes)
 
-    def _answers(
-        self, pixels: npt.NDArray[np.uint8], maps: Any
-    ) -> Iterator[tuple[CoordinateMap, npt.NDArray[np.float32]]]:
+    def _answers(self, pixels: npt.NDArray[np.uint8], maps: Any) -> Iterator[tuple[CoordinateMap, npt.NDArray[np.float32]]]:
         """The network's answer (K, h, w) to every view, a batch at a time."""
         mean, sd = self.intensity.scale(pixels)
         table = ((np.linspace(0, 1, 256, dtype=np.float32)[:, None] - mean) / sd).astype(np.float32)
@@ -66,7 +65,7 @@ class Segmenter:
 
     def _forward(self, images: torch.Tensor) -> torch.Tensor:
         with torch.autocast(images.device.type, torch.bfloat16) if self.bf16 else contextlib.nullcontext():
-            logits = self.network(images)
+            logits: torch.Tensor = self.network(images)
         logits = logits.float()
         return logits.sigmoid() if self.classes == 1 else logits.softmax(dim=1)[:, 1:]
 
@@ -76,4 +75,4 @@ def ready(network: nn.Module, *, channels_last: bool = True) -> nn.Module:
     network = copy.deepcopy(network).eval()
     with contextlib.suppress(Exception):  # a network that cannot be traced is used as it is: the same answers, slower
         network = fold_batch_norm(network)
-    return network.to(memory_format=torch.channels_last) if channels_last else network
+    return in_layout(network, channels_last)

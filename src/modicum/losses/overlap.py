@@ -21,9 +21,7 @@ def dice(*, smoothing: float = 1.0, batch: bool = False) -> Loss:
     from monai.losses import DiceLoss
 
     binary = DiceLoss(sigmoid=True, smooth_nr=smoothing, smooth_dr=smoothing, batch=batch)
-    several = DiceLoss(
-        softmax=True, include_background=False, smooth_nr=smoothing, smooth_dr=smoothing, batch=batch
-    )
+    several = DiceLoss(softmax=True, include_background=False, smooth_nr=smoothing, smooth_dr=smoothing, batch=batch)
 
     def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         channels = logits.shape[1]

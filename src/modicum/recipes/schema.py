@@ -38,15 +38,15 @@ class Images(_Axis):
 class Fit(_Axis):
     """How the network is trained."""
 
-    loss: Annotated[Part, _of(LOSSES)] = Field(default="dice_ce")  # type: ignore[assignment]
-    optimiser: Annotated[Part, _of(OPTIMISERS)] = Field(default="adamw")  # type: ignore[assignment]
+    loss: Annotated[Part, _of(LOSSES)] = Field(default_factory=lambda: LOSSES.resolve("dice_ce"))
+    optimiser: Annotated[Part, _of(OPTIMISERS)] = Field(default_factory=lambda: OPTIMISERS.resolve("adamw"))
     rate: float = Field(default=3e-3, gt=0)
-    schedule: Annotated[Part, _of(SCHEDULES)] = Field(default="one_cycle")  # type: ignore[assignment]
+    schedule: Annotated[Part, _of(SCHEDULES)] = Field(default_factory=lambda: SCHEDULES.resolve("one_cycle"))
     batch_size: int = Field(default=8, ge=1)
     epochs: int | None = Field(default=None, ge=1)  # one of epochs and budget
     budget: float | None = Field(default=None, gt=0)  # minutes of training
     samples: int = Field(default=1, ge=1)  # views of each picture in an epoch
-    augmentation: Annotated[Part, _of(POLICIES)] = Field(default="strong")  # type: ignore[assignment]
+    augmentation: Annotated[Part, _of(POLICIES)] = Field(default_factory=lambda: POLICIES.resolve("strong"))
     average: float = Field(default=0.99, ge=0, lt=1)  # decay of the averaged weights; 0 turns it off
     clip: float | None = Field(default=1.0, gt=0)  # norm of the gradient
     keep: Literal["last", "best"] = "last"  # which weights become the model; best: by validation loss
@@ -84,8 +84,8 @@ class Recipe(_Axis):
     seed: int = 0
     data: Data = Data()
     images: Images = Images()
-    view: Annotated[Part, _of(VIEWS)] = Field(default="patches")  # type: ignore[assignment]
-    network: Annotated[Part, _of(NETWORKS)] = Field(default="unet")  # type: ignore[assignment]
+    view: Annotated[Part, _of(VIEWS)] = Field(default_factory=lambda: VIEWS.resolve("patches"))
+    network: Annotated[Part, _of(NETWORKS)] = Field(default_factory=lambda: NETWORKS.resolve("unet"))
     start: Literal["random"] = "random"
     supervision: Literal["labelled"] = "labelled"
     fit: Fit = Fit()

@@ -59,7 +59,10 @@ class RunFolder:
 
     def claim(self, dataset: Dataset, recipe: Recipe, splits: Sequence[Split]) -> bool:
         """Make the folder this run's own; True when it already was, so that the run goes on where it stopped."""
-        identity = {"data": _data_identity(dataset, splits), "recipe": hashlib.sha256(dump(recipe).encode()).hexdigest()}
+        identity = {
+            "data": _data_identity(dataset, splits),
+            "recipe": hashlib.sha256(dump(recipe).encode()).hexdigest(),
+        }
         marker = self.path / "identity.json"
         if marker.exists():
             theirs = json.loads(marker.read_text("utf-8"))

@@ -18,7 +18,7 @@ def common_channels(dataset: Dataset, *, grey: bool) -> int:
     """1 or 3: what the network gets. Grey pictures among coloured ones are repeated over three channels."""
     if grey:
         return 1
-    return max(load_picture(case).shape[2] for case in dataset.labelled[:8])
+    return max(int(load_picture(case).shape[2]) for case in dataset.labelled[:8])
 
 
 def load_case(case: Case, dataset: Dataset, channels: int, *, grey: bool) -> TrainingPicture:
@@ -36,9 +36,7 @@ def load_case(case: Case, dataset: Dataset, channels: int, *, grey: bool) -> Tra
     return TrainingPicture(case.id, pixels, label, None if valid is None else valid.astype(np.uint8))
 
 
-def load_training(
-    cases: Sequence[Case], dataset: Dataset, view: View, channels: int, *, grey: bool
-) -> list[TrainingPicture]:
+def load_training(cases: Sequence[Case], dataset: Dataset, view: View, channels: int, *, grey: bool) -> list[TrainingPicture]:
     """All pictures of a training, decoded once and kept as the view wants them."""
     pictures = []
     with bar(f"Reading {len(cases)} pictures", len(cases)) as progress:

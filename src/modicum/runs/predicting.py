@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +31,23 @@ class Predicted:
 def class_numbers(probability: npt.NDArray[Any], bundle: Bundle) -> npt.NDArray[np.uint8]:
     """Class numbers (H, W) from probability maps (K, H, W): the threshold for one class, else the most probable."""
     if len(probability) == 1:
-        return (probability[0] >= bundle.threshold).astype(np.uint8)
+        return np.asarray(probability[0] >= bundle.threshold, np.uint8)
     background = 1 - probability.sum(axis=0, dtype=np.float32)
-    return np.argmax(np.concatenate([background[None], probability]), axis=0).astype(np.uint8)
+    return np.asarray(np.argmax(np.concatenate([background[None], probability]), axis=0), np.uint8)
 
 
 def mask_values(numbers: npt.NDArray[np.uint8], bundle: Bundle) -> npt.NDArray[np.uint8]:
     """Class numbers as the values that the labels had: 0/255 for one class."""
-    return np.array([0, *bundle.label_values], np.uint8)[numbers]
+    return np.asarray(np.array([0, *bundle.label_values], np.uint8)[numbers])
 
 
 def predict(
-    bundle: Bundle, inputs: Sequence[str], out: Path, *, probabilities: bool = False, overlays: bool = False,
+    bundle: Bundle,
+    inputs: Sequence[str],
+    out: Path,
+    *,
+    probabilities: bool = False,
+    overlays: bool = False,
     flips: bool | None = None,
 ) -> Predicted:
     """Segment files, folders (their pictures) and globs; a file that cannot be read is reported and the rest goes on.
@@ -82,7 +87,7 @@ def expand(inputs: Iterable[str]) -> list[Path]:
             found |= dict.fromkeys(sorted(p for p in path.iterdir() if p.is_file() and is_picture(p)))
         elif path.exists():
             found[path] = None
-        elif matches := sorted(glob.glob(one, recursive=True)):
+        elif matches := sorted(glob(one, recursive=True)):
             found |= dict.fromkeys(Path(m) for m in matches if Path(m).is_file())
         else:
             raise ModicumError("there is no such file or folder.", file=path)

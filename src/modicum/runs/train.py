@@ -114,9 +114,7 @@ def examine(dataset: Dataset) -> tuple[list[Finding], frozenset[str]]:
     return findings, unusable
 
 
-def choose_recipe(
-    seen: Fingerprint, recipe: str, minutes: float | None, changes: Sequence[str], seed: int
-) -> Plan:
+def choose_recipe(seen: Fingerprint, recipe: str, minutes: float | None, changes: Sequence[str], seed: int) -> Plan:
     """The planned or the named recipe, with the command line's changes and a length."""
     changes = list(changes)
     by_epochs = any(c.startswith("fit.epochs=") for c in changes)
@@ -142,9 +140,7 @@ def _splits(dataset: Dataset, chosen: Plan, folds: int | None, unusable: frozens
     if len(splits) > 1:
         return splits
     return [
-        make_split(
-            dataset, seed=chosen.recipe.seed, test_share=data.test_share, val_share=data.val_share, exclude=unusable
-        )
+        make_split(dataset, seed=chosen.recipe.seed, test_share=data.test_share, val_share=data.val_share, exclude=unusable)
     ]
 
 
@@ -159,4 +155,3 @@ def _all(splits: Sequence[Split]) -> tuple[str, ...]:
 def _once(findings: Any) -> list[Finding]:
     """Findings without repetition over folds."""
     return list({f.kind: f for f in findings}.values())
-

@@ -120,9 +120,7 @@ def _read(dataset: Dataset, split: Split, recipe: Recipe) -> _Material:
     val = load_training([cases[i] for i in split.val], dataset, view, channels, grey=grey) if split.val else train
     own = recipe.images.normalise == "picture"
     intensity = Intensity.of([p.image for p in train], per_picture=own, grey=grey)
-    show = partial(
-        LabelledPictures, view=view, intensity=intensity, batch_size=recipe.fit.batch_size, seed=recipe.seed
-    )
+    show = partial(LabelledPictures, view=view, intensity=intensity, batch_size=recipe.fit.batch_size, seed=recipe.seed)
     return _Material(train, val, intensity, show)
 
 
@@ -171,9 +169,7 @@ def _forward(compute: Compute, network: nn.Module, images: torch.Tensor) -> torc
     return answer
 
 
-def _bundle(
-    recipe: Recipe, network: nn.Module, dataset: Dataset, material: _Material, compute: Compute
-) -> Bundle:
+def _bundle(recipe: Recipe, network: nn.Module, dataset: Dataset, material: _Material, compute: Compute) -> Bundle:
     """The trained network with its threshold, chosen on the validation (or training) pictures."""
     values = dataset.code.values if dataset.code.kind == "index" else tuple(range(1, len(dataset.classes) + 1))
     bundle = Bundle(
@@ -202,4 +198,3 @@ def _bundle(
             histogram.add(segmenter.probabilities(picture.image)[0], picture.label > 0, valid)
             progress.step()
     return replace(bundle, threshold=histogram.best_threshold("dice"))
-

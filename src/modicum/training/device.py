@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,10 +30,18 @@ class Compute:
 
     def layout(self, network: nn.Module) -> nn.Module:
         """The network in this memory layout."""
-        return network.to(memory_format=torch.channels_last) if self.channels_last else network
+        return in_layout(network, self.channels_last)
 
 
-def choose_compute(network: nn.Module, shape: tuple[int, int, int, int], precision: Precision | None) -> Compute:
+def in_layout(network: nn.Module, channels_last: bool) -> nn.Module:
+    """The network with its weights in channels-last memory, or as it is."""
+    if not channels_last:
+        return network
+    laid_out: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return laid_out
+
+
+def choose_compute(network: nn.Module, shape: Sequence[int], precision: Precision | None) -> Compute:
     """Time a training step of a small batch in each precision and layout and take the fastest.
 
     Single precision must be a tenth faster to be preferred, so that noise does not decide.
@@ -48,15 +57,13 @@ def choose_compute(network: nn.Module, shape: tuple[int, int, int, int], precisi
     seconds = {(p, last): _step_seconds(network, shape, p, last) for p in candidates for last in (True, False)}
     preferred = {key: s * (1.1 if key[0] == "32-true" else 1.0) for key, s in seconds.items()}
     chosen, layout = min(preferred, key=lambda key: preferred[key])
-    told = ", ".join(
-        f"{p}{' channels-last' if last else ''} {1000 * s:.0f} ms" for (p, last), s in sorted(seconds.items())
-    )
+    told = ", ".join(f"{p}{' channels-last' if last else ''} {1000 * s:.0f} ms" for (p, last), s in sorted(seconds.items()))
     return Compute("cpu", chosen, layout, f"measured on {torch.get_num_threads()} CPU threads, step of 2: {told}")
 
 
-def _step_seconds(network: nn.Module, shape: tuple[int, int, int, int], precision: Precision, last: bool) -> float:
+def _step_seconds(network: nn.Module, shape: Sequence[int], precision: Precision, last: bool) -> float:
     layout = torch.channels_last if last else torch.contiguous_format
-    twin = copy.deepcopy(network).train().to(memory_format=layout)
+    twin = in_layout(copy.deepcopy(network).train(), last)
     images = torch.rand(min(2, shape[0]), *shape[1:]).to(memory_format=layout)
     times = []
     for _ in range(4):

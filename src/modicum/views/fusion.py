@@ -63,7 +63,7 @@ def gaussian_window(shape: Shape) -> npt.NDArray[np.float32]:
 
 
 def _normalised(total: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    return total / np.maximum(weight, 1e-9)
+    return np.asarray(total / np.maximum(weight, 1e-9), np.float32)
 
 
 def _corner(by: CoordinateMap) -> tuple[int, int] | None:

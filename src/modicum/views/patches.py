@@ -58,8 +58,6 @@ class Patches:
 
 
 @VIEWS.register("patches")
-def patches(
-    *, size: int | tuple[int, int] = 192, foreground: float = 0.5, tile: int = 640, overlap: int = 64
-) -> Patches:
+def patches(*, size: int | tuple[int, int] = 192, foreground: float = 0.5, tile: int = 640, overlap: int = 64) -> Patches:
     """Random full-resolution patches of `size` pixels; after training, tiles of at most `tile` that share `overlap`."""
     return Patches((size, size) if isinstance(size, int) else size, foreground, tile, overlap)

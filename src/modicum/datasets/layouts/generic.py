@@ -1,0 +1,121 @@
+"""Folders of pictures and folders of labels, under any of the names that people give them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from modicum.datasets.case import Part
+from modicum.datasets.layouts.found import PARTS, Found, pictures_in, plain, subfolders
+from modicum.datasets.layouts.pairing import looks_like_label, pair
+from modicum.errors import ModicumError
+from modicum.images import read_mask
+
+_PICTURES = ("images", "image", "imgs", "img", "inputs", "input", "pictures", "picture")
+_PICTURES += ("original", "originals", "data")  # these only beside labels
+_LABELS = ("labels", "label", "masks", "ground truth", "groundtruth", "ground truths", "gt", "manual1", "1st manual")
+_LABELS += ("segmentations", "segmentation", "annotations", "annotation", "manual", "targets", "target", "mask")
+_FIELDS_OF_VIEW = ("fov", "fovs", "field of view", "fields of view", "fov masks")
+_UNLABELLED = ("unlabelled", "unlabeled", "images unlabelled", "unlabelled images", "images unlabeled")
+
+
+def folders(root: Path, layout: str | None = None) -> Found | None:
+    """images/ + labels/ in the folder itself, or in its subfolders train, val and test."""
+    within = _one(root, layout)
+    if within is not None:
+        return within
+    names = subfolders(root)
+    parts = [(part, path) for name, path in names.items() if (part := PARTS.get(name)) is not None]
+    found = [(part, inner) for part, path in parts if (inner := _one(path, layout)) is not None]
+    if not found:
+        return None
+    joined = Found(f"{found[0][1].layout}, in {', '.join(p.name for _, p in parts)}", [])
+    for part, inner in found:
+        joined.cases += [replace(c, part=_part(part)) for c in inner.cases]
+        joined.notes += [n for n in inner.notes if n not in joined.notes]
+        joined.findings += inner.findings
+    joined.notes.append("The folders " + ", ".join(p.name for _, p in parts) + " are taken as the prescribed split.")
+    _add_unlabelled(root, joined)
+    return joined
+
+
+def beside(root: Path) -> Found | None:
+    """Pictures and their masks in one folder, or in its subfolders: x.png, x_mask.png."""
+    files = pictures_in(root, deep=True)
+    labels = [p for p in files if looks_like_label(p)]
+    named_so = set(labels)
+    pictures = [p for p in files if p not in named_so]
+    if not labels or not pictures:
+        return None
+    found = pair(pictures, labels, roots=(root, root, None), layout="pictures with masks beside them")
+    return found if any(c.labelled for c in found.cases) else None
+
+
+def pictures_only(root: Path) -> Found | None:
+    """Pictures without any label."""
+    pictures = pictures_in(root) or pictures_in(root, deep=True)
+    if not pictures or plain(root.name) in _LABELS:
+        return None
+    folders_with_pictures = {plain(p.relative_to(root).parts[0]) for p in pictures if p.parent != root}
+    if folders_with_pictures and folders_with_pictures <= set(_LABELS):
+        return None  # labels without images
+    return pair(pictures, (), roots=(root, root, None), layout="pictures only")
+
+
+def labels_alone(root: Path) -> Path | None:
+    """A folder of labels that has no folder of pictures beside it."""
+    return next((p for name, p in subfolders(root).items() if name in _LABELS and pictures_in(p, deep=True)), None)
+
+
+def _one(root: Path, layout: str | None) -> Found | None:
+    names = {name: path for name, path in subfolders(root).items() if pictures_in(path, deep=True)}
+    images = next((names[n] for n in _PICTURES if n in names), None)
+    label_names = [n for n in _LABELS if n in names]
+    if images is None or not label_names:
+        return None
+    fields = next((names[n] for n in _FIELDS_OF_VIEW if n in names), None)
+    notes = []
+    for doubtful in ("mask", "masks"):
+        if fields is None and len(label_names) > 1 and doubtful in label_names and _mostly_full(names[doubtful]):
+            fields = names[doubtful]
+            label_names.remove(doubtful)
+            notes.append(f"{fields.name}/ is taken as fields of view, since its masks cover most of the picture.")
+    labels = names[label_names[0]]
+    known = {images, labels, fields, *(names.get(n) for n in _UNLABELLED)}
+    other = sorted(p.name for p in names.values() if p not in known)
+    found = pair(
+        pictures_in(images, deep=True),
+        pictures_in(labels, deep=True),
+        pictures_in(fields, deep=True) if fields else (),
+        roots=(images, labels, fields),
+        layout=layout or f"{images.name} + {labels.name}",
+    )
+    found.notes += [*notes, f"Pictures come from {images.name}/, labels from {labels.name}/."]
+    if other:
+        found.notes.append(f"Not used: {', '.join(f'{name}/' for name in other)}.")
+    _add_unlabelled(root, found)
+    return found
+
+
+def _add_unlabelled(root: Path, found: Found) -> None:
+    for name, folder in subfolders(root).items():
+        if name in _UNLABELLED and (pictures := pictures_in(folder, deep=True)):
+            found.cases += pair(pictures, (), roots=(folder, folder, None), layout="").cases
+            found.notes.append(f"{len(pictures)} unlabelled pictures come from {folder.name}/.")
+
+
+def _mostly_full(folder: Path) -> bool:
+    """Whether masks cover most of the picture, as fields of view do and objects seldom."""
+    shares = []
+    for path in pictures_in(folder, deep=True)[:3]:
+        try:
+            shares.append(float((np.atleast_3d(read_mask(path))[..., 0] > 0).mean()))
+        except ModicumError:
+            continue
+    return bool(shares) and min(shares) > 0.4
+
+
+def _part(name: str) -> Part:
+    return "train" if name == "train" else "val" if name == "val" else "test"

@@ -1,0 +1,104 @@
+"""A CSV manifest: one row a picture."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from modicum.datasets.case import Case, Part
+from modicum.datasets.layouts.found import PARTS, Found, plain, stem
+from modicum.errors import Finding, ModicumError
+
+_KNOWN = ("image", "label", "patient", "split", "fov")
+
+
+def read_folder(root: Path) -> Found | None:
+    """A folder that holds manifest.csv."""
+    path = root / "manifest.csv"
+    return read_manifest(path) if path.is_file() else None
+
+
+def read_manifest(path: Path) -> Found:
+    """Columns image, label, patient, split, fov; every other column is an attribute of its case.
+
+    Paths are relative to the manifest. An empty label is an unlabelled picture; several, divided by `;`, are united.
+
+    Raises:
+        ModicumError: no text, no `image` column, an unknown split, or no row.
+    """
+    rows = _rows(path)
+    header = list(rows[0]) if rows else []
+    others = [c for c in header if c not in _KNOWN]
+    cases, findings = [], []
+    for number, row in enumerate(rows, 2):
+        if not row["image"]:
+            raise ModicumError(f"row {number} has no image.", file=path, remedy="Fill the column, or remove the row.")
+        image, *files = (path.parent / p for p in (row["image"], *_several(row.get("label", ""))))
+        fov = row.get("fov", "")
+        missing = [p for p in (image, *files, *([path.parent / fov] if fov else [])) if not p.is_file()]
+        if missing:
+            findings.append(_missing(path, number, missing[0]))
+            continue
+        cases.append(
+            Case(
+                stem(image),
+                image,
+                tuple(files),
+                path.parent / fov if fov else None,
+                row.get("patient", ""),
+                _part(row.get("split", ""), path, number),
+                {c: row[c] for c in others if row[c]},
+            )
+        )
+    notes = [f"Subgroups from the manifest: {', '.join(others)}."] if others else []
+    if not cases:
+        problem = findings[0].message if findings else "it lists no picture."
+        raise ModicumError(problem, file=path, remedy="Paths are relative to the manifest's folder.")
+    return Found("manifest", cases, notes, findings)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        text = path.read_text("latin-1")
+    except OSError as error:
+        raise ModicumError(f"cannot be read ({error.strerror}).", file=path) from None
+    first = text.partition("\n")[0]
+    delimiter = next((d for d in ("\t", ";") if d in first and "," not in first), ",")
+    reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
+    names = [(n or "").strip().lower() for n in reader.fieldnames or []]
+    if "image" not in names:
+        raise ModicumError(
+            f"the column 'image' is missing; there are: {', '.join(names) or 'none'}.",
+            file=path,
+            remedy="The first row names the columns: image, label, and if you like patient, split, fov and others.",
+        )
+    reader.fieldnames = names
+    rows = [{k: (v or "").strip() for k, v in row.items() if k and isinstance(v, str | None)} for row in reader]
+    return [row for row in rows if any(row.values())]
+
+
+def _several(text: str) -> list[str]:
+    return [p.strip() for p in text.split(";") if p.strip()]
+
+
+def _part(text: str, path: Path, number: int) -> Part | None:
+    if not text:
+        return None
+    part = PARTS.get(plain(text))
+    if part == "train" or part == "val" or part == "test":
+        return part
+    raise ModicumError(
+        f"row {number}: the split '{text}' is unknown.", file=path, remedy="Write train, val or test, or leave it empty."
+    )
+
+
+def _missing(path: Path, number: int, missing: Path) -> Finding:
+    return Finding(
+        "error",
+        "file-missing",
+        f"row {number} of {path.name} names this file, which does not exist.",
+        file=str(missing),
+        remedy="Paths are relative to the manifest's folder; correct the row.",
+    )

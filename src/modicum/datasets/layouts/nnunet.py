@@ -1,0 +1,133 @@
+"""nnU-Net raw data sets and the Medical Segmentation Decathlon: dataset.json, imagesTr, labelsTr, imagesTs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from modicum.datasets.case import Case, Part
+from modicum.datasets.layouts.found import Found, first_volume, pictures_in, stem
+from modicum.errors import Finding, ModicumError
+from modicum.images.formats import is_volume
+
+_CHANNEL = re.compile(r"^(.*)_(\d{4})$")
+
+
+def read(root: Path) -> Found | None:
+    """A folder with imagesTr and labelsTr, or whose dataset.json lists its training pictures.
+
+    Raises:
+        ModicumError: volumes, several channels in files of their own, or a dataset.json that is no JSON.
+    """
+    described = _describe(root / "dataset.json")
+    listed = described.get("training")
+    if not (root / "imagesTr").is_dir() and not isinstance(listed, list):
+        return None
+    _refuse_volumes(root, described)
+    folder = pictures_in(root / "imagesTr")
+    if isinstance(listed, list) and not any(_CHANNEL.match(stem(p)) for p in folder):
+        found = _decathlon(root, listed)
+    else:
+        found = _nnunet(root)
+    found.classes = _classes(described.get("labels"), found)
+    return found
+
+
+def _nnunet(root: Path) -> Found:
+    found = Found("nnU-Net", [])
+    for images, labels, part in (("imagesTr", "labelsTr", "train"), ("imagesTs", "labelsTs", "test")):
+        by_stem = {stem(p): p for p in pictures_in(root / labels)}
+        prescribed: Part | None = None
+        if part == "test" and by_stem:
+            prescribed = "test"
+        for name, image in _single_channel(pictures_in(root / images)).items():
+            label = by_stem.pop(name, None)
+            found.cases.append(Case(name, image, (label,) if label else (), part=prescribed))
+        found.findings += [_orphan(p) for p in by_stem.values()]
+    return found
+
+
+def _single_channel(files: list[Path]) -> dict[str, Path]:
+    channels: dict[str, list[Path]] = defaultdict(list)
+    for path in files:
+        match = _CHANNEL.match(stem(path))
+        channels[match[1] if match else stem(path)].append(path)
+    for name, paths in channels.items():
+        if len(paths) > 1:
+            raise ModicumError(
+                f"'{name}' has {len(paths)} channels in files of their own ({', '.join(p.name for p in paths)}); "
+                "that cannot be read yet.",
+                file=paths[0],
+                remedy="Join the channels into one RGB picture, or keep only _0000.",
+            )
+    return {name: paths[0] for name, paths in channels.items()}
+
+
+def _decathlon(root: Path, listed: list[Any]) -> Found:
+    found = Found("Decathlon", [])
+    for entry in listed:
+        if not isinstance(entry, dict) or "image" not in entry:
+            raise ModicumError("an entry of 'training' names no image.", file=root / "dataset.json")
+        image = root / str(entry["image"])
+        label = root / str(entry["label"]) if entry.get("label") else None
+        missing = next((p for p in (image, label) if p is not None and not p.is_file()), None)
+        if missing is not None:
+            remedy = "Correct dataset.json, or add the file."
+            message = "dataset.json names this file, which does not exist."
+            found.findings.append(Finding("error", "file-missing", message, str(missing), remedy))
+            continue
+        found.cases.append(Case(stem(image), image, (label,) if label else ()))
+    for path in pictures_in(root / "imagesTs"):
+        found.cases.append(Case(stem(path), path))
+    return found
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        described = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModicumError(f"is no valid JSON: {error}.", file=path, remedy="Correct it, or remove it.") from None
+    return described if isinstance(described, dict) else {}
+
+
+def _refuse_volumes(root: Path, described: dict[str, Any]) -> None:
+    listed = described.get("training")
+    named = [str(e["image"]) for e in listed if isinstance(e, dict) and "image" in e] if isinstance(listed, list) else []
+    volume = next((root / n for n in named if is_volume(n)), None)
+    if volume is None and not pictures_in(root / "imagesTr") and (root / "imagesTr").is_dir():
+        volume = first_volume(root / "imagesTr")
+    if volume is not None:
+        raise ModicumError(
+            "this data set holds volumes, which cannot be read yet (pictures can).",
+            file=volume,
+            remedy="Export the slices as PNG or TIFF pictures.",
+        )
+
+
+def _classes(labels: Any, found: Found) -> dict[str, Any] | None:
+    """Class name -> value, from {"vessel": 1} (nnU-Net v2) or {"1": "vessel"} (v1 and Decathlon)."""
+    if not isinstance(labels, dict):
+        return None
+    classes: dict[str, Any] = {}
+    for key, value in labels.items():
+        name, number = (value, key) if isinstance(value, str) and str(key).isdigit() else (key, value)
+        if isinstance(number, list):
+            raise ModicumError(
+                f"the class '{name}' is a region of several labels; that cannot be read yet.",
+                remedy="Give each label its own class in dataset.json.",
+            )
+        if str(name).lower() == "ignore":
+            found.notes.append("The label 'ignore' counts as background here.")
+        elif str(name).lower() != "background" and int(number) != 0:
+            classes[str(name)] = int(number)
+    return classes or None
+
+
+def _orphan(path: Path) -> Finding:
+    remedy = "Add the picture (NAME_0000 in the images folder), or remove the label."
+    return Finding("error", "label-without-image", "this label has no picture of the same name.", str(path), remedy)

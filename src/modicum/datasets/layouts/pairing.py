@@ -1,0 +1,146 @@
+"""Which label belongs to which picture: by stem, with the suffixes that people use."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from modicum.datasets.case import Case, Part
+from modicum.datasets.layouts.found import PARTS, Found, plain, stem
+from modicum.errors import Finding
+
+_WORDS = (
+    r"(?:ground[ _-]?truth|segmentations?|manual[ _-]?1?|1st[ _-]?(?:ho|manual)|annotations?|annotated|annot|anno"
+    r"|labels?|masks?|segm?|gt|ah)"
+)
+LABEL_SUFFIX = re.compile(rf"[ _.-]{_WORDS}(?:[ _-]?\d+)?$", re.IGNORECASE)
+_LABEL_PREFIX = re.compile(rf"^{_WORDS}[ _.-]+(?=.)", re.IGNORECASE)
+SECOND_OBSERVER = re.compile(r"[ _.-](?:2nd[ _-]?\w*|manual[ _-]?2|observer[ _-]?2|vk)$", re.IGNORECASE)
+_FOV_SUFFIX = re.compile(r"[ _.-](?:fov|mask|field[ _-]of[ _-]view)$", re.IGNORECASE)
+_PICTURE_SUFFIX = re.compile(r"[ _.-](?:images?|img|input|training|test|original|orig|rgb|0000)$", re.IGNORECASE)
+_PICTURE_PREFIX = re.compile(r"^(?:images?|img|input|pictures?)[ _.-]+(?=.)", re.IGNORECASE)
+
+Key = tuple[str, ...]
+
+
+def pair(
+    pictures: Sequence[Path],
+    labels: Sequence[Path],
+    fields_of_view: Sequence[Path] = (),
+    *,
+    roots: tuple[Path, Path, Path | None],
+    layout: str,
+    part: Part | None = None,
+) -> Found:
+    """Cases of pictures with the labels of the same stem, in the same subfolder of their roots.
+
+    The stem must be the same, or the same without the usual suffixes (`x.jpg`, `x_mask.png`; `21_training.tif`,
+    `21_manual1.gif`). Labels without a picture become findings, pictures without a label unlabelled cases. A subfolder
+    named train, val or test is the prescribed part.
+
+    Args:
+        roots: folders of pictures, labels and fields of view; where the last has none, None.
+    """
+    notes, findings = [], []
+    kept, second = _first_observers(labels)
+    if second:
+        notes.append(f"{len(second)} labels of a second observer (such as {second[0].name}) are left aside.")
+    by_label, orphans = _match(pictures, kept, roots[0], roots[1])
+    by_field, _ = _match(pictures, fields_of_view, roots[0], roots[2] or roots[0], _FOV_SUFFIX)
+    findings += [_orphan(path) for path in orphans]
+    cases = []
+    for picture in pictures:
+        found = by_label.get(picture, [])
+        if len(found) > 1 and not all(LABEL_SUFFIX.search(stem(p)) for p in found):
+            findings.append(_several(picture, found))
+            found = found[:1]
+        fields = by_field.get(picture, [])
+        subfolder = picture.relative_to(roots[0]).parts[:-1]
+        inner = PARTS.get(plain(subfolder[0])) if subfolder else None
+        case_part: Part | None = inner if inner in ("train", "val", "test") else part  # type: ignore[assignment]
+        cases.append(Case(stem(picture), picture, tuple(found), fields[0] if fields else None, part=case_part))
+    if fields_of_view and by_field:
+        notes.append(f"Fields of view come from {fields_of_view[0].parent.name}/: only pixels within them count.")
+    return Found(layout, cases, notes, findings)
+
+
+def looks_like_label(path: Path) -> bool:
+    """Whether a file beside pictures is named as a label (`x_mask.png`, `mask_x.png`)."""
+    name = stem(path)
+    return bool(LABEL_SUFFIX.search(name) or _LABEL_PREFIX.search(name) or SECOND_OBSERVER.search(name))
+
+
+def _match(
+    pictures: Sequence[Path],
+    labels: Iterable[Path],
+    picture_root: Path,
+    label_root: Path,
+    suffix: re.Pattern[str] = LABEL_SUFFIX,
+) -> tuple[dict[Path, list[Path]], list[Path]]:
+    """Labels of each picture, and the labels of none. The exact stem is looked for first."""
+    exact, loose = _table(pictures, picture_root)
+    found: dict[Path, list[Path]] = defaultdict(list)
+    orphans = []
+    for label in labels:
+        place, name = _key(label, label_root)
+        picture = exact.get((*place, name))
+        for bare in _bare(name, suffix):
+            picture = picture or exact.get((*place, bare)) or loose.get((*place, bare))
+        if picture is None:
+            orphans.append(label)
+        else:
+            found[picture].append(label)
+    return found, orphans
+
+
+def _table(pictures: Sequence[Path], root: Path) -> tuple[dict[Key, Path], Mapping[Key, Path]]:
+    exact: dict[Key, Path] = {}
+    loose: dict[Key, list[Path]] = defaultdict(list)
+    for picture in pictures:
+        place, name = _key(picture, root)
+        exact.setdefault((*place, name), picture)
+        loose[(*place, _PICTURE_PREFIX.sub("", _PICTURE_SUFFIX.sub("", name)))].append(picture)
+    return exact, {key: found[0] for key, found in loose.items() if len(found) == 1}
+
+
+def _key(path: Path, root: Path) -> tuple[Key, str]:
+    relative = path.relative_to(root)
+    return tuple(p.lower() for p in relative.parts[:-1]), stem(path).lower()
+
+
+def _bare(name: str, suffix: re.Pattern[str]) -> list[str]:
+    """The name without label suffix, without label prefix, and without a picture's own suffix before it."""
+    names = [suffix.sub("", name), _LABEL_PREFIX.sub("", name)]
+    names += [_PICTURE_PREFIX.sub("", _PICTURE_SUFFIX.sub("", n)) for n in (name, *names)]
+    return [n for n in dict.fromkeys(names) if n]
+
+
+def _first_observers(labels: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Labels of the first observer, and those of the second where there is a first."""
+    second = [p for p in labels if SECOND_OBSERVER.search(stem(p))]
+    if len(second) == len(labels):
+        return list(labels), []
+    return [p for p in labels if p not in set(second)], second
+
+
+def _orphan(label: Path) -> Finding:
+    return Finding(
+        "error",
+        "label-without-image",
+        "this label has no picture of the same name.",
+        file=str(label),
+        remedy="Add the picture, rename one of them, or remove the label.",
+    )
+
+
+def _several(picture: Path, found: Sequence[Path]) -> Finding:
+    names = ", ".join(p.name for p in found)
+    return Finding(
+        "warning",
+        "several-labels",
+        f"several labels fit this picture ({names}); the first is used.",
+        file=str(picture),
+        remedy="Keep one, or name them x_mask_1, x_mask_2 ... if they are objects of one picture.",
+    )

@@ -1,0 +1,140 @@
+"""ROC and precision-recall curves of any number of pictures, in constant memory."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from modicum.evaluation.metrics import Counts, rates
+
+Floats = npt.NDArray[np.float64]
+
+_TAIL = np.geomspace(1e-7, 0.5, 48)  # finer edges inside the first and the last bin, as parts of its width
+
+
+@cache
+def _edges(bins: int) -> npt.NDArray[np.float32]:
+    """Even edges, and finer ones next to 0 and 1, where the probabilities of a trained network crowd."""
+    even = np.linspace(0, 1, bins + 1)
+    edges = np.unique(np.concatenate([even, _TAIL / bins, 1 - _TAIL / bins]).astype(np.float32))
+    edges.flags.writeable = False
+    return edges
+
+
+class ProbabilityHistogram:
+    """How often each probability was given to foreground and to background pixels.
+
+    A pixel is foreground at threshold t where its probability >= t, everywhere in Modicum. Bins are closed below and open
+    above, so at every edge the counts are exact; between edges the curves are straight lines. The area under the ROC curve
+    agrees with scikit-learn to 1e-3, for confident networks too.
+
+    Args:
+        bins: even bins over 0..1; thresholds are chosen among their edges (with 1024, numbers that float16 holds exactly).
+    """
+
+    def __init__(self, bins: int = 1024) -> None:
+        if bins < 2:
+            raise ValueError(f"a histogram needs at least 2 bins, not {bins}")
+        self.bins = bins
+        self.counts: npt.NDArray[np.int64] = np.zeros((2, len(_edges(bins))), np.int64)  # background, foreground
+
+    def add(
+        self, probability: npt.NDArray[np.floating], truth: npt.NDArray[np.bool_], valid: npt.NDArray[np.bool_] | None = None
+    ) -> None:
+        """Count the pixels of a picture.
+
+        Args:
+            probability: (H, W) or any shape, in 0..1; what lies outside by rounding is moved to 0 or 1.
+            truth: of the same shape; not 0 is foreground.
+            valid: only these pixels count.
+
+        Raises:
+            ValueError: the shapes differ, or a probability is not a number.
+        """
+        if probability.shape != truth.shape or (valid is not None and valid.shape != truth.shape):
+            raise ValueError(f"probability {probability.shape} and truth {truth.shape} (and valid) differ in shape")
+        values, marks = (probability, truth) if valid is None else (probability[valid], truth[valid])
+        values = np.asarray(values, np.float32).ravel()
+        if np.isnan(values).any():
+            raise ValueError("a probability is not a number (nan)")
+        edges = _edges(self.bins)
+        place = np.searchsorted(edges, np.clip(values, 0, 1), side="right") - 1
+        both = np.bincount(place + len(edges) * marks.astype(bool).ravel(), minlength=2 * len(edges))
+        self.counts += both.reshape(2, -1)
+
+    def merge(self, other: ProbabilityHistogram) -> None:
+        """Add the counts of another histogram with the same bins."""
+        if other.bins != self.bins:
+            raise ValueError(f"histograms of {self.bins} and {other.bins} bins do not add up")
+        self.counts += other.counts
+
+    @property
+    def positives(self) -> int:
+        """Foreground pixels seen."""
+        return int(self.counts[1].sum())
+
+    @property
+    def negatives(self) -> int:
+        """Background pixels seen."""
+        return int(self.counts[0].sum())
+
+    def roc(self) -> tuple[Floats, Floats, Floats]:
+        """False positive rate, true positive rate (both 0 to 1, rising) and their thresholds (falling, first infinite).
+
+        A rate is nan where there is no background or no foreground at all.
+        """
+        false, true = (np.concatenate([[0], np.cumsum(c[::-1])]).astype(np.float64) for c in self.counts)
+        thresholds = np.concatenate([[np.inf], _edges(self.bins)[::-1].astype(np.float64)])
+        return _share(false, self.negatives), _share(true, self.positives), thresholds
+
+    def precision_recall(self) -> tuple[Floats, Floats, Floats]:
+        """Precision, recall (rising from 0 to 1) and thresholds (falling); precision is 1 where nothing is predicted."""
+        false, true = (np.concatenate([[0], np.cumsum(c[::-1])]).astype(np.float64) for c in self.counts)
+        predicted = false + true
+        precision = np.divide(true, predicted, out=np.ones_like(true), where=predicted > 0)
+        thresholds = np.concatenate([[np.inf], _edges(self.bins)[::-1].astype(np.float64)])
+        return precision, _share(true, self.positives), thresholds
+
+    def auc(self) -> float:
+        """Area under the ROC curve by trapezoids; nan without foreground or without background."""
+        fpr, tpr, _ = self.roc()
+        return float(np.trapezoid(tpr, fpr))
+
+    def average_precision(self) -> float:
+        """Sum of (R_n - R_n-1) P_n over the thresholds, as scikit-learn defines it; nan without foreground."""
+        precision, recall, _ = self.precision_recall()
+        return float(np.sum(np.diff(recall) * precision[1:]))
+
+    def confusion(self, threshold: float) -> dict[str, float]:
+        """Overlap metrics of all pixels together at the bin edge next to a threshold, and the counts tp, fp, fn, tn."""
+        edges = _edges(self.bins)
+        counts = self._counts_from(int(np.abs(edges - np.float32(threshold)).argmin()))
+        metrics = {name: float(value) for name, value in rates(counts).items()}
+        return {**metrics, **{k: float(np.asarray(v)) for k, v in counts._asdict().items()}}
+
+    def best_threshold(self, metric: str = "dice") -> float:
+        """The even bin edge, neither 0 nor 1, at which all pixels together reach the highest value of a metric.
+
+        The middle one where several do; .5 without any foreground pixel, which nothing can be learned from.
+
+        Args:
+            metric: one of `metrics.OVERLAP_METRICS`.
+        """
+        if not self.positives:
+            return 0.5
+        edges = _edges(self.bins)
+        candidates = np.searchsorted(edges, np.linspace(0, 1, self.bins + 1)[1:-1].astype(np.float32))
+        values = rates(self._counts_from(candidates))[metric]
+        (best,) = np.nonzero(values >= values.max() - 1e-12)
+        return float(edges[candidates[best[len(best) // 2]]])
+
+    def _counts_from(self, place: int | npt.NDArray[np.intp]) -> Counts:
+        """Counts when every pixel in the bin `place` and above it is foreground."""
+        fp, tp = (np.cumsum(c[::-1])[::-1][place] for c in self.counts)
+        return Counts(tp, fp, self.positives - tp, self.negatives - fp)
+
+
+def _share(part: Floats, whole: int) -> Floats:
+    return part / whole if whole else np.full_like(part, np.nan)

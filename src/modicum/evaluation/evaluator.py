@@ -1,0 +1,260 @@
+"""Predictions against truths, picture by picture, and what they come to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from modicum.errors import ModicumError
+from modicum.evaluation.curves import ProbabilityHistogram
+from modicum.evaluation.metrics import DISTANCE_METRICS, OVERLAP_METRICS, Counts, binary_metrics, count, rates
+from modicum.evaluation.statistics import summarise
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Numbers = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+CURVE_METRICS = ("auc", "average_precision")
+_MOST_SUBGROUPS = 12  # a column with more values (an age, a name) does not divide the pictures into groups
+
+
+@dataclass
+class _Row:
+    """One case and class."""
+
+    case: str
+    class_name: str
+    patient: str
+    attributes: Mapping[str, str]
+    metrics: dict[str, float]
+    counts: Counts = field(repr=False)
+
+
+class Evaluator:
+    """Collects cases one by one and holds only their figures, never their pictures.
+
+    Args:
+        classes: names of classes 1, 2, ... (background is 0 and has no name).
+        thresholds: for one class, the probability from which a pixel is foreground ([.5] if None). Several classes compete
+            by the highest probability, background's being what the others leave of 1, and need none.
+    """
+
+    def __init__(self, classes: Sequence[str], thresholds: Sequence[float] | None = None) -> None:
+        if not classes:
+            raise ValueError("there is no class to evaluate")
+        if thresholds is not None and len(thresholds) != len(classes):
+            raise ValueError(f"{len(classes)} classes need as many thresholds, not {len(thresholds)}")
+        self.classes = tuple(classes)
+        self.thresholds = tuple(thresholds) if thresholds is not None else (0.5,) * len(self.classes)
+        self._histograms = [ProbabilityHistogram() for _ in self.classes]
+        self._rows: list[_Row] = []
+        self._cases: set[str] = set()
+        self._with_probability = 0
+
+    @property
+    def histograms(self) -> list[ProbabilityHistogram]:
+        """One for each class, over all pictures; none if not every case came with probabilities."""
+        return list(self._histograms) if self._cases and self._with_probability == len(self._cases) else []
+
+    def add(
+        self,
+        case_id: str,
+        probability: npt.NDArray[np.floating] | None,
+        truth: Numbers,
+        valid: Mask | None = None,
+        patient: str = "",
+        attributes: Mapping[str, str] | None = None,
+        prediction: Numbers | None = None,
+    ) -> None:
+        """Compare one picture with its truth.
+
+        Args:
+            case_id: its name; each may be added once.
+            probability: (K, H, W) in 0..1, or None where only a mask exists.
+            truth: (H, W) class numbers, 0 background.
+            valid: (H, W); only these pixels count.
+            patient: whose picture it is; pictures of one patient are resampled together. "" if unknown.
+            attributes: columns for subgroups.
+            prediction: (H, W) class numbers after finishing steps; made from the probability if None.
+
+        Raises:
+            ModicumError: sizes differ, or a class number has no name.
+            ValueError: neither probability nor prediction, or the case is there already.
+        """
+        if case_id in self._cases:
+            raise ValueError(f"case '{case_id}' was added before")
+        self._check(case_id, truth, probability, prediction, valid)
+        if prediction is None:
+            if probability is None:
+                raise ValueError(f"case '{case_id}' has neither probability nor prediction")
+            prediction = self._decide(probability)
+        inside = None if valid is None else valid.astype(bool)
+        for number, name in enumerate(self.classes, 1):
+            true, found = truth == number, prediction == number
+            metrics = binary_metrics(found, true, inside)
+            if probability is not None:
+                metrics |= self._curve(number, probability[number - 1], true, inside)
+            row = _Row(case_id, name, patient, dict(attributes or {}), metrics, count(found, true, inside))
+            self._rows.append(row)
+        self._cases.add(case_id)
+        self._with_probability += probability is not None
+
+    def table(self) -> pd.DataFrame:
+        """One row for each case and class: case, class, patient, every metric, every attribute."""
+        import pandas as pd
+
+        own = {"case", "class", "patient", *self._metrics()}
+        rows = [
+            {"case": r.case, "class": r.class_name, "patient": r.patient}
+            | {m: r.metrics.get(m, math.nan) for m in self._metrics()}
+            | {(f"{k} (attribute)" if k in own else k): v for k, v in r.attributes.items()}
+            for r in self._rows
+        ]
+        return pd.DataFrame(rows, columns=None if rows else ["case", "class", "patient", *self._metrics()])
+
+    def summary(self) -> dict[str, Any]:
+        """What goes into summary.json: mean, sd, median, interval of each metric; nan and infinity become None.
+
+        For several classes a picture's figure is the mean over its classes, where they have one; "by_class" has each.
+
+        Raises:
+            ModicumError: no case was added.
+        """
+        if not self._rows:
+            raise ModicumError("there is no picture to evaluate.")
+        several = len(self.classes) > 1
+        found: dict[str, Any] = self._metric_summaries(_average_over_classes(self._rows, self._metrics()))
+        by_class = {name: self._class_summary(number, name) for number, name in enumerate(self.classes)}
+        if several:
+            found["pooled"] = _mean_of([c["pooled"] for c in by_class.values()])
+            for metric in CURVE_METRICS if self.histograms else ():
+                pooled = _mean_of([{"auc": c[metric]["pooled"]} for c in by_class.values()])["auc"]
+                found[metric] = {"pooled": pooled, **found[metric]}
+            found["by_class"] = by_class
+        else:
+            found = by_class[self.classes[0]]
+        found["threshold"] = self.thresholds[0] if not several and self._with_probability else None
+        found["by_subgroup"] = self._subgroups()
+        json_able: dict[str, Any] = _without_nan(found)
+        return json_able
+
+    def _metrics(self) -> tuple[str, ...]:
+        return (*OVERLAP_METRICS, *DISTANCE_METRICS, *(CURVE_METRICS if self._with_probability else ()))
+
+    def _decide(self, probability: npt.NDArray[np.floating]) -> Numbers:
+        if len(self.classes) == 1:
+            return (probability[0] >= self.thresholds[0]).astype(np.uint8)
+        background = 1 - probability.sum(0, keepdims=True, dtype=np.float32)
+        return np.concatenate([background, probability]).argmax(0).astype(np.uint8)
+
+    def _curve(self, number: int, probability: npt.NDArray[np.floating], true: Mask, inside: Mask | None) -> dict[str, float]:
+        histogram = ProbabilityHistogram()
+        histogram.add(probability, true, inside)
+        self._histograms[number - 1].merge(histogram)
+        return {"auc": histogram.auc(), "average_precision": histogram.average_precision()}
+
+    def _class_summary(self, number: int, name: str) -> dict[str, Any]:
+        rows = [r for r in self._rows if r.class_name == name]
+        found: dict[str, Any] = self._metric_summaries(rows)
+        for metric in CURVE_METRICS if self.histograms else ():
+            histogram = self.histograms[number]
+            pooled = histogram.auc() if metric == "auc" else histogram.average_precision()
+            found[metric] = {"pooled": pooled, **found[metric]}
+        counts = Counts(*np.sum([r.counts for r in rows], axis=0))
+        found["pooled"] = {metric: float(value) for metric, value in rates(counts).items()}
+        found["without_object"] = sum(1 for r in rows if np.asarray(r.counts.tp) + np.asarray(r.counts.fn) == 0)
+        return found
+
+    def _metric_summaries(self, rows: Sequence[_Row], metrics: Sequence[str] | None = None) -> dict[str, Any]:
+        patients = [r.patient or f"\0{r.case}" for r in rows]
+        names = self._metrics() if metrics is None else metrics
+        return {m: summarise([r.metrics.get(m, math.nan) for r in rows], patients) for m in names}
+
+    def _subgroups(self) -> dict[str, dict[str, Any]]:
+        rows = _average_over_classes(self._rows, self._metrics())
+        found: dict[str, dict[str, Any]] = {}
+        for column in dict.fromkeys(name for r in rows for name in r.attributes):
+            values = sorted({r.attributes.get(column, "") for r in rows})
+            if 2 <= len(values) <= _MOST_SUBGROUPS:
+                parts = {value: [r for r in rows if r.attributes.get(column, "") == value] for value in values}
+                found[column] = {
+                    value or "not given": self._metric_summaries(part, ("dice", "iou", "hd95")) for value, part in parts.items()
+                }
+        return found
+
+    def _check(
+        self,
+        case_id: str,
+        truth: Numbers,
+        probability: npt.NDArray[np.floating] | None,
+        prediction: Numbers | None,
+        valid: Mask | None,
+    ) -> None:
+        if probability is not None and probability.shape[0] != len(self.classes):
+            raise ModicumError(f"case '{case_id}': {probability.shape[0]} probability maps for {len(self.classes)} classes.")
+        maps = {
+            "probability map": None if probability is None else probability[0],
+            "prediction": prediction,
+            "mask of valid pixels": valid,
+        }
+        for what, array in maps.items():
+            if array is not None and array.shape != truth.shape:
+                raise ModicumError(f"case '{case_id}': the {what} is {_size(array)}, the true mask {_size(truth)}.")
+        for what, numbers in (("true mask", truth), ("prediction", prediction)):
+            if numbers is not None and numbers.size and int(numbers.max()) > len(self.classes):
+                raise ModicumError(
+                    f"case '{case_id}': the {what} holds class {int(numbers.max())}, but there are {len(self.classes)} "
+                    f"({', '.join(self.classes)})."
+                )
+
+
+def evaluate_masks(pairs: Iterable[tuple[str, Numbers, Numbers]], classes: Sequence[str] = ("object",)) -> Evaluator:
+    """Anybody's masks against true ones; no probabilities, hence no AUC.
+
+    Args:
+        pairs: (case, prediction (H, W) class numbers, truth (H, W) class numbers).
+        classes: names of classes 1, 2, ...
+    """
+    evaluator = Evaluator(classes)
+    for case_id, prediction, truth in pairs:
+        evaluator.add(case_id, None, truth, prediction=prediction)
+    return evaluator
+
+
+def _average_over_classes(rows: Sequence[_Row], metrics: Sequence[str]) -> list[_Row]:
+    """One row a case: each metric averaged over the classes that have it."""
+    by_case: dict[str, list[_Row]] = {}
+    for row in rows:
+        by_case.setdefault(row.case, []).append(row)
+    found = []
+    for case, its_rows in by_case.items():
+        means = _mean_of([{m: r.metrics.get(m, math.nan) for m in metrics} for r in its_rows])
+        found.append(_Row(case, "", its_rows[0].patient, its_rows[0].attributes, means, its_rows[0].counts))
+    return found
+
+
+def _mean_of(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Mean of each figure over those that are not nan."""
+    existing = {name: [f[name] for f in figures if not math.isnan(f[name])] for name in figures[0]}
+    return {name: float(np.mean(values)) if values else math.nan for name, values in existing.items()}
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _without_nan(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(v) for v in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    return int(value) if isinstance(value, np.integer) else value
+
+
+def _size(array: npt.NDArray[Any]) -> str:
+    return "x".join(str(n) for n in reversed(array.shape))

@@ -1,0 +1,32 @@
+"""The report of a run: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modicum.errors import ModicumError
+from modicum.evaluation.report.data import Example, ReportData
+
+__all__ = ["Example", "ReportData", "write_report"]
+
+
+def write_report(path: Path | str, data: ReportData) -> None:
+    """Write the report as one self-contained HTML file; an older one is replaced at once or not at all.
+
+    Raises:
+        ModicumError: the file cannot be written.
+    """
+    from modicum.evaluation.report.page import render  # brings matplotlib and Jinja2
+
+    path = Path(path)
+    page = render(data)
+    draft = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(page, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise ModicumError(
+            f"the report cannot be written ({error.strerror}).", file=path, remedy="Choose another folder with --out."
+        ) from None

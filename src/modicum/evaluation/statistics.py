@@ -1,0 +1,78 @@
+"""Mean, spread and interval of a metric over pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+_DRAWS = 5000
+_BLOCK = 2_000_000  # numbers drawn at once, so that memory stays small with many patients
+
+
+class Summary(TypedDict):
+    """What is said about one metric; nan where it does not exist."""
+
+    mean: float
+    sd: float  # of the pictures, divided by n - 1
+    median: float
+    ci95: list[float]  # of the mean
+    n: int  # values that exist
+    undefined: int  # values that do not (nan), left out of the rest
+
+
+def summarise(values: npt.ArrayLike, groups: Sequence[str] | None = None, seed: int = 0) -> Summary:
+    """Mean, standard deviation, median and the 95 % interval of the mean.
+
+    Args:
+        values: one for each picture; nan is left out and counted.
+        groups: the patient of each picture; pictures of one patient are alike, so patients are drawn, not pictures.
+        seed: of the bootstrap.
+    """
+    given = np.asarray(values, np.float64).ravel()
+    names = np.arange(given.size) if groups is None else np.asarray(groups, dtype=str)
+    if names.size != given.size:
+        raise ValueError(f"{given.size} values but {names.size} groups")
+    exists = ~np.isnan(given)
+    found, names = given[exists], names[exists]
+    nan, n = float("nan"), int(found.size)
+    return Summary(
+        mean=float(found.mean()) if n else nan,
+        sd=float(found.std(ddof=1)) if n > 1 else nan,
+        median=float(np.median(found)) if n else nan,
+        ci95=list(bootstrap_interval(found, names, seed)),
+        n=n,
+        undefined=int(given.size - n),
+    )
+
+
+def bootstrap_interval(
+    values: Floats, groups: npt.NDArray[np.generic], seed: int = 0, level: float = 0.95
+) -> tuple[float, float]:
+    """Bootstrap interval of the mean, drawing whole groups; (nan, nan) with fewer than two groups.
+
+    The expanded percentile interval (Hesterberg 2015, The American Statistician 69:371, section 5.3): percentiles are taken
+    further out, at Phi(-sqrt(g / (g - 1)) t), because plain percentiles are too narrow for few groups g. With 10 pictures
+    plain percentiles hold the true mean in about 90 % of cases, these in about 95 %. Like all percentiles they stay within
+    the values' range.
+    """
+    _, member = np.unique(groups, return_inverse=True)
+    if values.size == 0 or member.max() == 0:
+        return float("nan"), float("nan")
+    from scipy.special import ndtr, stdtrit
+
+    sums, sizes = np.bincount(member, values), np.bincount(member)
+    many = len(sums)
+    generator = np.random.default_rng(seed)
+    means = np.empty(_DRAWS)
+    step = max(1, _BLOCK // many)
+    for start in range(0, _DRAWS, step):
+        drawn = generator.integers(many, size=(min(step, _DRAWS - start), many))
+        means[start : start + step] = sums[drawn].sum(1) / sizes[drawn].sum(1)
+    outside = float(ndtr(np.sqrt(many / (many - 1)) * stdtrit(many - 1, (1 - level) / 2)))
+    low, high = np.quantile(means, [outside, 1 - outside])
+    return float(low), float(high)

@@ -1,0 +1,60 @@
+"""Which reader reads which file: one table, suffix -> format. A new format is one new line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from modicum.images import raster, tiff
+
+Pixels = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Format:
+    """The three questions that a file format answers. Each may raise anything on a broken file."""
+
+    picture: Callable[[Path], Pixels]  # (H, W, 1 or 3) uint8, uint16 or float32
+    mask: Callable[[Path], Pixels]  # raw values (H, W) or (H, W, 3)
+    size: Callable[[Path], tuple[int, int]]  # (height, width), from the header
+
+
+_RASTER = Format(raster.picture, raster.mask, raster.size)
+_TIFF = Format(tiff.picture, tiff.mask, tiff.size)
+
+FORMATS: dict[str, Format] = {
+    ".png": _RASTER,
+    ".jpg": _RASTER,
+    ".jpeg": _RASTER,
+    ".gif": _RASTER,
+    ".bmp": _RASTER,
+    ".webp": _RASTER,
+    ".ppm": _RASTER,
+    ".pgm": _RASTER,
+    ".ppm.gz": _RASTER,
+    ".pgm.gz": _RASTER,
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+}
+PICTURE_SUFFIXES: tuple[str, ...] = tuple(FORMATS)
+VOLUME_SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".dcm")  # known, not read yet
+
+
+def picture_suffix(path: Path | str) -> str:
+    """The suffix by which a file is read, in lower case, with a `.gz` and what stands before it."""
+    suffixes = [s.lower() for s in Path(path).suffixes[-2:]]
+    return "".join(suffixes) if suffixes[-1:] == [".gz"] else "".join(suffixes[-1:])
+
+
+def is_picture(path: Path | str) -> bool:
+    """Whether the name is that of a picture that can be read; hidden files (`._x.png` of macOS) are none."""
+    return picture_suffix(path) in FORMATS and not Path(path).name.startswith(".")
+
+
+def is_volume(path: Path | str) -> bool:
+    """Whether the name is that of a volume (NIfTI, DICOM ...), which is known but not read yet."""
+    return picture_suffix(path) in VOLUME_SUFFIXES

@@ -1,0 +1,104 @@
+"""PNG, JPEG, GIF, BMP, WEBP, PPM and PGM, by way of Pillow; `.gz` around any of them."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from modicum.errors import ModicumError
+from modicum.images.orientation import TAG, upright, upright_size
+
+Pixels = npt.NDArray[Any]
+
+Image.MAX_IMAGE_PIXELS = 2**32  # pathology slides are larger than Pillow's guard against decompression bombs allows
+
+_ANIMATED = ("GIF", "PNG", "WEBP")  # a JPEG with several frames (MPO) is a photograph with its preview
+
+
+def picture(path: Path) -> Pixels:
+    """Colour or grey (H, W, 3 or 1)."""
+    with _open(path) as image:
+        return upright(_picture(image, path), _orientation(image))
+
+
+def mask(path: Path) -> Pixels:
+    """Raw values (H, W) or (H, W, 3); of a palette its index, unless the palette is grey."""
+    with _open(path) as image:
+        if image.mode == "P" and not _grey_palette(image):
+            values: Pixels = np.asarray(image)
+        elif image.mode == "P":
+            values = np.asarray(image.convert("L"))
+        else:
+            values = _picture(image, path)
+        return upright(values, _orientation(image))
+
+
+def size(path: Path) -> tuple[int, int]:
+    """(height, width) from the header."""
+    with _open(path) as image:
+        return upright_size(image.height, image.width, _orientation(image))
+
+
+def as_pixels(image: Image.Image) -> Pixels:
+    """A Pillow picture of any mode as (H, W, 1 or 3) uint8, uint16 or float32."""
+    if image.mode == "1":
+        return np.asarray(image.convert("L"))[..., None]
+    if image.mode in ("L", "LA", "La"):
+        return np.asarray(image if image.mode == "L" else image.convert("LA").getchannel(0))[..., None]
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16)[..., None]
+    if image.mode == "I":
+        values = np.asarray(image)[..., None]
+        fits = values.size and values.min() >= 0 and values.max() <= 65535
+        return values.astype(np.uint16 if fits else np.float32)
+    if image.mode == "F":
+        return np.asarray(image).astype(np.float32)[..., None]
+    if image.mode == "RGBa":
+        image = image.convert("RGBA")
+    return np.asarray(image.convert("RGB"))
+
+
+def _picture(image: Image.Image, path: Path) -> Pixels:
+    pixels = as_pixels(image)  # decodes, and raises on a truncated file
+    if image.format == "PNG" and image.mode in ("RGB", "RGBA") and _png_depth(path) == 16:
+        deep = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+        if deep is not None and deep.dtype == np.uint16 and deep.ndim == 3:
+            return deep[..., 2::-1]  # Pillow would keep only 8 of the 16 bits
+    return pixels
+
+
+def _open(path: Path) -> Image.Image:
+    if path.suffix.lower() == ".gz":
+        with gzip.open(path) as packed:
+            image = Image.open(io.BytesIO(packed.read()))
+    else:
+        image = Image.open(path)
+    if image.format in _ANIMATED and getattr(image, "n_frames", 1) > 1:
+        frames = getattr(image, "n_frames", 1)
+        image.close()
+        raise ModicumError(
+            f"holds {frames} pictures, one after the other.", file=path, remedy="Save each as a file of its own."
+        )
+    return image
+
+
+def _orientation(image: Image.Image) -> int:
+    return int(image.getexif().get(TAG, 1) or 1)
+
+
+def _grey_palette(image: Image.Image) -> bool:
+    colours = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+    return bool((colours == colours[:, :1]).all())
+
+
+def _png_depth(path: Path) -> int:
+    with path.open("rb") as file:
+        header = file.read(25)
+    return header[24]

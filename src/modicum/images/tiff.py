@@ -1,0 +1,140 @@
+"""TIFF of 1 to 32 bits, by way of tifffile; compressions that it lacks by way of Pillow."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+from PIL import Image
+
+from modicum.errors import ModicumError
+from modicum.images import raster
+from modicum.images.orientation import TAG, upright, upright_size
+
+Pixels = npt.NDArray[Any]
+
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong with a file is said by our error
+
+_WHITE_IS_ZERO, _PALETTE, _SEPARATED = 0, 3, 5
+
+
+def picture(path: Path) -> Pixels:
+    """Colour or grey (H, W, 3 or 1)."""
+    with tifffile.TiffFile(path) as file:
+        page = _only_page(file, path)
+        values = _values(page, path)
+        if page.photometric == _PALETTE and values.shape[2] == 1:
+            values = _palette(page)[values[..., 0]]
+        return upright(values, _orientation(page))
+
+
+def mask(path: Path) -> Pixels:
+    """Raw values (H, W) or (H, W, 3); of a palette its index, unless the palette is grey."""
+    with tifffile.TiffFile(path) as file:
+        page = _only_page(file, path)
+        values = _values(page, path)
+        if page.photometric == _PALETTE and values.shape[2] == 1:
+            colours = _palette(page)
+            if (colours == colours[:, :1]).all():
+                values = colours[values[..., 0]][..., :1]
+        return upright(values, _orientation(page))
+
+
+def size(path: Path) -> tuple[int, int]:
+    """(height, width) from the header."""
+    with tifffile.TiffFile(path) as file:
+        page = _only_page(file, path)
+        return upright_size(page.imagelength, page.imagewidth, _orientation(page))
+
+
+def _only_page(file: tifffile.TiffFile, path: Path) -> tifffile.TiffPage:
+    """The one picture of the file; smaller copies of it (pyramids, previews) are passed over."""
+    pages = [p.aspage() for p in file.pages]
+    if not pages:
+        raise ValueError("no picture is in it")
+    full = [p for p in pages if not p.is_reduced] or pages
+    first = full[0]
+    smaller = all(p.imagelength < first.imagelength and p.imagewidth < first.imagewidth for p in full[1:])
+    if (len(full) > 1 and not smaller) or first.imagedepth > 1:
+        raise ModicumError(
+            f"holds {max(len(full), first.imagedepth)} pages; stacks and volumes cannot be read yet.",
+            file=path,
+            remedy="Save each slice or page as a file of its own (and the channels of one picture as RGB).",
+        )
+    return first
+
+
+def _values(page: tifffile.TiffPage, path: Path) -> Pixels:
+    """Stored samples (H, W, 1 or 3) uint8, uint16 or float32, alpha dropped."""
+    values = _decode(page, path)
+    if values.shape[2] not in (1, 3):
+        raise ModicumError(
+            f"has {values.shape[2]} channels; pictures with 1 (grey) or 3 (RGB) are read.",
+            file=path,
+            remedy="Save the channels that matter as grey or RGB.",
+        )
+    if values.dtype == np.bool_:
+        return (values ^ (page.photometric == _WHITE_IS_ZERO)).astype(np.uint8) * np.uint8(255)
+    if page.photometric == _WHITE_IS_ZERO and values.dtype in (np.uint8, np.uint16):
+        return np.iinfo(values.dtype).max - values
+    if values.dtype in (np.uint8, np.uint16, np.float32):
+        return values
+    fits = values.dtype.kind in "iu" and values.min() >= 0 and values.max() <= 65535
+    return values.astype(np.uint16 if fits else np.float32)
+
+
+def _decode(page: tifffile.TiffPage, path: Path) -> Pixels:
+    _complete(page, path)
+    if page.photometric == _SEPARATED:
+        return _by_pillow(path)
+    try:
+        values = page.asarray()
+    except ValueError as error:
+        if "imagecodecs" not in str(error):
+            raise
+        return _by_pillow(path)
+    if page.axes == "SYX":  # channels stored one after the other
+        values = np.moveaxis(values, 0, -1)
+    if values.ndim == 2:
+        values = values[..., None]
+    alpha = len(page.extrasamples)
+    return values[..., : values.shape[2] - alpha] if 0 < alpha < values.shape[2] else values
+
+
+def _by_pillow(path: Path) -> Pixels:
+    with Image.open(path) as image:
+        stored = np.asarray(image)[..., None] if image.mode == "P" else raster.as_pixels(image)
+        # Pillow turns a TIFF upright while it decodes; the caller does that, so it is undone where it has happened
+        turned = _TURNED_BACK.get(_pillow_turned(path, image), 1)
+        return upright(stored, turned)
+
+
+_TURNED_BACK = {2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
+
+
+def _pillow_turned(path: Path, loaded: Image.Image) -> int:
+    """The orientation that Pillow has already applied to a picture that it has loaded; 1: none."""
+    with tifffile.TiffFile(path) as file:
+        stated = _orientation(file.pages[0].aspage())
+    return stated if int(loaded.getexif().get(TAG, 1) or 1) == 1 else 1
+
+
+def _complete(page: tifffile.TiffPage, path: Path) -> None:
+    """Refuse a file that ends before its pixels do."""
+    end = max((o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)), default=0)
+    if end > path.stat().st_size:
+        raise ValueError("the file ends before its pixels do")
+
+
+def _palette(page: tifffile.TiffPage) -> npt.NDArray[np.uint8]:
+    """(N, 3) colours; TIFF keeps them with 16 bits."""
+    return (np.asarray(page.colormap).T >> 8).astype(np.uint8)
+
+
+def _orientation(page: tifffile.TiffPage) -> int:
+    tag = page.tags.get(TAG)
+    return int(tag.value) if tag is not None else 1

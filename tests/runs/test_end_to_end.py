@@ -1,0 +1,249 @@
+"""The main job on tiny data: train, evaluate, predict, report; interrupted, continued, and misused."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import modicum as md
+from discs import TINY, write_discs
+from modicum.errors import ModicumError
+from modicum.runs.train import Run
+
+MODICUM = [sys.executable, "-m", "modicum"]
+SET = [part for change in TINY for part in ("--set", change)]
+
+
+def modicum(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*MODICUM, *map(str, arguments)], capture_output=True, text=True, timeout=200, **more)  # type: ignore[call-overload,no-any-return]
+
+
+def test_the_run_folder_is_complete(finished: Run) -> None:
+    expected = {
+        "recipe.yaml",
+        "environment.json",
+        "split.csv",
+        "metrics.csv",
+        "events.log",
+        "summary.json",
+        "report.html",
+    }
+    expected |= {"model.modicum", "checkpoints", "predictions", "identity.json"}
+    assert expected <= {p.name for p in finished.folder.iterdir()}
+    summary = json.loads((finished.folder / "summary.json").read_text())
+    dice = summary["test"]["dice"]
+    assert dice["ci95"][0] <= dice["mean"] <= dice["ci95"][1]
+    assert {"mean", "sd", "median", "ci95"} <= dice.keys()
+    assert summary["params"] > 0
+    assert summary["seconds"] > 0
+    assert len((finished.folder / "metrics.csv").read_text().splitlines()) == 7
+    assert len(list((finished.folder / "predictions").glob("*.png"))) == summary["counts"]["test"]
+
+
+def test_the_bundle_works_without_its_run(finished: Run, tmp_path: Path, discs: Path) -> None:
+    alone = tmp_path / "model.modicum"
+    alone.write_bytes((finished.folder / "model.modicum").read_bytes())
+    bundle = md.Bundle.load(alone)
+    picture = cv2.imread(str(discs / "images" / "case_00.png"))[..., ::-1]
+    first = finished.bundle.segmenter().probabilities(picture)
+    assert np.array_equal(first, bundle.segmenter().probabilities(picture))
+
+
+def test_the_same_seed_gives_the_same_model(discs: Path, tmp_path: Path, finished: Run) -> None:
+    again = md.train(discs, tmp_path / "again", recipe="small-whole", changes=TINY)
+    for key, value in finished.bundle.weights.items():
+        assert np.array_equal(value.numpy(), again.bundle.weights[key].numpy()), key
+    other = md.train(discs, tmp_path / "other", recipe="small-whole", changes=TINY, seed=1)
+    assert any(not np.array_equal(v.numpy(), other.bundle.weights[k].numpy()) for k, v in finished.bundle.weights.items())
+
+
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_run_ends_with_the_same_weights(blow: signal.Signals, discs: Path, tmp_path: Path) -> None:
+    longer = [*TINY, "fit.epochs=60"]
+    expected = md.train(discs, tmp_path / "whole", recipe="small-whole", changes=longer).bundle.weights
+    command = ["train", discs, "--out", tmp_path / "run", "--recipe", "small-whole", *SET, "--set", "fit.epochs=60"]
+    process = subprocess.Popen(
+        [*MODICUM, *map(str, command)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "run").glob("checkpoints/epoch-*.pt")):
+        assert time.monotonic() < deadline, process.communicate()
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(blow)
+    _, told = process.communicate(timeout=60)
+    assert not (tmp_path / "run" / "model.modicum").exists(), "the blow came too late to test anything"
+    if blow == signal.SIGINT:
+        assert "goes on from the last epoch" in told
+        assert "Traceback" not in told
+    done = modicum(*command)
+    assert done.returncode == 0, done.stderr
+    assert "Going on after epoch" in done.stderr
+    resumed = md.Bundle.load(tmp_path / "run" / "model.modicum")
+    for key, value in expected.items():
+        assert np.array_equal(value.numpy(), resumed.weights[key].numpy()), key
+
+
+def test_predict_keeps_size_and_name_and_reports_broken_files(finished: Run, tmp_path: Path) -> None:
+    new = tmp_path / "new pictures"
+    new.mkdir()
+    for name, size in (("a.png", (40, 61)), ("b.jpg", (100, 30)), ("ü.bmp", (32, 32))):
+        cv2.imencode(Path(name).suffix, np.full((*size, 3), 90, np.uint8))[1].tofile(new / name)
+    (new / "broken.png").write_bytes((new / "a.png").read_bytes()[:60])
+    (new / "words.png").write_text("this is no picture")
+    (new / "nothing.png").write_bytes(b"")
+    out = tmp_path / "masks"
+    done = modicum("predict", finished.folder / "model.modicum", new, "--out", out, "--overlays", "--probabilities")
+    assert done.returncode == 1
+    assert "3 masks written" in done.stdout
+    for name in ("broken.png", "words.png", "nothing.png"):
+        assert name in done.stderr
+    assert "Traceback" not in done.stderr
+    for name, size in (("a", (40, 61)), ("b", (100, 30)), ("ü", (32, 32))):
+        for folder in (out, out / "overlays", out / "probabilities"):
+            read = cv2.imdecode(np.fromfile(folder / f"{name}.png", np.uint8), cv2.IMREAD_UNCHANGED)
+            assert read.shape[:2] == size
+        assert set(np.unique(cv2.imdecode(np.fromfile(out / f"{name}.png", np.uint8), 0))) <= {0, 255}
+
+
+def test_inputs_of_one_stem_do_not_overwrite_each_other(finished: Run, tmp_path: Path) -> None:
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        for suffix in (".png", ".jpg"):
+            cv2.imwrite(str(tmp_path / folder / f"same{suffix}"), np.zeros((20, 20, 3), np.uint8))
+    done = modicum("predict", finished.folder / "model.modicum", tmp_path / "x", f"{tmp_path}/y/*", "--out", tmp_path / "m")
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "m").glob("*.png"))) == 4
+
+
+def test_evaluate_agrees_with_the_run(finished: Run, discs: Path, tmp_path: Path) -> None:
+    ids = [p.name for p in (finished.folder / "predictions").glob("*.png")]
+    (tmp_path / "truth").mkdir()
+    for name in ids:
+        (tmp_path / "truth" / name).write_bytes((discs / "labels" / name).read_bytes())
+    done = modicum(
+        "evaluate",
+        "--predictions",
+        finished.folder / "predictions",
+        "--labels",
+        tmp_path / "truth",
+        "--out",
+        tmp_path / "e",
+    )
+    assert done.returncode == 0, done.stderr
+    theirs = json.loads((tmp_path / "e" / "summary.json").read_text())["test"]["dice"]
+    assert theirs["mean"] == pytest.approx(finished.summary["test"]["dice"]["mean"], abs=1e-6)
+    done = modicum("evaluate", finished.folder / "model.modicum", discs, "--part", "all", "--out", tmp_path / "all")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "all" / "summary.json").read_text())["test"]["dice"]["n"] == 14
+
+
+def test_two_pictures_are_enough(tmp_path: Path) -> None:
+    run = md.train(write_discs(tmp_path / "two", 2), tmp_path / "run", recipe="small-whole", changes=TINY)
+    assert run.summary["test"]["dice"]["n"] == 2
+    assert run.summary["counts"]["folds"] == 2
+    assert md.Bundle.load(tmp_path / "run" / "model.modicum").provenance["training_cases"] == 2
+
+
+def test_several_classes(tmp_path: Path) -> None:
+    data = write_discs(tmp_path / "three", 12)
+    for path in (data / "labels").iterdir():
+        label = cv2.imread(str(path), 0) // 255
+        label[:, label.shape[1] // 2 :] *= 2
+        cv2.imwrite(str(path), label)
+    run = md.train(data, tmp_path / "run", recipe="small-whole", changes=TINY)
+    assert len(run.summary["test"]["by_class"]) == 2
+    written = cv2.imread(str(next((tmp_path / "run" / "predictions").glob("*.png"))), 0)
+    assert set(np.unique(written)) <= {0, 1, 2}
+
+
+def test_bad_input_is_answered_in_one_line(tmp_path: Path, discs: Path, finished: Run) -> None:
+    (tmp_path / "empty").mkdir()
+    write_discs(tmp_path / "one", 1)
+    blank = write_discs(tmp_path / "blank", 4)
+    for path in (blank / "labels").iterdir():
+        cv2.imwrite(str(path), np.zeros((48, 48), np.uint8))
+    other = write_discs(tmp_path / "other", 14, seed=5)
+    cases: list[tuple[list[object], str]] = [
+        (["train", tmp_path / "nowhere", "--out", tmp_path / "r1"], "nowhere"),
+        (["train", tmp_path / "empty", "--out", tmp_path / "r2"], "empty"),
+        (["train", tmp_path / "one", "--out", tmp_path / "r3"], "one"),
+        (["train", blank, "--out", tmp_path / "r4"], "empty"),
+        (["train", discs, "--out", tmp_path / "r5", "--set", "fit.los=focal"], "Did you mean 'loss'"),
+        (["train", discs, "--out", tmp_path / "r6", "--budget", "soon"], "no length of time"),
+        (["train", discs, "--out", tmp_path / "r7", "--recipe", "small-whole", "--budget", "0.001s"], "too short"),
+        (["train", other, "--out", finished.folder, "--recipe", "small-whole", *SET], "belongs to other data"),
+        (["train", discs, "--out", "/proc/modicum", *SET], "Choose another place"),
+        (["predict", tmp_path / "no.modicum", discs, "--out", tmp_path], "no such file"),
+        (["predict", finished.folder / "recipe.yaml", discs, "--out", tmp_path], "not a Modicum bundle"),
+        (["predict", finished.folder / "model.modicum", tmp_path / "gone.png", "--out", tmp_path], "gone.png"),
+        (["predict", finished.folder / "model.modicum", discs / "images", "--out", "/proc/masks"], "/proc/masks"),
+    ]
+    for arguments, told in cases:
+        done = modicum(*arguments)
+        assert done.returncode == 1, (arguments, done.stdout, done.stderr)
+        assert told in done.stderr, (arguments, done.stderr)
+        assert "Traceback" not in done.stderr, done.stderr
+
+
+def test_a_broken_picture_among_good_ones_is_left_out_and_told(tmp_path: Path) -> None:
+    data = write_discs(tmp_path / "data", 13)
+    broken = data / "images" / "case_03.png"
+    broken.write_bytes(broken.read_bytes()[:100])
+    cv2.imwrite(str(data / "labels" / "case_05.png"), np.zeros((20, 20), np.uint8))
+    run = md.train(data, tmp_path / "run", recipe="small-whole", changes=TINY)
+    assert sum(run.summary["counts"][part] for part in ("train", "val", "test")) == 11
+    assert {"case_03", "case_05"} <= {Path(f.file).stem for f in run.findings if f.file}
+
+
+def test_a_run_that_never_learned_ends_in_a_diagnosis(discs: Path, tmp_path: Path) -> None:
+    """As document S's: a rate of nothing, fifty epochs at half."""
+    run = md.train(discs, tmp_path / "run", recipe="small-whole", changes=[*TINY, "fit.rate=1e-12", "fit.schedule=constant"])
+    assert "not-learning" in {f.kind for f in run.findings}
+    assert "not-learning" in (tmp_path / "run" / "events.log").read_text()
+    assert "not falling" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_run_is_not_shared_by_two_processes(discs: Path, tmp_path: Path) -> None:
+    from modicum.runs.folder import RunFolder
+
+    held = RunFolder(tmp_path / "run")
+    done = modicum("train", discs, "--out", tmp_path / "run", *SET)
+    assert done.returncode == 1
+    assert "another process" in done.stderr
+    assert held.path.exists()
+
+
+def test_damaged_and_newer_bundles_are_refused(finished: Run, tmp_path: Path) -> None:
+    import zipfile
+
+    good = (finished.folder / "model.modicum").read_bytes()
+    torn = tmp_path / "torn.modicum"
+    torn.write_bytes(good[: len(good) // 2])
+    with pytest.raises(ModicumError, match="damaged"):
+        md.Bundle.load(torn)
+
+    def rewritten(name: str, change: object) -> Path:
+        path = tmp_path / name
+        with zipfile.ZipFile(finished.folder / "model.modicum") as old, zipfile.ZipFile(path, "w") as new:
+            for item in old.namelist():
+                new.writestr(item, change(item, old.read(item)))  # type: ignore[operator]
+        return path
+
+    newer = rewritten("newer", lambda n, b: b.replace(b'"format": 1', b'"format": 99') if n == "bundle.json" else b)
+    with pytest.raises(ModicumError, match="Update Modicum"):
+        md.Bundle.load(newer)
+    bent = rewritten("bent", lambda n, b: b[:-4] + b"\x00\x01\x02\x03" if n.startswith("weights") else b)
+    with pytest.raises(ModicumError, match="checksum"):
+        md.Bundle.load(bent)
