@@ -41,7 +41,10 @@ class ProbabilityHistogram:
         self.counts: npt.NDArray[np.int64] = np.zeros((2, len(_edges(bins))), np.int64)  # background, foreground
 
     def add(
-        self, probability: npt.NDArray[np.floating], truth: npt.NDArray[np.bool_], valid: npt.NDArray[np.bool_] | None = None
+        self,
+        probability: npt.NDArray[np.floating],
+        truth: npt.NDArray[np.bool_],
+        valid: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         """Count the pixels of a picture.
 

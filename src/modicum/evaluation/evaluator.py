@@ -154,7 +154,9 @@ class Evaluator:
         background = 1 - probability.sum(0, keepdims=True, dtype=np.float32)
         return np.concatenate([background, probability]).argmax(0).astype(np.uint8)
 
-    def _curve(self, number: int, probability: npt.NDArray[np.floating], true: Mask, inside: Mask | None) -> dict[str, float]:
+    def _curve(
+        self, number: int, probability: npt.NDArray[np.floating], true: Mask, inside: Mask | None
+    ) -> dict[str, float]:
         histogram = ProbabilityHistogram()
         histogram.add(probability, true, inside)
         self._histograms[number - 1].merge(histogram)
@@ -185,7 +187,8 @@ class Evaluator:
             if 2 <= len(values) <= _MOST_SUBGROUPS:
                 parts = {value: [r for r in rows if r.attributes.get(column, "") == value] for value in values}
                 found[column] = {
-                    value or "not given": self._metric_summaries(part, ("dice", "iou", "hd95")) for value, part in parts.items()
+                    value or "not given": self._metric_summaries(part, ("dice", "iou", "hd95"))
+                    for value, part in parts.items()
                 }
         return found
 
@@ -198,7 +201,9 @@ class Evaluator:
         valid: Mask | None,
     ) -> None:
         if probability is not None and probability.shape[0] != len(self.classes):
-            raise ModicumError(f"case '{case_id}': {probability.shape[0]} probability maps for {len(self.classes)} classes.")
+            raise ModicumError(
+                f"case '{case_id}': {probability.shape[0]} probability maps for {len(self.classes)} classes."
+            )
         maps = {
             "probability map": None if probability is None else probability[0],
             "prediction": prediction,

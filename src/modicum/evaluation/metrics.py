@@ -70,7 +70,9 @@ def rates(counts: Counts) -> dict[str, Floats]:
     return {name: np.where(no_pixels, np.nan, value) for name, value in found.items()}
 
 
-def binary_metrics(prediction: Mask, truth: Mask, valid: Mask | None = None, *, distances: bool = True) -> dict[str, float]:
+def binary_metrics(
+    prediction: Mask, truth: Mask, valid: Mask | None = None, *, distances: bool = True
+) -> dict[str, float]:
     """Every metric of one picture or volume.
 
     Args:

@@ -58,7 +58,9 @@ def _read(path: Path, question: Callable[[Format], Callable[[Path], T]]) -> T:
     known = FORMATS.get(picture_suffix(path))
     if known is None:
         if is_volume(path):
-            raise ModicumError("volumes cannot be read yet.", file=path, remedy="Export its slices as PNG or TIFF pictures.")
+            raise ModicumError(
+                "volumes cannot be read yet.", file=path, remedy="Export its slices as PNG or TIFF pictures."
+            )
         raise ModicumError(
             f"'{picture_suffix(path) or path.name}' is no picture format that is read.",
             file=path,

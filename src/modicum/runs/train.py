@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from modicum.bundle import Bundle
 from modicum.console import bar, say
@@ -16,7 +20,9 @@ from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator
 from modicum.planning import Plan, plan
 from modicum.recipes import load
+from modicum.images import read_picture
 from modicum.runs.folder import RunFolder
+from modicum.runs.predicting import class_numbers
 from modicum.runs.reporting import Outcome, write_run_report
 from modicum.runs.testing import test_bundle
 from modicum.runs.training import Trained, train_once
@@ -32,9 +38,14 @@ class Run:
     summary: dict[str, Any]
     findings: tuple[Finding, ...]
 
-    @property
+    @cached_property
     def bundle(self) -> Bundle:
+        """The trained model."""
         return Bundle.load(self.folder / "model.modicum")
+
+    def segment(self, path: str | Path) -> npt.NDArray[np.uint8]:
+        """Class numbers (H, W) for a picture file."""
+        return class_numbers(self.bundle.segmenter().probabilities(read_picture(Path(path))), self.bundle)
 
 
 def train(

@@ -90,7 +90,9 @@ def _part(text: str, path: Path, number: int) -> Part | None:
     if part == "train" or part == "val" or part == "test":
         return part
     raise ModicumError(
-        f"row {number}: the split '{text}' is unknown.", file=path, remedy="Write train, val or test, or leave it empty."
+        f"row {number}: the split '{text}' is unknown.",
+        file=path,
+        remedy="Write train, val or test, or leave it empty.",
     )
 
 

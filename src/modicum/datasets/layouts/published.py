@@ -61,9 +61,7 @@ def stare(root: Path) -> Found | None:
     used = "ah" if observers["ah"] else "vk"
     pictures = [p for p in files if _STARE.match(stem(p))]
     names = {stem(p).lower() for p in pictures}
-    cases = [
-        Case(stem(p), p, (label,) if (label := observers[used].get(stem(p).lower())) else ()) for p in pictures
-    ]
+    cases = [Case(stem(p), p, (label,) if (label := observers[used].get(stem(p).lower())) else ()) for p in pictures]
     orphans = [p for name, p in observers[used].items() if name not in names]
     findings = pair((), orphans, roots=(root, root, None), layout="").findings
     return Found("STARE", cases, [f"Labels are those of observer {used.upper()}."], findings) if cases else None
@@ -85,7 +83,9 @@ def hrf(root: Path) -> Found | None:
 def dsb2018(root: Path) -> Found | None:
     """DSB 2018: a folder for each picture, with images/ID.png and masks/*.png, one an object."""
     outer = root / "stage1_train" if (root / "stage1_train").is_dir() else root
-    found = Found("DSB 2018", [], ["The masks of a picture's objects are united; the classes are foreground and background."])
+    found = Found(
+        "DSB 2018", [], ["The masks of a picture's objects are united; the classes are foreground and background."]
+    )
     for folder in _single_pictures(outer):
         masks = tuple(pictures_in(folder / "masks"))
         found.cases.append(Case(folder.name, pictures_in(folder / "images")[0], masks))

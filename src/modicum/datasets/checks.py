@@ -1,0 +1,172 @@
+"""Every problem of a data set, each with its file and what to do. Each file is decoded once."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from modicum.datasets.case import Case, Dataset, Split
+from modicum.datasets.examination import Examined, examine
+from modicum.datasets.resemblance import duplicates, near_duplicates
+from modicum.errors import Finding
+
+Progress = Callable[[int, int], None]
+_SHOWN = 10  # near-duplicates named one by one
+
+
+def check(dataset: Dataset, split: Split | None = None, progress: Progress | None = None) -> list[Finding]:
+    """Problems of the data (those of the discovery are in `dataset.findings`).
+
+    An error names the file that cannot be used, and none where the whole data set cannot; a warning may make the result
+    wrong. Without a split, the prescribed parts are looked at, and where there are none every pair of near-duplicates.
+
+    Args:
+        progress: called with (done, total) pictures.
+    """
+    seen = list(_examined(dataset, progress))
+    findings = [f for one in seen for f in one.findings]
+    usable = [s for s in seen if s.size is not None]
+    findings += _masks(dataset, usable)
+    findings += _patients(dataset, split)
+    findings += _copies(usable, _sides(dataset, split))
+    findings += _mixture(usable)
+    return findings + _count(dataset, seen)
+
+
+def _examined(dataset: Dataset, progress: Progress | None) -> Iterator[Examined]:
+    with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, 4)) as pool:
+        for done, one in enumerate(
+            pool.map(lambda c: examine(c, dataset.code, len(dataset.classes)), dataset.cases), 1
+        ):
+            if progress is not None:
+                progress(done, len(dataset.cases))
+            yield one
+
+
+def _masks(dataset: Dataset, seen: Sequence[Examined]) -> list[Finding]:
+    """Masks that are empty or inverted."""
+    labelled = [s for s in seen if s.share is not None]
+    shares = np.array([s.share for s in labelled], float)
+    if not labelled:
+        return []
+    if not shares.any():
+        message = f"all {len(labelled)} masks are empty: there is nothing to learn."
+        remedy = "Export the labels again, or name their values or colours in classes.json."
+        return [Finding("error", "all-masks-empty", message, remedy=remedy)]
+    findings = []
+    median = float(np.median(shares))
+    for one in labelled:
+        share, file = one.share or 0.0, str(one.case.labels[0])
+        if share == 0:
+            message = "the mask is empty."
+            remedy = "Right if nothing is to be seen in the picture; else label it."
+            findings.append(Finding("warning", "empty-mask", message, file, remedy))
+        elif share > 0.5 and median < 0.2 and one.border > 0.8 and 1 - share < max(0.3, 3 * median):
+            message = (
+                f"the mask may be inverted: {share:.0%} is foreground, in half of the others less than {median:.0%}."
+            )
+            findings.append(
+                Finding("warning", "mask-maybe-inverted", message, file, "Look at it; swap black and white.")
+            )
+    if len(labelled) > 1 and shares.min() > 0.6 and min(s.border for s in labelled) > 0.9:
+        message = f"the masks may all be inverted: {median:.0%} is foreground, up to every border."
+        remedy = "Look at some; swap black and white if objects are black."
+        findings.append(Finding("warning", "all-masks-maybe-inverted", message, remedy=remedy))
+    return findings
+
+
+def _sides(dataset: Dataset, split: Split | None) -> dict[str, str]:
+    """Part of each case: by the split, else as prescribed."""
+    if split is not None:
+        return {i: part for part in ("train", "val", "test") for i in getattr(split, part)}
+    return {c.id: c.part for c in dataset.cases if c.part is not None}
+
+
+def _patients(dataset: Dataset, split: Split | None) -> list[Finding]:
+    sides, by_id = _sides(dataset, split), {c.id: c for c in dataset.cases}
+    parts: dict[str, dict[str, str]] = {}
+    for i, part in sides.items():
+        if i in by_id:
+            parts.setdefault(by_id[i].patient or i, {}).setdefault(part, i)
+    return [
+        Finding(
+            "warning",
+            "patient-on-both-sides",
+            f"the pictures of patient '{patient}' are in {' and '.join(found)} ({', '.join(found.values())}): "
+            "figures on them are too good.",
+            file=str(by_id[next(iter(found.values()))].image),
+            remedy="Put all pictures of a patient into one part.",
+        )
+        for patient, found in parts.items()
+        if len(found) > 1
+    ]
+
+
+def _copies(seen: Sequence[Examined], sides: dict[str, str]) -> list[Finding]:
+    """The same picture twice, and nearly the same picture on both sides of a split."""
+    findings = []
+    same: set[frozenset[str]] = set()
+    for first, second in duplicates(seen):
+        same.add(frozenset((first.case.id, second.case.id)))
+        where = _across(first.case, second.case, sides)
+        message = f"is the same picture as {first.case.image.name}{f', {where}' if where else ''}."
+        remedy = "Remove one, or give both the same patient."
+        findings.append(Finding("warning", "duplicate-picture", message, str(second.case.image), remedy))
+    pairs = []
+    for first, second in near_duplicates(seen):
+        where = _across(first.case, second.case, sides)
+        apart = (first.case.patient or first.case.id) != (second.case.patient or second.case.id)
+        if frozenset((first.case.id, second.case.id)) not in same and (where or (apart and not sides)):
+            pairs.append((first, second, where))
+    for first, second, where in pairs[:_SHOWN]:
+        message = f"looks nearly the same as {first.case.image.name}"
+        message += f", {where}: figures on it are too good." if where else "; they should stay on one side of a split."
+        remedy = "Give both the same patient in a manifest, or remove one."
+        findings.append(Finding("warning", "near-duplicate", message, str(second.case.image), remedy))
+    if len(pairs) > _SHOWN:
+        message = f"{len(pairs) - _SHOWN} more pairs of pictures look nearly the same."
+        remedy = "Frames of one video or cuts of one slide? Give them one patient in a manifest."
+        findings.append(Finding("warning", "near-duplicate", message, remedy=remedy))
+    return findings
+
+
+def _across(first: Case, second: Case, sides: dict[str, str]) -> str:
+    one, other = sides.get(first.id), sides.get(second.id)
+    return f"which is in {one}, this in {other}" if one and other and one != other else ""
+
+
+def _mixture(seen: Sequence[Examined]) -> list[Finding]:
+    findings = []
+    channels = Counter(s.channels for s in seen)
+    if len(channels) > 1:
+        counts = ", ".join(f"{n} with {c}" for c, n in sorted(channels.items()))
+        findings.append(Finding("note", "mixed-channels", f"grey and coloured pictures are mixed: {counts} channels."))
+    dtypes = Counter(s.dtype for s in seen)
+    if len(dtypes) > 1:
+        counts = ", ".join(f"{n} {d}" for d, n in sorted(dtypes.items()))
+        findings.append(Finding("note", "mixed-depths", f"pictures of different depth are mixed: {counts}."))
+    longest = np.array([max(s.size) for s in seen if s.size is not None])
+    if len(longest) and longest.max() >= 2 * longest.min():
+        message = f"sizes differ much: the longer side is {longest.min()} to {longest.max()} pixels."
+        findings.append(Finding("note", "mixed-sizes", message))
+    return findings
+
+
+def _count(dataset: Dataset, seen: Sequence[Examined]) -> list[Finding]:
+    usable = sum(s.share is not None for s in seen)
+    if not dataset.labelled:
+        message = "no picture is labelled: there is nothing to train on or to measure with."
+        return [Finding("warning", "no-labels", message, remedy="Label at least two pictures.")]
+    if usable < 2:
+        message = f"there {'is one usable labelled picture' if usable else 'are no usable labelled pictures'}."
+        return [
+            Finding("warning", "too-few-labels", message, remedy="Two are the least; ten make figures worth trusting.")
+        ]
+    if usable < 10:
+        message = f"there are only {usable} usable labelled pictures: figures on so few vary much."
+        return [Finding("note", "few-labels", message, remedy="Label more before you trust a difference.")]
+    return []

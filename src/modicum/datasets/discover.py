@@ -1,0 +1,150 @@
+"""From a path to a data set: which layout it is, what is in it, and what had to be guessed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from modicum.datasets.case import Case, Dataset
+from modicum.datasets.labels import infer_code
+from modicum.datasets.layouts import LAYOUTS, Found
+from modicum.datasets.layouts.found import PARTS, first_volume, subfolders
+from modicum.datasets.layouts.generic import labels_alone
+from modicum.datasets.layouts.manifest import read_manifest
+from modicum.datasets.patients import guess_patients
+from modicum.errors import Finding, ModicumError
+
+
+def discover(path: Path | str) -> Dataset:
+    """The data set in a folder or a CSV manifest.
+
+    Besides its layout, a folder may hold `split.json` ({"train": [stems], "val": [...], "test": [...]}) and `classes.json`
+    ({"name": value} or {"name": [r, g, b]}, optionally "background"). Nothing but headers and some labels is read.
+
+    Raises:
+        ModicumError: nothing is there, or nothing in it is understood; the message lists the layouts that are.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ModicumError("there is no such file or folder.", file=path, remedy="Check the path.")
+    if path.is_file():
+        if path.suffix.lower() not in (".csv", ".tsv"):
+            raise ModicumError("is a file.", file=path, remedy="Give the folder of the data set, or a CSV manifest.")
+        root, found = path.parent, read_manifest(path)
+    else:
+        root, found = _recognise(path)
+    cases = _unique_ids(found.cases)
+    notes, findings = list(found.notes), list(found.findings)
+    if found.layout != "manifest":
+        cases = _prescribed(root, cases, notes, findings)
+    cases = _with_patients(cases, notes)
+    table = found.classes or _class_table(root)
+    code, classes, said = infer_code([p for c in cases for p in c.labels], table)
+    return Dataset(root, found.layout, tuple(cases), classes, code, (*notes, *said), tuple(findings))
+
+
+def _recognise(path: Path) -> tuple[Path, Found]:
+    """The first layout that fits the folder, or the only folder within it (as archives are often unpacked)."""
+    for read in LAYOUTS.values():
+        found = read(path)
+        if found is not None and found.cases:
+            return path, found
+    inner = list(subfolders(path).values())
+    labels = labels_alone(path)
+    if len(inner) == 1 and labels is None:
+        return _recognise(inner[0])
+    understood = "Layouts that are understood: " + "; ".join(LAYOUTS) + "."
+    if labels is not None:
+        raise ModicumError(f"there are labels in {labels.name}/, but no pictures.", file=path, remedy=understood)
+    if (volume := first_volume(path)) is not None:
+        raise ModicumError(
+            "this data set holds volumes, which cannot be read yet (pictures can).",
+            file=volume,
+            remedy="Export the slices as PNG or TIFF pictures.",
+        )
+    problem = "no picture was found here." if any(path.iterdir()) else "the folder is empty."
+    raise ModicumError(problem, file=path, remedy=understood)
+
+
+def _unique_ids(cases: Sequence[Case]) -> list[Case]:
+    """Ids that name one case each and can name a file: stems, with folders before them where stems repeat."""
+    counts = Counter(c.id for c in cases)
+    taken: set[str] = set()
+    unique = []
+    for case in cases:
+        name = case.id
+        parents = list(case.image.parts[:-1])
+        while (counts[name] > 1 or name in taken) and len(parents) > 1:
+            name = f"{parents.pop()}_{name}"
+        suffix = 2
+        while name in taken:
+            name, suffix = f"{name}_{suffix}", suffix + 1
+        taken.add(name)
+        unique.append(replace(case, id=name))
+    return unique
+
+
+def _prescribed(root: Path, cases: list[Case], notes: list[str], findings: list[Finding]) -> list[Case]:
+    path = root / "split.json"
+    if not path.is_file():
+        return cases
+    named: dict[str, Any] = {}
+    for key, stems in _json_object(path).items():
+        if key.lower() not in PARTS or not isinstance(stems, list):
+            raise ModicumError(
+                f"'{key}' is no part of a split.",
+                file=path,
+                remedy='Write {"train": [...], "val": [...], "test": [...]}.',
+            )
+        for stem in stems:
+            if stem in named and named[stem] != PARTS[key.lower()]:
+                raise ModicumError(
+                    f"'{stem}' is in two parts.", file=path, remedy="A picture belongs to one part; remove the other."
+                )
+            named[stem] = PARTS[key.lower()]
+    known = {c.id for c in cases}
+    if unknown := sorted(str(s) for s in named.keys() - known):
+        names = ", ".join(unknown[:5]) + (" ..." if len(unknown) > 5 else "")
+        findings.append(
+            Finding(
+                "warning",
+                "split-unknown-case",
+                f"{len(unknown)} names of the split belong to no picture: {names}.",
+                file=str(path),
+                remedy="Write names without suffix, as the pictures' files have them.",
+            )
+        )
+    if left := [c.id for c in cases if c.labelled and c.id not in named]:
+        notes.append(f"{len(left)} labelled pictures are in no part of split.json (such as {left[0]}).")
+    notes.append("The split is prescribed by split.json.")
+    return [replace(c, part=named.get(c.id)) for c in cases]
+
+
+def _with_patients(cases: list[Case], notes: list[str]) -> list[Case]:
+    """Patients: the given ones; else guessed from names where they say so; else each picture is its own."""
+    unknown = [c.id for c in cases if not c.patient]
+    if len(unknown) < len(cases):
+        notes.append("Patients are given by the data set.")
+        return [replace(c, patient=c.patient or c.id) for c in cases]
+    patients, reason = guess_patients(unknown)
+    notes.append(reason)
+    return [replace(c, patient=patients[c.id]) for c in cases]
+
+
+def _class_table(root: Path) -> Mapping[str, Any] | None:
+    path = root / "classes.json"
+    return _json_object(path) if path.is_file() else None
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModicumError(f"is no valid JSON: {error}.", file=path, remedy="Correct it, or remove it.") from None
+    if not isinstance(content, dict):
+        raise ModicumError("is not a JSON object.", file=path, remedy='It must look like {"name": ...}.')
+    return content

@@ -1,0 +1,117 @@
+"""The pixels of a case: picture, label as class numbers, field of view."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from modicum.datasets.case import Case, LabelCode
+from modicum.datasets.labels import grey
+from modicum.errors import ModicumError
+from modicum.images import picture_size, read_mask, read_picture
+
+
+def load_picture(case: Case) -> npt.NDArray[Any]:
+    """The picture (H, W, C), C = 1 or 3, uint8, uint16 or float32.
+
+    Raises:
+        ModicumError: it cannot be read.
+    """
+    return read_picture(case.image)
+
+
+def load_label(case: Case, code: LabelCode) -> npt.NDArray[np.uint8]:
+    """Class numbers (H, W), 0 is background; several files are united.
+
+    Raises:
+        ModicumError: there is no label, it cannot be read, or its size differs from the picture's.
+    """
+    if not case.labels:
+        raise ModicumError("has no label.", file=case.image)
+    expected = picture_size(case.image)
+    numbers = np.zeros(expected, np.uint8)
+    for path in case.labels:
+        one = decode(read_mask(path), code)
+        _same_size(path, (one.shape[0], one.shape[1]), case.image, expected)
+        numbers = np.where(one > 0, one, numbers)
+    return numbers
+
+
+def load_field_of_view(case: Case) -> npt.NDArray[np.bool_] | None:
+    """Pixels that count (H, W), or None where all do.
+
+    Raises:
+        ModicumError: it cannot be read, or its size differs from the picture's.
+    """
+    if case.field_of_view is None:
+        return None
+    valid = decode(read_mask(case.field_of_view), LabelCode("binary")).astype(np.bool_)
+    _same_size(case.field_of_view, (valid.shape[0], valid.shape[1]), case.image, picture_size(case.image))
+    return valid
+
+
+def decode(mask: npt.NDArray[Any], code: LabelCode) -> npt.NDArray[np.uint8]:
+    """Class numbers (H, W) uint8 of raw mask values (H, W) or (H, W, 3)."""
+    if code.kind == "colour":
+        return _nearest_colour(mask, code)
+    values = grey(mask)
+    if code.kind == "binary":
+        return (values > _middle(values, code)).astype(np.uint8)
+    numbers = np.zeros(values.shape, np.uint8)
+    for number, value in enumerate(code.values, 1):
+        numbers[values == value] = number
+    return numbers
+
+
+def foreground_share(case: Case, code: LabelCode) -> float:
+    """Share of the label's pixels that are foreground, 0 to 1; 0 where it cannot be read. Remembered while files stay."""
+    try:
+        stamps = tuple((p, p.stat().st_mtime_ns) for p in case.labels)
+    except OSError:
+        return 0.0
+    return _share(stamps, code)
+
+
+@lru_cache(maxsize=20_000)
+def _share(files: tuple[tuple[Path, int], ...], code: LabelCode) -> float:
+    try:
+        shares = [float((decode(read_mask(p), code) > 0).mean()) for p, _ in files]
+    except ModicumError:
+        return 0.0
+    return min(sum(shares), 1.0)
+
+
+def _middle(values: npt.NDArray[Any], code: LabelCode) -> float:
+    top = float(values.max(initial=0))
+    if values.dtype.kind == "f" and top <= 1:
+        return 0.5
+    if code.values:
+        return code.values[0] / 2
+    return 0.5 if top <= 1 else 127.5 if values.dtype == np.uint8 and top >= 128 else top / 2
+
+
+def _nearest_colour(mask: npt.NDArray[Any], code: LabelCode) -> npt.NDArray[np.uint8]:
+    rgb = mask if mask.ndim == 3 else np.repeat(mask[..., None], 3, axis=2)
+    nearest = np.full(rgb.shape[:2], np.inf, np.float32)
+    numbers = np.zeros(rgb.shape[:2], np.uint8)
+    for number, colour in enumerate((code.background, *code.colours)):
+        distance = ((rgb.astype(np.float32) - np.array(colour, np.float32)) ** 2).sum(axis=2)
+        closer = distance < nearest
+        numbers[closer] = number
+        nearest = np.minimum(nearest, distance)
+    return numbers
+
+
+def _same_size(path: Path, found: tuple[int, int], image: Path, expected: tuple[int, int]) -> None:
+    if found == expected:
+        return
+    turned = " One of them is turned by 90 degrees." if found == expected[::-1] else ""
+    raise ModicumError(
+        f"is {found[1]}x{found[0]} pixels, its picture {image.name} {expected[1]}x{expected[0]}.{turned}",
+        file=path,
+        remedy=f"Make both the same size ({image}).",
+    )

@@ -1,0 +1,99 @@
+"""Which pictures are of the same person, as far as their names tell. When in doubt, each is its own."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+_EYE = re.compile(r"^(.*\d)[_ -]?(L|R|OD|OS|left|right)$", re.IGNORECASE)
+_PERSON = re.compile(r"(?:^|[_ -])((?:patient|subject|subj|sub|pat)[_ -]?\d+)(?=$|[_ -])", re.IGNORECASE)
+_PIECE = re.compile(
+    r"^(.+?)[_ .-]?(?:(?:slice|frame|tile|patch|crop|page)[_ -]?\d+|(?<=[_ .-])(?:sl|fr|[ztxyrc])[_-]?\d+)$",
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(r"^(.*\d.*)[_-](\d+)$")
+_NO_PERSON = re.compile(
+    r"^(?:batch|set|site|group|class|fold|cent(?:er|re)|scanner|part|isic|img|image)?[_ -]?\d{0,4}$"
+)
+
+Guess = tuple[dict[str, str], str]
+
+
+def guess_patients(ids: Sequence[str]) -> tuple[dict[str, str], str]:
+    """Patient of each id, and in words what was seen in the names.
+
+    Left and right eyes (`01L`, `01R`, `7_left`), named persons (`patient012_...`), slices, frames and tiles
+    (`x_slice03`, `x_z07`), and numbered pieces of several numbered things (`p12_0003`) are recognised where nearly all
+    names follow the pattern.
+    """
+    for look in (_eyes, _persons, _pieces, _numbered):
+        if ids and (guess := look(ids)) is not None:
+            return guess
+    alike = len(ids) > 2 and len({m[1].lower() for i in ids if (m := _PIECE.match(i))}) == 1
+    if alike and all(_PIECE.match(i) for i in ids):
+        return {i: i for i in ids}, (
+            "The names look like slices or frames of one scan or video. Neighbours may be nearly the same picture: figures from "
+            "a split among them say little about another patient."
+        )
+    return {i: i for i in ids}, "Names tell nothing of patients: each picture counts as a patient of its own."
+
+
+def _eyes(ids: Sequence[str]) -> Guess | None:
+    found = {i: m for i in ids if (m := _EYE.match(i))}
+    sides = {m[2].lower() for m in found.values()}
+    pairs = sides & {"l", "od", "left"} and sides & {"r", "os", "right"}
+    same_style = len({len(m[2]) > 1 for m in found.values()}) == 1
+    if len(found) < 0.8 * len(ids) or not pairs or not same_style:
+        return None
+    patients = {i: found[i][1].rstrip("_- ") if i in found else i for i in ids}
+    if len(set(patients.values())) == len(ids):
+        return None
+    return patients, f"Left and right eyes of one person stay together (such as {_example(patients)})."
+
+
+def _persons(ids: Sequence[str]) -> Guess | None:
+    found = {i: m[1].lower() for i in ids if (m := _PERSON.search(i))}
+    if len(found) < 0.8 * len(ids) or len(set(found.values())) in (1, len(ids)):
+        return None
+    patients = {i: found.get(i, i) for i in ids}
+    return patients, f"Pictures of one patient, as named in the file, stay together (such as {_example(patients)})."
+
+
+def _pieces(ids: Sequence[str]) -> Guess | None:
+    bases = {i: _strip(i) for i in ids}
+    changed = sum(bases[i] != i for i in ids)
+    if changed < 0.8 * len(ids) or len(set(bases.values())) in (1, len(ids)):
+        return None
+    return bases, f"Slices, frames or tiles of one scan, video or picture stay together (such as {_example(bases)})."
+
+
+def _numbered(ids: Sequence[str]) -> Guess | None:
+    """p12_0003: several consecutive numbers for each of several things that are themselves numbered."""
+    numbers: dict[str, list[int]] = defaultdict(list)
+    bases = {}
+    for i in ids:
+        if (match := _NUMBERED.match(i)) and not _NO_PERSON.match(match[1].lower()):
+            numbers[match[1]].append(int(match[2]))
+            bases[i] = match[1]
+    steps = [int(s) for n in numbers.values() for s in np.diff(np.sort(n))]
+    several = len(numbers) >= 3 and len(bases) >= 2 * len(numbers)
+    if len(bases) < 0.9 * len(ids) or not several or float(np.median(steps)) > 10:
+        return None
+    patients = {i: bases.get(i, i) for i in ids}
+    return patients, f"Numbered pictures of one scan or person stay together (such as {_example(patients)})."
+
+
+def _strip(name: str) -> str:
+    while match := _PIECE.match(name):
+        name = match[1]
+    return name
+
+
+def _example(patients: dict[str, str]) -> str:
+    members: dict[str, list[str]] = defaultdict(list)
+    for i, patient in patients.items():
+        members[patient].append(i)
+    return next(" and ".join(m[:2]) for m in members.values() if len(m) > 1)

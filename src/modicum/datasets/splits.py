@@ -1,0 +1,199 @@
+"""Which pictures teach and which test: by patient, alike in foreground share, the same for the same seed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from modicum.datasets.case import Case, Dataset, Split
+from modicum.datasets.loading import foreground_share
+from modicum.errors import ModicumError
+
+_FEW = 25  # below so many training pictures none is set aside for validation
+_ENOUGH_PATIENTS = 10  # from so many patients on, one held-out test set is worth more than folds
+_DRAWS = 20
+
+Group = tuple[Case, ...]
+
+
+def make_split(
+    dataset: Dataset,
+    *,
+    seed: int,
+    test_share: float = 0.2,
+    val_share: float | None = None,
+    exclude: Collection[str] = (),
+) -> Split:
+    """Labelled cases for training, validation and test. Parts that the data set prescribes are kept.
+
+    Args:
+        test_share: of the patients, where no test set is prescribed.
+        val_share: of the training pictures; None: 0 below 25 of them (`Split.val` is then empty), else .15, 4 to 40.
+        exclude: ids of cases that cannot be used.
+
+    Raises:
+        ModicumError: fewer than two labelled pictures or patients, or nothing to train on.
+    """
+    cases = _usable(dataset, exclude)
+    rng = np.random.default_rng(seed)
+    test = [c for c in cases if c.part == "test"]
+    rest = [c for c in cases if c.part != "test"]
+    if test and not rest:
+        raise ModicumError(
+            "every labelled picture is in the prescribed test set; nothing is left to train on.",
+            file=dataset.root,
+            remedy="Label some training pictures, or remove the prescribed split.",
+        )
+    if test:
+        reason = f"{len(test)} test pictures as the data set prescribes"
+    else:
+        groups = _groups(rest, dataset)
+        test = _draw(groups, dataset, test_share * len(rest), rng)
+        reason = f"{len(test)} of {len(cases)} pictures for the test, drawn {_how(groups)} (seed {seed})"
+    chosen = {c.id for c in test}
+    rest = [c for c in rest if c.id not in chosen]
+    train, val, said = _validation(rest, dataset, val_share, rng)
+    return Split(_ids(train), _ids(val), _ids(test), f"{reason}; {said}.")
+
+
+def make_folds(dataset: Dataset, k: int, *, seed: int, exclude: Collection[str] = ()) -> list[Split]:
+    """Cross-validation: each labelled picture is tested once, by a model that saw no picture of its patient.
+
+    More folds than patients become leave-one-patient-out. Prescribed parts are not used.
+
+    Raises:
+        ModicumError: k below 2, or fewer than two labelled pictures or patients.
+    """
+    if k < 2:
+        raise ModicumError(f"{k} fold is no cross-validation.", remedy="Use 2 folds or more.")
+    cases = _usable(dataset, exclude)
+    groups = _groups(cases, dataset)
+    rng = np.random.default_rng(seed)
+    if k >= len(groups):
+        folds: list[list[Case]] = [list(g) for g in groups]
+        how = f"leave one {'picture' if len(groups) == len(cases) else 'patient'} out, {len(groups)} times"
+    else:
+        folds = _deal(_by_share(groups, dataset, rng), k, rng)
+        how = f"{k} folds, dealt {_how(groups)} (seed {seed})"
+    splits = []
+    for fold in folds:
+        tested = {c.id for c in fold}
+        rest = [c for c in cases if c.id not in tested]
+        train, val, said = _validation(rest, dataset, None, rng)
+        splits.append(Split(_ids(train), _ids(val), _ids(fold), f"Cross-validation: {how}; {said}."))
+    return splits
+
+
+def choose_evaluation(
+    dataset: Dataset, folds: int | None = None, seed: int = 0, exclude: Collection[str] = ()
+) -> list[Split]:
+    """One held-out test set where one is prescribed or there are at least 10 patients; else folds, at most 5.
+
+    Raises:
+        ModicumError: as `make_split` and `make_folds`.
+    """
+    if folds is not None:
+        return make_folds(dataset, folds, seed=seed, exclude=exclude)
+    cases = _usable(dataset, exclude)
+    patients = len({c.patient or c.id for c in cases})
+    if any(c.part == "test" for c in cases) or patients >= _ENOUGH_PATIENTS:
+        return [make_split(dataset, seed=seed, exclude=exclude)]
+    return make_folds(dataset, min(5, patients), seed=seed, exclude=exclude)
+
+
+def _usable(dataset: Dataset, exclude: Collection[str]) -> list[Case]:
+    left_out = set(exclude)
+    cases = [c for c in dataset.labelled if c.id not in left_out]
+    broken = len(dataset.labelled) - len(cases)
+    aside = f" ({broken} cannot be used)" if broken else ""
+    if not cases:
+        raise ModicumError(
+            f"no labelled picture was found{aside}.", file=dataset.root, remedy="Label at least two pictures."
+        )
+    if len(cases) == 1:
+        raise ModicumError(
+            f"there is one labelled picture{aside}, and one picture cannot both teach and test.",
+            file=dataset.root,
+            remedy="Label at least one more.",
+        )
+    if len({c.patient or c.id for c in cases}) == 1:
+        raise ModicumError(
+            f"all {len(cases)} labelled pictures belong to one patient ({cases[0].patient}): nothing would show how good the "
+            "result is for another.",
+            file=dataset.root,
+            remedy="Add a second patient, or correct the patients in a manifest.",
+        )
+    return cases
+
+
+def _groups(cases: Sequence[Case], dataset: Dataset) -> list[Group]:
+    found: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        found[case.patient or case.id].append(case)
+    if len(found) < 2:
+        raise ModicumError(
+            "the pictures that are left to divide belong to one patient.",
+            file=dataset.root,
+            remedy="Add a second patient, or prescribe a test set.",
+        )
+    return [tuple(g) for _, g in sorted(found.items())]
+
+
+def _by_share(groups: Sequence[Group], dataset: Dataset, rng: np.random.Generator) -> list[Group]:
+    """Groups in order of their foreground share; equals in random order."""
+    shares = [float(np.mean([foreground_share(c, dataset.code) for c in g])) for g in groups]
+    order = np.lexsort((rng.random(len(groups)), shares))
+    return [groups[i] for i in order]
+
+
+def _draw(groups: Sequence[Group], dataset: Dataset, wanted: float, rng: np.random.Generator) -> list[Case]:
+    """About `wanted` cases in whole groups, one group from each stretch of similar foreground share; at least one is left."""
+    ordered = _by_share(groups, dataset, rng)
+    total = sum(len(g) for g in ordered)
+    count = int(np.clip(round(wanted / total * len(ordered)), 1, len(ordered) - 1))
+    stretches = np.array_split(np.arange(len(ordered)), count)
+    draws = [[int(rng.choice(s)) for s in stretches] for _ in range(_DRAWS)]
+    best = min(draws, key=lambda d: abs(sum(len(ordered[i]) for i in d) - wanted))
+    return [c for i in best for c in ordered[i]]
+
+
+def _deal(ordered: Sequence[Group], k: int, rng: np.random.Generator) -> list[list[Case]]:
+    """Groups dealt to k folds, k neighbours in foreground share to k different folds, the largest to the emptiest."""
+    folds: list[list[Case]] = [[] for _ in range(k)]
+    for start in range(0, len(ordered), k):
+        hand = sorted(ordered[start : start + k], key=len, reverse=True)
+        emptiest = sorted(range(k), key=lambda i: (len(folds[i]), rng.random()))
+        for group, fold in zip(hand, emptiest, strict=False):
+            folds[fold] += group
+    return folds
+
+
+def _validation(
+    cases: list[Case], dataset: Dataset, share: float | None, rng: np.random.Generator
+) -> tuple[list[Case], list[Case], str]:
+    """Training and validation cases, and in words why."""
+    val = [c for c in cases if c.part == "val"]
+    train = [c for c in cases if c.part != "val"]
+    if val and train:
+        return train, val, f"{len(train)} to train, {len(val)} to validate as the data set prescribes"
+    if share is None:
+        wanted = 0.0 if len(cases) < _FEW else float(np.clip(round(0.15 * len(cases)), 4, 40))
+    else:
+        wanted = share * len(cases)
+    if wanted <= 0 or len({c.patient or c.id for c in cases}) < 2:
+        return cases, [], f"all other {len(cases)} to train, too few to set some aside for validation"
+    val = _draw(_groups(cases, dataset), dataset, wanted, rng)
+    chosen = {c.id for c in val}
+    train = [c for c in cases if c.id not in chosen]
+    return train, val, f"{len(train)} to train, {len(val)} to validate"
+
+
+def _how(groups: Sequence[Group]) -> str:
+    whole = "" if all(len(g) == 1 for g in groups) else "by whole patients and "
+    return f"{whole}with all foreground shares in each part"
+
+
+def _ids(cases: Sequence[Case]) -> tuple[str, ...]:
+    return tuple(sorted(c.id for c in cases))

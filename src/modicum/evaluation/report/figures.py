@@ -1,0 +1,244 @@
+"""The report's figures. Each returns SVG, or "" where there is nothing to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+
+from modicum.evaluation.curves import ProbabilityHistogram
+from modicum.evaluation.report.ink import (
+    BLUE,
+    INK,
+    LINE,
+    MUTED,
+    ORANGE,
+    PAPER,
+    SERIES,
+    Sheet,
+    share_axis,
+    styled,
+    thousandths,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+_SHARES = {
+    "dice": "Dice", "iou": "IoU", "precision": "Precision", "recall": "Recall",
+    "specificity": "Specificity", "accuracy": "Accuracy", "auc": "AUC",
+}  # fmt: skip
+_FEW = 8  # fewer pictures than this show as points only: a violin of them would invent a shape
+
+
+@styled
+def training_curves(history: pd.DataFrame | None) -> str:
+    """Loss and Dice over epochs, and the learning rate."""
+    if history is None or history.empty or "epoch" not in history:
+        return ""
+    kinds = [
+        ("Loss", [("train_loss", "training", BLUE), ("val_loss", "validation", ORANGE)]),
+        ("Dice on validation pictures", [("val_dice", "validation", ORANGE)]),
+        ("Learning rate", [("learning_rate", "", MUTED)]),
+    ]
+    panels = [(title, [s for s in series if _has(history, s[0])]) for title, series in kinds]
+    panels = [(title, series) for title, series in panels if series]
+    if not panels:
+        return ""
+    sheet = Sheet(len(panels), 2.7)
+    epochs = history["epoch"].to_numpy(float)
+    for axes, (title, series) in zip(sheet.axes, panels, strict=True):
+        for column, name, colour in series:
+            values = history[column].to_numpy(float)
+            lone = "o" if np.isfinite(values).sum() == 1 else None
+            axes.plot(epochs, values, color=colour, label=name, marker=lone, markersize=4)
+        axes.set_title(title)
+        axes.set_xlabel("epoch")
+        axes.margins(x=0.02)
+        axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[attr-defined]
+        if len(series) > 1:
+            axes.legend(loc="upper right", labelcolor=MUTED)
+        if title == "Loss":
+            _show_loss_range(axes, np.concatenate([history[c].to_numpy(float) for c, _, _ in series]))
+        if title.startswith("Dice"):
+            share_axis(axes, "y")
+            _mark_best(axes, epochs, history["val_dice"].to_numpy(float))
+        if title == "Learning rate":
+            axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
+    return sheet.svg("Training curves")
+
+
+@styled
+def roc_and_precision_recall(
+    histograms: Sequence[ProbabilityHistogram], classes: Sequence[str], threshold: float | None
+) -> str:
+    """ROC, precision against recall, and Dice at every threshold, with the point at which the model works."""
+    drawn = [(h, n) for h, n in zip(histograms, classes, strict=False) if h.positives and h.negatives]
+    if not drawn:
+        return ""
+    sheet = Sheet(3, 3.75)
+    roc, pr, by_threshold = sheet.axes
+    roc.plot([0, 1], [0, 1], color=LINE, linewidth=1, linestyle=(0, (4, 3)))
+    _iso_dice(pr)
+    for place, (histogram, name) in enumerate(drawn):
+        line = {"color": SERIES[place % len(SERIES)]}
+        prefix = f"{_plain(name)}: " if len(drawn) > 1 else ""
+        fpr, tpr, _ = histogram.roc()
+        precision, recall, thresholds = histogram.precision_recall()
+        sums = precision + recall
+        dice = np.divide(2 * precision * recall, sums, out=np.zeros_like(sums), where=sums > 0)
+        average = thousandths(histogram.average_precision())
+        roc.plot(fpr, tpr, **line, label=f"{prefix}area {thousandths(histogram.auc())}")  # type: ignore[arg-type]
+        pr.plot(recall, precision, **line, label=f"{prefix}average precision {average}")  # type: ignore[arg-type]
+        by_threshold.plot(thresholds[1:], dice[1:], **line, label=f"{prefix}best {thousandths(float(dice.max()))}")  # type: ignore[arg-type]
+        if threshold is not None and len(drawn) == 1:
+            point = histogram.confusion(threshold)
+            places = (
+                (1 - point["specificity"], point["recall"]),
+                (point["recall"], point["precision"]),
+                (threshold, point["dice"]),
+            )
+            for axes, (x, y) in zip(sheet.axes, places, strict=True):
+                label = f"at threshold {thousandths(threshold)}"
+                axes.plot([x], [y], "o", **line, markeredgecolor=PAPER, markersize=8, label=label)  # type: ignore[arg-type]
+    for axes, title, across, up, corner in (
+        (roc, "ROC", "1 - specificity", "recall (sensitivity)", "lower right"),
+        (pr, "Precision and recall", "recall (sensitivity)", "precision", "lower left"),
+        (by_threshold, "Dice at every threshold", "threshold", "Dice", "lower center"),
+    ):
+        axes.set(title=title, xlabel=across, ylabel=up, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+        share_axis(axes, "x")
+        share_axis(axes, "y")
+        axes.legend(loc=corner, labelcolor=INK, fontsize=7.5)
+    return sheet.svg("ROC curve, precision-recall curve, and Dice at every threshold")
+
+
+@styled
+def distributions(table: pd.DataFrame, classes: Sequence[str]) -> str:
+    """Every picture's figures: violin, box and points for each metric, or Dice of each class."""
+    if table.empty:
+        return ""
+    if len(classes) > 1:
+        groups = {name: _numbers(table.loc[table["class"] == name, "dice"]) for name in classes}
+        title = "Dice of each picture, by class"
+    else:
+        groups = {label: _numbers(table[m]) for m, label in _SHARES.items() if m in table}
+        title = "Each picture's figures"
+    groups = {name: values for name, values in groups.items() if values.size}
+    distances = _numbers(table["hd95"]) if "hd95" in table else np.array([])
+    if not groups:
+        return ""
+    sheet = Sheet(2, 0.9 + 0.36 * len(groups), widths=(3, 1)) if distances.size else Sheet(1, 0.9 + 0.36 * len(groups))
+    axes = sheet.axes[0]
+    for place, values in enumerate(groups.values()):
+        _box(axes, values, len(groups) - place, BLUE)
+    axes.set_yticks(range(len(groups), 0, -1), list(groups))
+    axes.set_ylim(0.4, len(groups) + 0.6)
+    axes.tick_params(axis="y", labelcolor=INK)
+    axes.grid(visible=False, axis="y")
+    axes.set_title(title)
+    share_axis(axes, "x")
+    if distances.size:
+        _box(sheet.axes[1], distances, (1 + len(groups)) / 2, ORANGE)
+        sheet.axes[1].set_ylim(0.4, len(groups) + 0.6)
+        sheet.axes[1].set_yticks([])
+        sheet.axes[1].set_title("Hausdorff 95, pixels")
+        sheet.axes[1].set_xlim(left=min(0.0, sheet.axes[1].get_xlim()[0]))
+        sheet.axes[1].grid(visible=False, axis="y")
+    return sheet.svg("Distribution of the metrics over pictures")
+
+
+@styled
+def subgroups(by_subgroup: Mapping[str, Mapping[str, Any]], overall: float | None) -> str:
+    """Mean Dice and its interval in each subgroup."""
+    rows: list[tuple[str, Mapping[str, Any] | None]] = []
+    for column, values in by_subgroup.items():
+        rows.append((column, None))
+        rows += [(f"{value}  (n = {figures['dice']['n']})", figures["dice"]) for value, figures in values.items()]
+    if not rows:
+        return ""
+    sheet = Sheet(1, 0.7 + 0.26 * len(rows))
+    axes = sheet.axes[0]
+    if overall is not None:
+        axes.axvline(overall, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+    for place, (_, dice) in enumerate(rows):
+        if dice is not None and dice["mean"] is not None:
+            low, high = dice["ci95"]
+            if low is not None:
+                axes.plot([low, high], [place, place], color=BLUE, linewidth=2.2, alpha=0.55)
+            axes.plot([dice["mean"]], [place], "o", color=BLUE, markersize=6, markeredgecolor=PAPER)
+    axes.set_yticks(range(len(rows)), [_plain(label) for label, _ in rows])
+    for tick, (_, dice) in zip(axes.get_yticklabels(), rows, strict=True):
+        tick.set_color(MUTED if dice is not None else INK)
+        tick.set_fontweight("normal" if dice is not None else "bold")
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("Dice: mean and 95 % interval; the dashed line is the mean of all pictures")
+    share_axis(axes, "x")
+    return sheet.svg("Dice by subgroup")
+
+
+def _box(axes: Axes, values: Floats, place: float, colour: str) -> None:
+    many = values.size >= _FEW and float(np.ptp(values)) > 1e-9
+    if many:
+        violin = axes.violinplot([values], [place], orientation="horizontal", widths=0.82, showextrema=False)
+        for body in violin["bodies"]:  # type: ignore[attr-defined]
+            body.set(facecolor=colour, alpha=0.14, linewidth=0)
+    if values.size > 4:
+        line = {"color": colour, "linewidth": 1.3}
+        axes.boxplot(
+            [values], positions=[place], orientation="horizontal", widths=0.3, showfliers=False, manage_ticks=False,
+            boxprops=line, whiskerprops=line, capprops={"linewidth": 0},
+            medianprops={"color": colour, "linewidth": 2.6, "solid_capstyle": "butt"},
+        )  # fmt: skip
+    spread = (np.arange(values.size) * 0.618034) % 1 - 0.5  # golden ratio: even, and the same every time
+    axes.plot(values, place + 0.22 * spread, "o", color=colour, markersize=3.2, alpha=0.45, markeredgewidth=0)
+
+
+def _iso_dice(axes: Axes) -> None:
+    """Faint lines of equal Dice in the plane of recall and precision."""
+    for dice in (0.2, 0.4, 0.6, 0.8):
+        recall = np.linspace(dice / (2 - dice), 1, 60)
+        axes.plot(recall, dice * recall / (2 * recall - dice), color=LINE, linewidth=0.9)
+        axes.annotate(
+            f"Dice .{dice * 10:.0f}", (dice / (2 - dice), 1), xytext=(2, -1), textcoords="offset points",
+            fontsize=6.5, color=MUTED, va="top",
+        )  # fmt: skip
+
+
+def _mark_best(axes: Axes, epochs: Floats, values: Floats) -> None:
+    if np.isfinite(values).any():
+        best = int(np.nanargmax(values))
+        axes.plot([epochs[best]], [values[best]], "o", color=ORANGE, markeredgecolor=PAPER, markersize=6.5)
+        axes.annotate(
+            thousandths(float(values[best])), (epochs[best], values[best]), xytext=(0, -13), textcoords="offset points",
+            ha="center", color=ORANGE, fontsize=8,
+        )  # fmt: skip
+
+
+def _show_loss_range(axes: Axes, losses: Floats) -> None:
+    """The first epoch's loss may tower over all that follows; then it may leave the frame."""
+    finite = losses[np.isfinite(losses)]
+    if finite.size > 20:
+        low, high = float(finite.min()), float(np.quantile(finite, 0.98))
+        if finite.max() > high + 2 * (high - low):
+            axes.set_ylim(low - 0.08 * (high - low), high + 0.3 * (high - low))
+
+
+def _has(history: pd.DataFrame, column: str) -> bool:
+    return column in history and bool(np.isfinite(history[column].to_numpy(float)).any())
+
+
+def _numbers(column: Any) -> Floats:
+    values: Floats = np.asarray(column, np.float64)
+    return values[np.isfinite(values)]
+
+
+def _plain(label: str) -> str:
+    """A label that matplotlib does not read as mathematics."""
+    return label.replace("$", r"\$")

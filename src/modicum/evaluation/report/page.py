@@ -1,0 +1,114 @@
+"""The page, put together from its parts."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from modicum.errors import Finding
+from modicum.evaluation import pictures
+from modicum.evaluation.report import figures, words
+from modicum.evaluation.report.data import ReportData
+from modicum.evaluation.report.panels import panels
+
+_MOST_EXAMPLES = 9
+_ORDER = {"error": 0, "warning": 1, "note": 2}
+
+
+def render(data: ReportData) -> str:
+    """The whole report as HTML. Every text of the data is escaped; only our own figures are put in as they are."""
+    summary, several = data.summary, len(data.classes) > 1
+    heads, rows = words.case_rows(data.table, several)
+    findings = sorted(data.findings, key=lambda f: _ORDER[f.severity])
+    return _template().render(
+        data=data,
+        style=_own(_file("style.css")),
+        script=_own(_file("sort.js")),
+        headline=words.headline(data),
+        detail=words.detail(data),
+        cards=words.cards(summary),
+        counts=words.counts(data),
+        problems=_together([f for f in findings if f.severity != "note"]),
+        remarks=_together([f for f in findings if f.severity == "note"]),
+        figures={
+            "training": _own(figures.training_curves(data.history)),
+            "curves": _own(figures.roc_and_precision_recall(data.histograms, data.classes, summary.get("threshold"))),
+            "distributions": _own(figures.distributions(data.table, data.classes)),
+            "subgroups": _own(figures.subgroups(summary.get("by_subgroup") or {}, data.headline.get("mean"))),
+        },
+        examples=[(e, words.figure("dice", e.dice), panels(e, len(data.classes))) for e in _shown(data)],
+        legend=_legend(several),
+        class_colours=[(name, _css(pictures.class_colour(k))) for k, name in enumerate(data.classes, 1)]
+        if several
+        else [],
+        metric_rows=words.metric_rows(summary),
+        class_rows=_class_rows(summary),
+        heads=heads,
+        rows=rows,
+        recipe=words.recipe_rows(data.recipe),
+        environment=words.recipe_rows(data.environment),
+    )
+
+
+def _together(findings: list[Finding]) -> list[dict[str, Any]]:
+    """Findings of one kind and remedy as one entry with its files, so that 200 bad files do not bury the report."""
+    groups: dict[tuple[str, str, str | None], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.severity, finding.kind, finding.remedy), []).append(finding)
+    return [
+        {
+            "severity": severity,
+            "kind": kind.replace("-", " "),
+            "remedy": remedy,
+            "entries": [(f.file, f.message) for f in some],
+        }
+        for (severity, kind, remedy), some in groups.items()
+    ]
+
+
+def _shown(data: ReportData) -> list[Any]:
+    order = {"best": 0, "median": 1, "worst": 2}
+    return sorted(data.examples[:_MOST_EXAMPLES], key=lambda e: (order.get(e.role, 3), -e.dice))
+
+
+def _class_rows(summary: Any) -> list[list[str]]:
+    rows = []
+    for name, figures_of in (summary.get("by_class") or {}).items():
+        dice = figures_of["dice"]
+        low, high = dice["ci95"]
+        interval = "–" if low is None else f"{words.figure('dice', low)} to {words.figure('dice', high)}"
+        others = [words.figure(m, figures_of[m]["mean"]) for m in ("iou", "precision", "recall", "hd95")]
+        mean, sd = words.figure("dice", dice["mean"]), words.figure("dice", dice["sd"])
+        rows.append([name, mean, interval, sd, *others, str(figures_of["without_object"])])
+    return rows
+
+
+def _legend(several: bool) -> list[tuple[str, str]]:
+    kinds = [(pictures.RIGHT, "right"), (pictures.EXCESS, "marked, but not there"), (pictures.MISSED, "missed")]
+    if several:
+        kinds.append((pictures.CONFUSED, "marked as another class"))
+    return [(_css(colour), text) for colour, text in kinds]
+
+
+def _css(colour: pictures.Colour) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def _own(text: str) -> Markup:
+    return Markup(text)  # noqa: S704 - made by us, of escaped parts
+
+
+def _file(name: str) -> str:
+    return files("modicum.evaluation.report").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.from_string(_file("template.html"))

@@ -1,0 +1,170 @@
+"""The report's sentences and cards: figures said in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from modicum.evaluation.report.data import ReportData
+from modicum.evaluation.report.ink import thousandths
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METRIC_NAMES = {
+    "dice": "Dice", "iou": "IoU (Jaccard)", "thresholded_jaccard": "Jaccard, 0 below .65", "precision": "Precision",
+    "recall": "Recall (sensitivity)", "specificity": "Specificity", "accuracy": "Accuracy", "auc": "ROC AUC",
+    "average_precision": "Average precision", "hd95": "Hausdorff 95, pixels",
+}  # fmt: skip
+_MEANINGS = {
+    "dice": "overlap of both masks; also called F1",
+    "iou": "shared area over joint area",
+    "precision": "of what was marked, the share that is right",
+    "recall": "of what is there, the share that was found",
+    "specificity": "of the background, the share left alone",
+    "auc": "how well probabilities part object from background",
+    "hd95": "how far the outlines stray, in pixels",
+}
+_PARTS = {
+    "train": "to train", "val": "to validate", "test": "to test", "labelled": "labelled", "folds": "folds",
+    "unlabelled": "unlabelled",
+}  # fmt: skip
+
+
+def figure(metric: str, value: float | None) -> str:
+    """A metric's value as it is printed: shares as .823, pixels as 12.3; a dash where there is none."""
+    if value is None or value != value:
+        return "–"
+    return f"{value:.1f}" if metric == "hd95" else thousandths(value)
+
+
+def headline(data: ReportData) -> str:
+    """The main result in one sentence."""
+    dice = data.headline
+    n, mean = int(dice.get("n") or 0), dice.get("mean")
+    if mean is None or not n:
+        return "No picture could be measured."
+    pictures = "1 picture" if n == 1 else f"{n} pictures"
+    seen = ""
+    if data.counts.get("folds"):
+        seen = ", each tested by a model that never saw it"
+    elif data.counts.get("train"):
+        seen = " that the model never saw"
+    what = "mean Dice of the classes" if len(data.classes) > 1 else "Dice"
+    low, high = dice.get("ci95") or (None, None)
+    interval = "" if low is None else f" (95 % interval {thousandths(low)} to {thousandths(high)})"
+    return f"On {pictures}{seen}, {what} is {thousandths(mean)}{interval}."
+
+
+def detail(data: ReportData) -> str:
+    """What stands behind the mean: spread, the worst picture, and how far the figure may be trusted."""
+    dice, table = data.headline, data.table
+    said = []
+    if (dice.get("n") or 0) > 1 and dice.get("sd") is not None:
+        said.append(
+            f"The typical picture reaches {thousandths(dice['median'])} (median), with a standard deviation of "
+            f"{thousandths(dice['sd'])} between pictures"
+        )
+        by_case = None if table.empty else table.groupby("case", sort=False)["dice"].mean()
+        if by_case is not None and by_case.notna().any():
+            said[-1] += f"; the worst, {by_case.idxmin()}, reaches {thousandths(float(by_case.min()))}"
+        said[-1] += "."
+    n = int(dice.get("n") or 0)
+    if n == 1:
+        said.append("One picture says little about the next one: there is no interval.")
+    elif 0 < n < 10:
+        said.append(f"With only {n} pictures the interval itself is rough.")
+    empty = data.summary.get("without_object")
+    if empty:
+        said.append(f"{_of_pictures(empty, n)} without the object; where nothing was marked either, Dice counts as 1.")
+    lost = (data.summary.get("hd95") or {}).get("undefined")
+    if lost:
+        said.append(f"Hausdorff distance does not exist for {lost} of {n}, where one of the masks is empty.")
+    return " ".join(said)
+
+
+def cards(summary: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Name, value, interval and meaning of the main figures."""
+    found = []
+    for metric, meaning in _MEANINGS.items():
+        values = summary.get(metric)
+        if values and values.get("mean") is not None:
+            low, high = values["ci95"]
+            interval = "" if low is None else f"{figure(metric, low)} to {figure(metric, high)}"
+            name = METRIC_NAMES[metric].split(",")[0].replace(" (Jaccard)", "").replace(" (sensitivity)", "")
+            found.append(
+                {"name": name, "value": figure(metric, values["mean"]), "interval": interval, "meaning": meaning}
+            )
+    return found
+
+
+def metric_rows(summary: Mapping[str, Any]) -> list[list[str]]:
+    """Metric, mean, interval, sd, median, pooled: the full table of figures."""
+    rows = []
+    for metric, name in METRIC_NAMES.items():
+        values = summary.get(metric)
+        if values:
+            low, high = values["ci95"]
+            interval = "–" if low is None else f"{figure(metric, low)} to {figure(metric, high)}"
+            pooled = values["pooled"] if "pooled" in values else (summary.get("pooled") or {}).get(metric)
+            shown = (values["mean"], values["sd"], values["median"], pooled)
+            mean, sd, median, all_pixels = (figure(metric, v) for v in shown)
+            rows.append([name, mean, interval, sd, median, all_pixels, str(values["n"])])
+    return rows
+
+
+def case_rows(table: pd.DataFrame, several: bool) -> tuple[list[str], list[list[dict[str, Any]]]]:
+    """Headings and rows of the table of every picture, worst Dice first."""
+    if table.empty:
+        return [], []
+    metrics = [m for m in METRIC_NAMES if m in table and m not in ("thresholded_jaccard", "average_precision")]
+    known = {*METRIC_NAMES, "case", "class", "patient"}
+    patient = ["patient"] if (table["patient"].astype(str) != "").any() else []
+    texts = ["case", *(["class"] if several else []), *patient]
+    attributes = [c for c in table.columns if c not in known]
+    heads = [*texts, *(METRIC_NAMES[m].split(" (")[0].split(",")[0] for m in metrics), *attributes]
+    rows = []
+    for record in table.sort_values("dice", kind="stable", na_position="last").to_dict("records"):
+        cells: list[dict[str, Any]] = [{"text": _blank(record[c]), "sort": None, "bar": None} for c in texts]
+        for metric in metrics:
+            value = float(record[metric])
+            bar = round(100 * min(1.0, max(0.0, value))) if metric == "dice" and value == value else None
+            cells.append({"text": figure(metric, value), "sort": value if value == value else -1.0, "bar": bar})
+        cells += [{"text": _blank(record[c]), "sort": None, "bar": None} for c in attributes]
+        rows.append(cells)
+    return heads, rows
+
+
+def counts(data: ReportData) -> list[tuple[str, str]]:
+    """How many pictures went where."""
+    return [(f"{number:,}", _PARTS.get(part, part)) for part, number in data.counts.items() if number or part == "test"]
+
+
+def recipe_rows(recipe: Mapping[str, Any], depth: int = 0) -> list[tuple[int, str, str]]:
+    """(depth, key, value) of a nested recipe, in order."""
+    rows: list[tuple[int, str, str]] = []
+    for key, value in recipe.items():
+        if isinstance(value, Mapping) and value:
+            rows.append((depth, str(key), str(value.get("name", ""))))
+            rows += recipe_rows({k: v for k, v in value.items() if k != "name"}, depth + 1)
+        else:
+            rows.append((depth, str(key), _value(value)))
+    return rows
+
+
+def _value(value: Any) -> str:
+    if value is None or value == {} or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(_value(v) for v in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _of_pictures(part: int, whole: int) -> str:
+    return f"{part} of {whole} pictures {'is' if part == 1 else 'are'}"
+
+
+def _blank(value: Any) -> str:
+    return "" if value is None or value != value else str(value)
