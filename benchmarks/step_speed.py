@@ -53,7 +53,7 @@ def ours(widths: list[int], size: int) -> Callable[[], None]:
         for i in range(5)
     ]
     intensity = Intensity.of([p.image for p in pictures], per_picture=False)
-    source = LabelledPictures(pictures, view, POLICIES.build("strong"), intensity, batch_size=BATCH, seed=0)
+    source = LabelledPictures(pictures, POLICIES.build("strong"), view=view, intensity=intensity, batch_size=BATCH, seed=0)
     network = NETWORKS.build({"name": "unet", "widths": widths}, 3, 1)
     compute = choose_compute(network, (BATCH, 3, size, size), None)
     fabric, loss = compute.fabric(), LOSSES.build("dice_ce")

@@ -31,7 +31,7 @@ def test_the_mask_stays_on_its_picture(policy: str | dict, view: str) -> None:
     shown = VIEWS.build({"name": view, "size": 96})
     picture = shown.prepare(blob(1))
     intensity = Intensity.of([picture.image], per_picture=False)
-    source = LabelledPictures([picture], shown, POLICIES.build(policy), intensity, batch_size=4, seed=3)
+    source = LabelledPictures([picture], POLICIES.build(policy), view=shown, intensity=intensity, batch_size=4, seed=3)
     for step in range(6):
         batch = source.batch(step)
         for image, target in zip(batch.images, batch.target, strict=True):
@@ -49,7 +49,7 @@ def test_batches_depend_on_seed_and_number_only(policy: str | dict) -> None:
     intensity = Intensity.of([p.image for p in pictures], per_picture=True)
 
     def batch(seed: int, step: int) -> np.ndarray:
-        source = LabelledPictures(pictures, view, POLICIES.build(policy), intensity, batch_size=4, seed=seed)
+        source = LabelledPictures(pictures, POLICIES.build(policy), view=view, intensity=intensity, batch_size=4, seed=seed)
         return source.batch(step).images.numpy()
 
     assert np.array_equal(batch(0, 5), batch(0, 5))
@@ -62,7 +62,7 @@ def test_every_picture_is_shown_once_a_round() -> None:
     view = VIEWS.build({"name": "whole", "size": 32})
     pictures = [TrainingPicture(str(i), np.full((32, 32, 1), i * 20, np.uint8), np.zeros((32, 32), np.uint8)) for i in range(7)]
     intensity = Intensity((0.0,), (1.0,))
-    source = LabelledPictures(pictures, view, POLICIES.build("none"), intensity, batch_size=7, seed=0)
+    source = LabelledPictures(pictures, POLICIES.build("none"), view=view, intensity=intensity, batch_size=7, seed=0)
     for step in range(3):
         shown = sorted(np.rint(source.batch(step).images[:, 0, 0, 0].numpy() * 255 / 20).astype(int).tolist())
         assert shown == list(range(7))
@@ -72,7 +72,7 @@ def test_no_change_gives_the_normalised_picture() -> None:
     picture = blob(0, (64, 64))
     view = VIEWS.build({"name": "whole", "size": 64})
     intensity = Intensity.of([picture.image], per_picture=False)
-    batch = LabelledPictures([picture], view, POLICIES.build("none"), intensity, batch_size=1, seed=0).batch(0)
+    batch = LabelledPictures([picture], POLICIES.build("none"), view=view, intensity=intensity, batch_size=1, seed=0).batch(0)
     expected = (picture.image / 255 - np.array(intensity.mean)) / np.array(intensity.sd)
     assert np.abs(batch.images[0].permute(1, 2, 0).numpy() - expected).max() < 1e-4
     assert abs(float(batch.images.mean())) < 1e-3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def course(
     val = val or train
     dice = dice or [min(0.9, 1 - loss) for loss in val]
     return [
-        EpochRecord(i + 1, 10 * i, t, v, d, predicted, true, 1e-3, 1.0, float(i))
+        EpochRecord(i + 1, 100 * (i + 1), t, v, d, predicted, true, 1e-3, 1.0, float(i))
         for i, (t, v, d) in enumerate(zip(train, val, dice, strict=True))
     ]
 
@@ -61,6 +62,10 @@ def test_overfitting_needs_validation_pictures_of_its_own() -> None:
 def test_a_rate_that_is_too_high() -> None:
     jumping = [loss * (1.3 if i % 2 else 1.0) for i, loss in enumerate([0.8 - 0.02 * i for i in range(20)])]
     assert "rate-too-high" in kinds(course(jumping))
+
+
+def test_a_training_that_hardly_began() -> None:
+    assert {f.kind for f in diagnose([replace(course([0.9])[0], step=6)], own_validation=False)} == {"too-few-steps"}
 
 
 def test_nothing_is_said_too_early() -> None:

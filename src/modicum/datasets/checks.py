@@ -39,9 +39,7 @@ def check(dataset: Dataset, split: Split | None = None, progress: Progress | Non
 
 def _examined(dataset: Dataset, progress: Progress | None) -> Iterator[Examined]:
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, 4)) as pool:
-        for done, one in enumerate(
-            pool.map(lambda c: examine(c, dataset.code, len(dataset.classes)), dataset.cases), 1
-        ):
+        for done, one in enumerate(pool.map(lambda c: examine(c, dataset.code, len(dataset.classes)), dataset.cases), 1):
             if progress is not None:
                 progress(done, len(dataset.cases))
             yield one
@@ -66,12 +64,8 @@ def _masks(dataset: Dataset, seen: Sequence[Examined]) -> list[Finding]:
             remedy = "Right if nothing is to be seen in the picture; else label it."
             findings.append(Finding("warning", "empty-mask", message, file, remedy))
         elif share > 0.5 and median < 0.2 and one.border > 0.8 and 1 - share < max(0.3, 3 * median):
-            message = (
-                f"the mask may be inverted: {share:.0%} is foreground, in half of the others less than {median:.0%}."
-            )
-            findings.append(
-                Finding("warning", "mask-maybe-inverted", message, file, "Look at it; swap black and white.")
-            )
+            message = f"the mask may be inverted: {share:.0%} is foreground, in half of the others less than {median:.0%}."
+            findings.append(Finding("warning", "mask-maybe-inverted", message, file, "Look at it; swap black and white."))
     if len(labelled) > 1 and shares.min() > 0.6 and min(s.border for s in labelled) > 0.9:
         message = f"the masks may all be inverted: {median:.0%} is foreground, up to every border."
         remedy = "Look at some; swap black and white if objects are black."
@@ -163,9 +157,7 @@ def _count(dataset: Dataset, seen: Sequence[Examined]) -> list[Finding]:
         return [Finding("warning", "no-labels", message, remedy="Label at least two pictures.")]
     if usable < 2:
         message = f"there {'is one usable labelled picture' if usable else 'are no usable labelled pictures'}."
-        return [
-            Finding("warning", "too-few-labels", message, remedy="Two are the least; ten make figures worth trusting.")
-        ]
+        return [Finding("warning", "too-few-labels", message, remedy="Two are the least; ten make figures worth trusting.")]
     if usable < 10:
         message = f"there are only {usable} usable labelled pictures: figures on so few vary much."
         return [Finding("note", "few-labels", message, remedy="Label more before you trust a difference.")]

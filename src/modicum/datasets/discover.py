@@ -22,8 +22,8 @@ from modicum.errors import Finding, ModicumError
 def discover(path: Path | str) -> Dataset:
     """The data set in a folder or a CSV manifest.
 
-    Besides its layout, a folder may hold `split.json` ({"train": [stems], "val": [...], "test": [...]}) and `classes.json`
-    ({"name": value} or {"name": [r, g, b]}, optionally "background"). Nothing but headers and some labels is read.
+    Besides its layout, a folder may hold `split.json` ({"train": [stems], "val": [...], "test": [...]}) and
+    `classes.json` ({"name": value} or {"name": [r, g, b]}, optionally "background"). Only some labels are read.
 
     Raises:
         ModicumError: nothing is there, or nothing in it is understood; the message lists the layouts that are.

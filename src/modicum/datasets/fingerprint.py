@@ -143,7 +143,7 @@ def _examine(case: Case, dataset: Dataset) -> _Seen | None:
 
 
 def _objects(mask: npt.NDArray[np.uint8], seen: _Seen) -> None:
-    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     areas = stats[1:, cv2.CC_STAT_AREA]
     worth = areas[areas >= min(_SMALLEST, int(areas.max()))]  # specks are noise beside objects
     seen.objects += len(worth)
@@ -165,9 +165,7 @@ def _thickness(mask: npt.NDArray[np.uint8]) -> float:
     return 4 * (float(distance[mask > 0].mean()) - 0.5)
 
 
-def _contrast(
-    picture: npt.NDArray[Any], label: npt.NDArray[np.bool_], valid: npt.NDArray[np.bool_] | None
-) -> float | None:
+def _contrast(picture: npt.NDArray[Any], label: npt.NDArray[np.bool_], valid: npt.NDArray[np.bool_] | None) -> float | None:
     """Of the channel that shows the objects best."""
     outside = ~label if valid is None else valid & ~label
     if not label.any() or not outside.any():

@@ -42,9 +42,7 @@ class Inspection:
         }
 
 
-def inspect(
-    data: Path | str | Dataset, progress: Callable[[int, int], None] | None = None, *, seed: int = 0
-) -> Inspection:
+def inspect(data: Path | str | Dataset, progress: Callable[[int, int], None] | None = None, *, seed: int = 0) -> Inspection:
     """Discover (where a path is given), measure and check a data set.
 
     Raises:

@@ -95,14 +95,10 @@ def _checked(table: Mapping[str, Any] | None) -> dict[str, Any]:
     given = {n: v for n, v in found.items() if n.lower() != "background" and v != 0}
     if len(set(given.values())) < len(given):
         raise ModicumError("two classes of the class table have the same value.", remedy="Give each its own.")
-    return (
-        given if any(isinstance(v, tuple) for v in given.values()) else dict(sorted(given.items(), key=lambda i: i[1]))
-    )
+    return given if any(isinstance(v, tuple) for v in given.values()) else dict(sorted(given.items(), key=lambda i: i[1]))
 
 
-def _given_colours(
-    given: dict[str, Any], table: Mapping[str, Any]
-) -> tuple[LabelCode, tuple[str, ...], tuple[str, ...]]:
+def _given_colours(given: dict[str, Any], table: Mapping[str, Any]) -> tuple[LabelCode, tuple[str, ...], tuple[str, ...]]:
     background = next((tuple(v) for n, v in table.items() if n.lower() == "background"), (0, 0, 0))
     given = {n: c for n, c in given.items() if c != background}
     code = LabelCode("colour", colours=tuple(given.values()), background=background)
@@ -153,8 +149,9 @@ def _is_binary(counts: Counter[int]) -> bool:
     if top <= _MOST_CLASSES or top > 255:
         return False
     between = {v: n for v, n in counts.items() if 0.1 * top < v < 0.9 * top}
-    share = sum(between.values()) / sum(counts.values())
-    return not between or (len(counts) > 8 and len(between) > 3 and share < 0.1)
+    fringe, inside = sum(between.values()), sum(n for v, n in counts.items() if v >= 0.9 * top)
+    noisy = len(counts) - len(between) > 4  # class numbers do not crowd at both ends of their range
+    return not between or (noisy and fringe < inside)
 
 
 def _binary(counts: Counter[int], names: tuple[str, ...]) -> tuple[LabelCode, tuple[str, ...], tuple[str, ...]]:
@@ -163,7 +160,7 @@ def _binary(counts: Counter[int], names: tuple[str, ...]) -> tuple[LabelCode, tu
     if len(values) <= 2:
         said = f"Labels are binary: {' and '.join(str(v) for v in values)}."
     else:
-        said = f"Labels are nearly binary ({len(values)} values from {values[0]} to {top}): above the middle is foreground."
+        said = f"Labels are nearly binary ({len(values)} values up to {top}): above the middle is foreground."
     return LabelCode("binary", (top,) if top else ()), names, (said,)
 
 
@@ -205,7 +202,7 @@ def _colours(masks: Sequence[Values], paths: Sequence[Path]) -> tuple[LabelCode,
         raise ModicumError(
             f"the labels are coloured, with {len(counts)} colours or more: that is a photograph, or a compressed file.",
             file=paths[0],
-            remedy='Name the colours of the classes in classes.json, such as {"cup": [255, 0, 0]}; the nearest one wins.',
+            remedy='Name the colours of the classes in classes.json, such as {"cup": [255, 0, 0]}; the nearest wins.',
         )
     background = (0, 0, 0) if (0, 0, 0) in counts else counts.most_common(1)[0][0]
     colours = tuple(sorted(c for c in counts if c != background))

@@ -68,7 +68,7 @@ def decode(mask: npt.NDArray[Any], code: LabelCode) -> npt.NDArray[np.uint8]:
 
 
 def foreground_share(case: Case, code: LabelCode) -> float:
-    """Share of the label's pixels that are foreground, 0 to 1; 0 where it cannot be read. Remembered while files stay."""
+    """Share of the label's pixels that are foreground, 0 to 1; 0 where it cannot be read. Remembered."""
     try:
         stamps = tuple((p, p.stat().st_mtime_ns) for p in case.labels)
     except OSError:

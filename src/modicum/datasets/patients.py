@@ -15,9 +15,7 @@ _PIECE = re.compile(
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(r"^(.*\d.*)[_-](\d+)$")
-_NO_PERSON = re.compile(
-    r"^(?:batch|set|site|group|class|fold|cent(?:er|re)|scanner|part|isic|img|image)?[_ -]?\d{0,4}$"
-)
+_NO_PERSON = re.compile(r"^(?:batch|set|site|group|class|fold|cent(?:er|re)|scanner|part|isic|img|image)?[_ -]?\d{0,4}$")
 
 Guess = tuple[dict[str, str], str]
 
@@ -35,8 +33,8 @@ def guess_patients(ids: Sequence[str]) -> tuple[dict[str, str], str]:
     alike = len(ids) > 2 and len({m[1].lower() for i in ids if (m := _PIECE.match(i))}) == 1
     if alike and all(_PIECE.match(i) for i in ids):
         return {i: i for i in ids}, (
-            "The names look like slices or frames of one scan or video. Neighbours may be nearly the same picture: figures from "
-            "a split among them say little about another patient."
+            "The names look like slices or frames of one scan or video. Neighbours may be nearly the same picture: figures "
+            "from a split among them say little about another patient."
         )
     return {i: i for i in ids}, "Names tell nothing of patients: each picture counts as a patient of its own."
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from modicum.datasets.examination import Examined
 
-_ALIKE = 0.97  # least correlation of what distinguishes two thumbnails from the average picture
-_BITS = 0.12  # most different bits between their difference hashes, as a share
+_ALIKE = 0.95  # least correlation of what distinguishes two thumbnails from the average picture
+_BITS = 0.2  # most different bits between their difference hashes, as a share
 _BLOCK = 512
 
 
@@ -26,8 +26,8 @@ def duplicates(seen: Sequence[Examined]) -> Iterator[tuple[Examined, Examined]]:
 def near_duplicates(seen: Sequence[Examined]) -> list[tuple[Examined, Examined]]:
     """Pairs that look nearly the same; identical ones are among them.
 
-    Pictures of one kind resemble each other (every fundus is a disc on black), so the average picture is taken away first,
-    and what remains must correlate, and its steps from pixel to pixel go the same way.
+    Pictures of one kind resemble each other (every fundus is a disc on black), so the average picture is taken away
+    first; what remains must correlate, and its steps from pixel to pixel must go the same way.
     """
     usable = [s for s in seen if s.thumb is not None and s.thumb.any()]
     if len(usable) < 2:
@@ -39,10 +39,8 @@ def near_duplicates(seen: Sequence[Examined]) -> list[tuple[Examined, Examined]]
     flat = flat - flat.mean(axis=1, keepdims=True)
     flat = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
     small = thumbs.reshape(len(usable), 16, 2, 16, 2).mean(axis=(2, 4))  # (N, 16, 16)
-    bits = np.concatenate(
-        [np.diff(small, axis=1).reshape(len(usable), -1), np.diff(small, axis=2).reshape(len(usable), -1)], 1
-    )
-    signs = np.sign(bits).astype(np.float32)
+    steps = [np.diff(small, axis=axis).reshape(len(usable), -1) for axis in (1, 2)]
+    signs = np.sign(np.concatenate(steps, axis=1))
     pairs = []
     for start in range(0, len(usable), _BLOCK):
         alike = flat[start : start + _BLOCK] @ flat.T

@@ -86,9 +86,7 @@ def make_folds(dataset: Dataset, k: int, *, seed: int, exclude: Collection[str] 
     return splits
 
 
-def choose_evaluation(
-    dataset: Dataset, folds: int | None = None, seed: int = 0, exclude: Collection[str] = ()
-) -> list[Split]:
+def choose_evaluation(dataset: Dataset, folds: int | None = None, seed: int = 0, exclude: Collection[str] = ()) -> list[Split]:
     """One held-out test set where one is prescribed or there are at least 10 patients; else folds, at most 5.
 
     Raises:
@@ -109,9 +107,7 @@ def _usable(dataset: Dataset, exclude: Collection[str]) -> list[Case]:
     broken = len(dataset.labelled) - len(cases)
     aside = f" ({broken} cannot be used)" if broken else ""
     if not cases:
-        raise ModicumError(
-            f"no labelled picture was found{aside}.", file=dataset.root, remedy="Label at least two pictures."
-        )
+        raise ModicumError(f"no labelled picture was found{aside}.", file=dataset.root, remedy="Label at least two pictures.")
     if len(cases) == 1:
         raise ModicumError(
             f"there is one labelled picture{aside}, and one picture cannot both teach and test.",
@@ -120,8 +116,8 @@ def _usable(dataset: Dataset, exclude: Collection[str]) -> list[Case]:
         )
     if len({c.patient or c.id for c in cases}) == 1:
         raise ModicumError(
-            f"all {len(cases)} labelled pictures belong to one patient ({cases[0].patient}): nothing would show how good the "
-            "result is for another.",
+            f"all {len(cases)} labelled pictures belong to one patient ({cases[0].patient}): nothing would show how good "
+            "the result is for another.",
             file=dataset.root,
             remedy="Add a second patient, or correct the patients in a manifest.",
         )
@@ -143,13 +139,13 @@ def _groups(cases: Sequence[Case], dataset: Dataset) -> list[Group]:
 
 def _by_share(groups: Sequence[Group], dataset: Dataset, rng: np.random.Generator) -> list[Group]:
     """Groups in order of their foreground share; equals in random order."""
-    shares = [float(np.mean([foreground_share(c, dataset.code) for c in g])) for g in groups]
+    shares = np.array([np.mean([foreground_share(c, dataset.code) for c in g]) for g in groups])
     order = np.lexsort((rng.random(len(groups)), shares))
     return [groups[i] for i in order]
 
 
 def _draw(groups: Sequence[Group], dataset: Dataset, wanted: float, rng: np.random.Generator) -> list[Case]:
-    """About `wanted` cases in whole groups, one group from each stretch of similar foreground share; at least one is left."""
+    """About `wanted` cases in whole groups, one from each stretch of similar foreground share; one at least stays."""
     ordered = _by_share(groups, dataset, rng)
     total = sum(len(g) for g in ordered)
     count = int(np.clip(round(wanted / total * len(ordered)), 1, len(ordered) - 1))

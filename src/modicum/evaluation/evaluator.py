@@ -85,7 +85,7 @@ class Evaluator:
             prediction: (H, W) class numbers after finishing steps; made from the probability if None.
 
         Raises:
-            ModicumError: sizes differ, or a class number has no name.
+            ModicumError: sizes differ, a class number has no name, or a probability is not a number.
             ValueError: neither probability nor prediction, or the case is there already.
         """
         if case_id in self._cases:
@@ -96,15 +96,20 @@ class Evaluator:
                 raise ValueError(f"case '{case_id}' has neither probability nor prediction")
             prediction = self._decide(probability)
         inside = None if valid is None else valid.astype(bool)
+        rows, histograms = [], []
         for number, name in enumerate(self.classes, 1):
             true, found = truth == number, prediction == number
             metrics = binary_metrics(found, true, inside)
             if probability is not None:
-                metrics |= self._curve(number, probability[number - 1], true, inside)
-            row = _Row(case_id, name, patient, dict(attributes or {}), metrics, count(found, true, inside))
-            self._rows.append(row)
+                histogram = _histogram(case_id, probability[number - 1], true, inside)
+                metrics |= {"auc": histogram.auc(), "average_precision": histogram.average_precision()}
+                histograms.append(histogram)
+            rows.append(_Row(case_id, name, patient, dict(attributes or {}), metrics, count(found, true, inside)))
+        self._rows += rows
         self._cases.add(case_id)
         self._with_probability += probability is not None
+        for pooled, histogram in zip(self._histograms, histograms, strict=False):
+            pooled.merge(histogram)
 
     def table(self) -> pd.DataFrame:
         """One row for each case and class: case, class, patient, every metric, every attribute."""
@@ -150,17 +155,9 @@ class Evaluator:
 
     def _decide(self, probability: npt.NDArray[np.floating]) -> Numbers:
         if len(self.classes) == 1:
-            return (probability[0] >= self.thresholds[0]).astype(np.uint8)
+            return np.asarray(probability[0] >= self.thresholds[0], np.uint8)
         background = 1 - probability.sum(0, keepdims=True, dtype=np.float32)
-        return np.concatenate([background, probability]).argmax(0).astype(np.uint8)
-
-    def _curve(
-        self, number: int, probability: npt.NDArray[np.floating], true: Mask, inside: Mask | None
-    ) -> dict[str, float]:
-        histogram = ProbabilityHistogram()
-        histogram.add(probability, true, inside)
-        self._histograms[number - 1].merge(histogram)
-        return {"auc": histogram.auc(), "average_precision": histogram.average_precision()}
+        return np.asarray(np.concatenate([background, probability]).argmax(0), np.uint8)
 
     def _class_summary(self, number: int, name: str) -> dict[str, Any]:
         rows = [r for r in self._rows if r.class_name == name]
@@ -169,7 +166,7 @@ class Evaluator:
             histogram = self.histograms[number]
             pooled = histogram.auc() if metric == "auc" else histogram.average_precision()
             found[metric] = {"pooled": pooled, **found[metric]}
-        counts = Counts(*np.sum([r.counts for r in rows], axis=0))
+        counts = Counts(*np.sum(np.array([r.counts for r in rows]), axis=0))
         found["pooled"] = {metric: float(value) for metric, value in rates(counts).items()}
         found["without_object"] = sum(1 for r in rows if np.asarray(r.counts.tp) + np.asarray(r.counts.fn) == 0)
         return found
@@ -187,8 +184,7 @@ class Evaluator:
             if 2 <= len(values) <= _MOST_SUBGROUPS:
                 parts = {value: [r for r in rows if r.attributes.get(column, "") == value] for value in values}
                 found[column] = {
-                    value or "not given": self._metric_summaries(part, ("dice", "iou", "hd95"))
-                    for value, part in parts.items()
+                    value or "not given": self._metric_summaries(part, ("dice", "iou", "hd95")) for value, part in parts.items()
                 }
         return found
 
@@ -201,9 +197,7 @@ class Evaluator:
         valid: Mask | None,
     ) -> None:
         if probability is not None and probability.shape[0] != len(self.classes):
-            raise ModicumError(
-                f"case '{case_id}': {probability.shape[0]} probability maps for {len(self.classes)} classes."
-            )
+            raise ModicumError(f"case '{case_id}': {probability.shape[0]} probability maps for {len(self.classes)} classes.")
         maps = {
             "probability map": None if probability is None else probability[0],
             "prediction": prediction,
@@ -231,6 +225,15 @@ def evaluate_masks(pairs: Iterable[tuple[str, Numbers, Numbers]], classes: Seque
     for case_id, prediction, truth in pairs:
         evaluator.add(case_id, None, truth, prediction=prediction)
     return evaluator
+
+
+def _histogram(case_id: str, probability: npt.NDArray[np.floating], true: Mask, inside: Mask | None) -> ProbabilityHistogram:
+    histogram = ProbabilityHistogram()
+    try:
+        histogram.add(probability, true, inside)
+    except ValueError as error:
+        raise ModicumError(f"case '{case_id}': {error}.") from None
+    return histogram
 
 
 def _average_over_classes(rows: Sequence[_Row], metrics: Sequence[str]) -> list[_Row]:

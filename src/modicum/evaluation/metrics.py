@@ -70,9 +70,7 @@ def rates(counts: Counts) -> dict[str, Floats]:
     return {name: np.where(no_pixels, np.nan, value) for name, value in found.items()}
 
 
-def binary_metrics(
-    prediction: Mask, truth: Mask, valid: Mask | None = None, *, distances: bool = True
-) -> dict[str, float]:
+def binary_metrics(prediction: Mask, truth: Mask, valid: Mask | None = None, *, distances: bool = True) -> dict[str, float]:
     """Every metric of one picture or volume.
 
     Args:
@@ -114,11 +112,12 @@ def _inside(prediction: Mask, truth: Mask, valid: Mask | None) -> tuple[Mask, Ma
     if len(set(shapes)) > 1:
         raise ValueError(f"prediction, truth and valid differ in shape: {', '.join(map(str, shapes))}")
     prediction, truth = prediction.astype(bool, copy=False), truth.astype(bool, copy=False)
-    return (prediction, truth) if valid is None else (prediction & valid, truth & valid)
+    return (prediction, truth) if valid is None else (prediction & valid.astype(bool), truth & valid.astype(bool))
 
 
 def _quotient(above: Floats, below: Floats, otherwise: float) -> Floats:
-    return np.divide(above, below, out=np.full(np.shape(below), otherwise), where=below > 0)
+    quotient: Floats = np.divide(above, below, out=np.full(np.shape(below), otherwise), where=below > 0)
+    return quotient
 
 
 def _bounding_box(mask: Mask) -> tuple[slice, ...]:
@@ -145,10 +144,8 @@ def _distance_to(outline: Mask) -> npt.NDArray[np.floating]:
     if outline.ndim == 2:
         import cv2  # an order of magnitude faster than SciPy in 2D, and as exact with this mask
 
-        distance: npt.NDArray[np.floating] = cv2.distanceTransform(
-            (~outline).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
-        )
-        return distance
+        away = (~outline).astype(np.uint8)
+        return np.asarray(cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
     from scipy.ndimage import distance_transform_edt
 
     volume: npt.NDArray[np.floating] = distance_transform_edt(~outline)

@@ -29,8 +29,8 @@ def read_picture(path: Path | str) -> npt.NDArray[Any]:
 def read_mask(path: Path | str) -> npt.NDArray[Any]:
     """Raw values of a mask: (H, W), or (H, W, 3) where it is coloured. Upright; alpha dropped; 1-bit is 0/255.
 
-    A palette picture gives its indices, but grey values where its palette is grey (GIF masks). RGB with three equal channels
-    is given as (H, W).
+    A palette picture gives its indices, but grey values where its palette is grey (GIF masks). RGB with three equal
+    channels is given as (H, W).
 
     Raises:
         ModicumError: as `read_picture`.
@@ -58,9 +58,7 @@ def _read(path: Path, question: Callable[[Format], Callable[[Path], T]]) -> T:
     known = FORMATS.get(picture_suffix(path))
     if known is None:
         if is_volume(path):
-            raise ModicumError(
-                "volumes cannot be read yet.", file=path, remedy="Export its slices as PNG or TIFF pictures."
-            )
+            raise ModicumError("volumes cannot be read yet.", file=path, remedy="Export its slices as PNG or TIFF pictures.")
         raise ModicumError(
             f"'{picture_suffix(path) or path.name}' is no picture format that is read.",
             file=path,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 import torch
@@ -77,8 +78,7 @@ def train_once(
     findings = _examine(material.train, source, dataset.classes)
     torch.manual_seed(recipe.seed)
     network = NETWORKS.build(recipe.network, material.intensity.channels, outputs_for(len(dataset.classes)))
-    compute = choose_compute(network, tuple(source.batch(0).images.shape), recipe.fit.precision)
-    folder.log(f"{part}computes with {compute.precision}, channels-last {compute.channels_last}: {compute.reason}")
+    compute = _compute(network, source, recipe, folder, part)
     loss: Loss = LOSSES.build(recipe.fit.loss)
     parts = _parts(recipe, network, compute, loss, Checkpoints(folder.path / part / "checkpoints"))
     looks = material.show(material.val, POLICIES.build("none"))
@@ -129,6 +129,17 @@ def _examine(train: Sequence[TrainingPicture], source: LabelledPictures, classes
     shift = label_shift([(p.image, p.label) for p in train[:16]])
     rare = rare_classes([source.batch(i).target for i in range(8)], classes)
     return ([shift] if shift else []) + rare
+
+
+def _compute(network: nn.Module, source: LabelledPictures, recipe: Recipe, folder: RunFolder, part: str) -> Compute:
+    """As this training began, or measured now; a resumed run must not change its arithmetic."""
+    kept = folder.path / part / "compute.json"
+    if kept.exists():
+        return Compute(**json.loads(kept.read_text("utf-8")))
+    compute = choose_compute(network, source.batch(0).images.shape, recipe.fit.precision)
+    folder.write_json(f"{part}compute.json", asdict(compute))
+    folder.log(f"{part}computes with {compute.precision}, channels-last {compute.channels_last}: {compute.reason}")
+    return compute
 
 
 def _parts(recipe: Recipe, network: nn.Module, compute: Compute, loss: Loss, checkpoints: Checkpoints) -> Parts:

@@ -25,10 +25,10 @@ class LabelledPictures:
     def __init__(
         self,
         pictures: Sequence[TrainingPicture],
-        view: View,
         policy: Policy,
-        intensity: Intensity,
         *,
+        view: View,
+        intensity: Intensity,
         batch_size: int,
         seed: int,
     ) -> None:

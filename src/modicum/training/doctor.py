@@ -11,6 +11,7 @@ from modicum.errors import Finding
 from modicum.training.loop import EpochRecord
 
 _ENOUGH_EPOCHS = 4  # before that nothing is said about the course
+_FEW_STEPS = 50
 
 
 def diagnose(history: Sequence[EpochRecord], *, own_validation: bool) -> list[Finding]:
@@ -19,6 +20,15 @@ def diagnose(history: Sequence[EpochRecord], *, own_validation: bool) -> list[Fi
     Args:
         own_validation: validation pictures are others than the training pictures.
     """
+    if history and history[-1].step < _FEW_STEPS:
+        return [
+            Finding(
+                "warning",
+                "too-few-steps",
+                f"only {history[-1].step} steps were made; the network has hardly begun to learn.",
+                remedy="Give it a longer --budget, or a quieter machine.",
+            )
+        ]
     if len(history) < _ENOUGH_EPOCHS:
         return []
     checks = [_not_falling(history), _no_better_than_chance(history), _one_answer(history), _rate_too_high(history)]

@@ -1,7 +1,7 @@
-"""The ways in which people keep pictures and labels on disk: one table, tried in order, the particular before the general.
+"""The ways in which people keep pictures and labels on disk: one table, tried in order, the particular first.
 
-A layout is a function of a folder: what it found there, or None when the folder is not of its kind. A new layout is a new
-function and a line in the table.
+A layout is a function of a folder: what it found there, or None when the folder is not of its kind. A new layout is a
+new function and a line in the table.
 """
 
 from __future__ import annotations

@@ -7,12 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from modicum.datasets.case import Case
+from modicum.datasets.case import Case, Part
 from modicum.errors import Finding
 from modicum.images.formats import is_picture, is_volume, picture_suffix
 
-PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-PARTS |= {"testing": "test"}
+PARTS: dict[str, Part] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
 
 
 @dataclass
@@ -34,7 +41,7 @@ def stem(path: Path | str) -> str:
 
 
 def pictures_in(folder: Path, *, deep: bool = False) -> list[Path]:
-    """Picture files of a folder, sorted; with `deep`, of its subfolders too. Hidden files and folders are passed over."""
+    """Picture files of a folder, sorted; with `deep`, of its subfolders too. Hidden ones are passed over."""
     if not folder.is_dir():
         return []
     found: Iterable[Path] = folder.rglob("*") if deep else folder.iterdir()

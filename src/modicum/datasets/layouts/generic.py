@@ -7,16 +7,29 @@ from pathlib import Path
 
 import numpy as np
 
-from modicum.datasets.case import Part
 from modicum.datasets.layouts.found import PARTS, Found, pictures_in, plain, subfolders
 from modicum.datasets.layouts.pairing import looks_like_label, pair
 from modicum.errors import ModicumError
 from modicum.images import read_mask
 
-_PICTURES = ("images", "image", "imgs", "img", "inputs", "input", "pictures", "picture")
-_PICTURES += ("original", "originals", "data")  # these only beside labels
-_LABELS = ("labels", "label", "masks", "ground truth", "groundtruth", "ground truths", "gt", "manual1", "1st manual")
-_LABELS += ("segmentations", "segmentation", "annotations", "annotation", "manual", "targets", "target", "mask")
+# in order of preference; "original" and "data" mean pictures only because labels stand beside them
+_PICTURES = (
+    "images",
+    "image",
+    "imgs",
+    "img",
+    "inputs",
+    "input",
+    "pictures",
+    "picture",
+    "original",
+    "originals",
+    "data",
+)
+_LABELS = (
+    *("labels", "label", "masks", "ground truth", "groundtruth", "ground truths", "gt", "manual1", "1st manual"),
+    *("segmentations", "segmentation", "annotations", "annotation", "manual", "targets", "target", "mask"),
+)
 _FIELDS_OF_VIEW = ("fov", "fovs", "field of view", "fields of view", "fov masks")
 _UNLABELLED = ("unlabelled", "unlabeled", "images unlabelled", "unlabelled images", "images unlabeled")
 
@@ -33,7 +46,7 @@ def folders(root: Path, layout: str | None = None) -> Found | None:
         return None
     joined = Found(f"{found[0][1].layout}, in {', '.join(p.name for _, p in parts)}", [])
     for part, inner in found:
-        joined.cases += [replace(c, part=_part(part)) for c in inner.cases]
+        joined.cases += [replace(c, part=part) for c in inner.cases]
         joined.notes += [n for n in inner.notes if n not in joined.notes]
         joined.findings += inner.findings
     joined.notes.append("The folders " + ", ".join(p.name for _, p in parts) + " are taken as the prescribed split.")
@@ -43,6 +56,8 @@ def folders(root: Path, layout: str | None = None) -> Found | None:
 
 def beside(root: Path) -> Found | None:
     """Pictures and their masks in one folder, or in its subfolders: x.png, x_mask.png."""
+    if _wraps_one_folder(root):
+        return None
     files = pictures_in(root, deep=True)
     labels = [p for p in files if looks_like_label(p)]
     named_so = set(labels)
@@ -56,17 +71,26 @@ def beside(root: Path) -> Found | None:
 def pictures_only(root: Path) -> Found | None:
     """Pictures without any label."""
     pictures = pictures_in(root) or pictures_in(root, deep=True)
-    if not pictures or plain(root.name) in _LABELS:
+    if not pictures or plain(root.name) in _LABELS or _wraps_one_folder(root):
         return None
     folders_with_pictures = {plain(p.relative_to(root).parts[0]) for p in pictures if p.parent != root}
     if folders_with_pictures and folders_with_pictures <= set(_LABELS):
         return None  # labels without images
-    return pair(pictures, (), roots=(root, root, None), layout="pictures only")
+    found = pair(pictures, (), roots=(root, root, None), layout="pictures only")
+    if folders_with_pictures or pictures_in(root) != pictures_in(root, deep=True):
+        names = ", ".join(f"{p.name}/" for p in subfolders(root).values())
+        found.notes.append(f"No folder of labels was recognised among {names}: every picture counts as unlabelled.")
+    return found
 
 
 def labels_alone(root: Path) -> Path | None:
     """A folder of labels that has no folder of pictures beside it."""
     return next((p for name, p in subfolders(root).items() if name in _LABELS and pictures_in(p, deep=True)), None)
+
+
+def _wraps_one_folder(root: Path) -> bool:
+    """Whether all there is lies in one subfolder, which is then looked at for itself."""
+    return not pictures_in(root) and len(subfolders(root)) == 1
 
 
 def _one(root: Path, layout: str | None) -> Found | None:
@@ -115,7 +139,3 @@ def _mostly_full(folder: Path) -> bool:
         except ModicumError:
             continue
     return bool(shares) and min(shares) > 0.4
-
-
-def _part(name: str) -> Part:
-    return "train" if name == "train" else "val" if name == "val" else "test"

@@ -86,8 +86,7 @@ def _several(text: str) -> list[str]:
 def _part(text: str, path: Path, number: int) -> Part | None:
     if not text:
         return None
-    part = PARTS.get(plain(text))
-    if part == "train" or part == "val" or part == "test":
+    if (part := PARTS.get(plain(text))) is not None:
         return part
     raise ModicumError(
         f"row {number}: the split '{text}' is unknown.",

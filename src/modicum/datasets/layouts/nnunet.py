@@ -97,9 +97,7 @@ def _describe(path: Path) -> dict[str, Any]:
 
 def _refuse_volumes(root: Path, described: dict[str, Any]) -> None:
     listed = described.get("training")
-    named = (
-        [str(e["image"]) for e in listed if isinstance(e, dict) and "image" in e] if isinstance(listed, list) else []
-    )
+    named = [str(e["image"]) for e in listed if isinstance(e, dict) and "image" in e] if isinstance(listed, list) else []
     volume = next((root / n for n in named if is_volume(n)), None)
     if volume is None and not pictures_in(root / "imagesTr") and (root / "imagesTr").is_dir():
         volume = first_volume(root / "imagesTr")

@@ -59,8 +59,8 @@ def pair(
         fields = by_field.get(picture, [])
         subfolder = picture.relative_to(roots[0]).parts[:-1]
         inner = PARTS.get(plain(subfolder[0])) if subfolder else None
-        case_part: Part | None = inner if inner in ("train", "val", "test") else part  # type: ignore[assignment]
-        cases.append(Case(stem(picture), picture, tuple(found), fields[0] if fields else None, part=case_part))
+        field_of_view = fields[0] if fields else None
+        cases.append(Case(stem(picture), picture, tuple(found), field_of_view, part=inner or part))
     if fields_of_view and by_field:
         notes.append(f"Fields of view come from {fields_of_view[0].parent.name}/: only pixels within them count.")
     return Found(layout, cases, notes, findings)

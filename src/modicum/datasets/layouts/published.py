@@ -83,9 +83,7 @@ def hrf(root: Path) -> Found | None:
 def dsb2018(root: Path) -> Found | None:
     """DSB 2018: a folder for each picture, with images/ID.png and masks/*.png, one an object."""
     outer = root / "stage1_train" if (root / "stage1_train").is_dir() else root
-    found = Found(
-        "DSB 2018", [], ["The masks of a picture's objects are united; the classes are foreground and background."]
-    )
+    found = Found("DSB 2018", [], ["The masks of a picture's objects are united; the classes are foreground and background."])
     for folder in _single_pictures(outer):
         masks = tuple(pictures_in(folder / "masks"))
         found.cases.append(Case(folder.name, pictures_in(folder / "images")[0], masks))
@@ -126,7 +124,7 @@ def kvasir(root: Path) -> Found | None:
 
 
 def cvc(root: Path) -> Found | None:
-    """CVC-ClinicDB: Original/ and "Ground Truth"/, perhaps within PNG/ or TIF/; metadata.csv tells the video of a frame."""
+    """CVC-ClinicDB: Original/ and "Ground Truth"/, also within PNG/ or TIF/; metadata.csv tells the videos."""
     place = next((p for p in (root, root / "PNG", root / "TIF") if {"original", "ground truth"} <= _names(p)), None)
     if place is None:
         return None
@@ -139,8 +137,8 @@ def cvc(root: Path) -> Found | None:
         found.notes.append("Frames of one video (metadata.csv) stay together.")
     else:
         found.notes.append(
-            "The pictures are frames of 29 videos, but metadata.csv, which says of which, is not here: frames of one video "
-            "may lie on both sides of a split, and figures would be too good."
+            "The pictures are frames of 29 videos, but metadata.csv, which says of which, is not here: frames of one "
+            "video may lie on both sides of a split, and figures would be too good."
         )
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from modicum.errors import ModicumError
@@ -26,7 +27,8 @@ def write_report(path: Path | str, data: ReportData) -> None:
         draft.write_text(page, encoding="utf-8")
         draft.replace(path)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
         raise ModicumError(
             f"the report cannot be written ({error.strerror}).", file=path, remedy="Choose another folder with --out."
         ) from None

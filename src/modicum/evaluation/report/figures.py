@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from modicum.evaluation.curves import ProbabilityHistogram
 from modicum.evaluation.report.ink import (
@@ -60,7 +61,7 @@ def training_curves(history: pd.DataFrame | None) -> str:
         axes.set_title(title)
         axes.set_xlabel("epoch")
         axes.margins(x=0.02)
-        axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[attr-defined]
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if len(series) > 1:
             axes.legend(loc="upper right", labelcolor=MUTED)
         if title == "Loss":
@@ -69,7 +70,7 @@ def training_curves(history: pd.DataFrame | None) -> str:
             share_axis(axes, "y")
             _mark_best(axes, epochs, history["val_dice"].to_numpy(float))
         if title == "Learning rate":
-            axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     return sheet.svg("Training curves")
 
 
@@ -81,7 +82,7 @@ def roc_and_precision_recall(
     drawn = [(h, n) for h, n in zip(histograms, classes, strict=False) if h.positives and h.negatives]
     if not drawn:
         return ""
-    sheet = Sheet(3, 3.75)
+    sheet = Sheet(3, 3.6)
     roc, pr, by_threshold = sheet.axes
     roc.plot([0, 1], [0, 1], color=LINE, linewidth=1, linestyle=(0, (4, 3)))
     _iso_dice(pr)
@@ -114,7 +115,7 @@ def roc_and_precision_recall(
         axes.set(title=title, xlabel=across, ylabel=up, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
         share_axis(axes, "x")
         share_axis(axes, "y")
-        axes.legend(loc=corner, labelcolor=INK, fontsize=7.5)
+        axes.legend(loc=corner, labelcolor=INK, fontsize=7.5)  # type: ignore[call-overload]
     return sheet.svg("ROC curve, precision-recall curve, and Dice at every threshold")
 
 
@@ -124,32 +125,34 @@ def distributions(table: pd.DataFrame, classes: Sequence[str]) -> str:
     if table.empty:
         return ""
     if len(classes) > 1:
-        groups = {name: _numbers(table.loc[table["class"] == name, "dice"]) for name in classes}
+        groups = {_plain(name): _numbers(table.loc[table["class"] == name, "dice"]) for name in classes}
+        distances = [_numbers(table.loc[table["class"] == name, "hd95"]) for name in classes]
         title = "Dice of each picture, by class"
     else:
         groups = {label: _numbers(table[m]) for m, label in _SHARES.items() if m in table}
+        distances = [_numbers(table["hd95"])]
         title = "Each picture's figures"
-    groups = {name: values for name, values in groups.items() if values.size}
-    distances = _numbers(table["hd95"]) if "hd95" in table else np.array([])
-    if not groups:
+    if not any(values.size for values in groups.values()):
         return ""
-    sheet = Sheet(2, 0.9 + 0.36 * len(groups), widths=(3, 1)) if distances.size else Sheet(1, 0.9 + 0.36 * len(groups))
-    axes = sheet.axes[0]
+    apart = any(values.size for values in distances)
+    height = 0.9 + 0.36 * len(groups)
+    sheet = Sheet(2, height, widths=(3, 1)) if apart else Sheet(1, height)
     for place, values in enumerate(groups.values()):
-        _box(axes, values, len(groups) - place, BLUE)
-    axes.set_yticks(range(len(groups), 0, -1), list(groups))
-    axes.set_ylim(0.4, len(groups) + 0.6)
-    axes.tick_params(axis="y", labelcolor=INK)
-    axes.grid(visible=False, axis="y")
-    axes.set_title(title)
-    share_axis(axes, "x")
-    if distances.size:
-        _box(sheet.axes[1], distances, (1 + len(groups)) / 2, ORANGE)
-        sheet.axes[1].set_ylim(0.4, len(groups) + 0.6)
-        sheet.axes[1].set_yticks([])
-        sheet.axes[1].set_title("Hausdorff 95, pixels")
-        sheet.axes[1].set_xlim(left=min(0.0, sheet.axes[1].get_xlim()[0]))
-        sheet.axes[1].grid(visible=False, axis="y")
+        _box(sheet.axes[0], values, len(groups) - place, BLUE)
+    sheet.axes[0].set_yticks(range(len(groups), 0, -1), list(groups))
+    sheet.axes[0].tick_params(axis="y", labelcolor=INK)
+    sheet.axes[0].set_title(title)
+    share_axis(sheet.axes[0], "x")
+    if apart:
+        right = sheet.axes[1]
+        for place, values in enumerate(distances):
+            _box(right, values, len(groups) - place if len(classes) > 1 else (1 + len(groups)) / 2, ORANGE)
+        right.set_yticks([])
+        right.set_title("Hausdorff 95, pixels")
+        right.set_xlim(left=min(0.0, right.get_xlim()[0]))
+    for axes in sheet.axes:
+        axes.set_ylim(0.4, len(groups) + 0.6)
+        axes.grid(visible=False, axis="y")
     return sheet.svg("Distribution of the metrics over pictures")
 
 
@@ -184,6 +187,7 @@ def subgroups(by_subgroup: Mapping[str, Mapping[str, Any]], overall: float | Non
 
 
 def _box(axes: Axes, values: Floats, place: float, colour: str) -> None:
+    """Points; from 5 values on a box, from 8 on a violin."""
     many = values.size >= _FEW and float(np.ptp(values)) > 1e-9
     if many:
         violin = axes.violinplot([values], [place], orientation="horizontal", widths=0.82, showextrema=False)
@@ -205,10 +209,7 @@ def _iso_dice(axes: Axes) -> None:
     for dice in (0.2, 0.4, 0.6, 0.8):
         recall = np.linspace(dice / (2 - dice), 1, 60)
         axes.plot(recall, dice * recall / (2 * recall - dice), color=LINE, linewidth=0.9)
-        axes.annotate(
-            f"Dice .{dice * 10:.0f}", (dice / (2 - dice), 1), xytext=(2, -1), textcoords="offset points",
-            fontsize=6.5, color=MUTED, va="top",
-        )  # fmt: skip
+        axes.text(dice, dice, f"Dice .{dice * 10:.0f}", fontsize=6.5, color=MUTED, ha="center", va="center")
 
 
 def _mark_best(axes: Axes, epochs: Floats, values: Floats) -> None:

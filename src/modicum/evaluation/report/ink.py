@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -25,7 +25,7 @@ _VARIABLES = {
     BLUE: "blue", ORANGE: "orange", GREEN: "green", PURPLE: "purple", GOLD: "gold", SKY: "sky",
 }  # fmt: skip
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "modicum",
     "font.size": 8.5,
@@ -76,9 +76,7 @@ class Sheet:
         widths: relative widths of the axes.
     """
 
-    def __init__(
-        self, columns: int, height: float, width: float = 10.4, widths: tuple[float, ...] | None = None
-    ) -> None:
+    def __init__(self, columns: int, height: float, width: float = 10.4, widths: tuple[float, ...] | None = None) -> None:
         self.figure = Figure(figsize=(width, height), layout="constrained")
         self.figure.get_layout_engine().set(w_pad=0.12, h_pad=0.04)  # type: ignore[union-attr,call-arg]
         made = self.figure.subplots(1, columns, squeeze=False, gridspec_kw={"width_ratios": widths})
@@ -88,7 +86,7 @@ class Sheet:
     def svg(self, label: str) -> str:
         """The drawing as an <svg> element that a screen reader announces by `label` (plain ASCII words)."""
         buffer = io.StringIO()
-        FigureCanvasSVG(self.figure).print_svg(buffer, metadata={"Date": None})
+        FigureCanvasSVG(self.figure).print_svg(buffer, metadata={"Date": None})  # type: ignore[no-untyped-call]
         return _inline(buffer.getvalue(), label, self.width)
 
 
@@ -103,9 +101,7 @@ def thousandths(value: float) -> str:
 def share_axis(axes: Axes, which: str) -> None:
     """Numbers on an axis from 0 to 1 without the leading zero, as in the text."""
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:.2f}".replace("0.", ".", 1).replace("-.00", ".00"))
-    )
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2f}".replace("0.", ".", 1).replace("-.00", ".00")))
 
 
 def _inline(document: str, label: str, width: float) -> str:

@@ -52,7 +52,7 @@ def headline(data: ReportData) -> str:
         seen = " that the model never saw"
     what = "mean Dice of the classes" if len(data.classes) > 1 else "Dice"
     low, high = dice.get("ci95") or (None, None)
-    interval = "" if low is None else f" (95 % interval {thousandths(low)} to {thousandths(high)})"
+    interval = "" if low is None else f" (95 % interval {figure('dice', low)} to {figure('dice', high)})"
     return f"On {pictures}{seen}, {what} is {thousandths(mean)}{interval}."
 
 
@@ -92,9 +92,7 @@ def cards(summary: Mapping[str, Any]) -> list[dict[str, str]]:
             low, high = values["ci95"]
             interval = "" if low is None else f"{figure(metric, low)} to {figure(metric, high)}"
             name = METRIC_NAMES[metric].split(",")[0].replace(" (Jaccard)", "").replace(" (sensitivity)", "")
-            found.append(
-                {"name": name, "value": figure(metric, values["mean"]), "interval": interval, "meaning": meaning}
-            )
+            found.append({"name": name, "value": figure(metric, values["mean"]), "interval": interval, "meaning": meaning})
     return found
 
 

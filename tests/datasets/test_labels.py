@@ -1,0 +1,121 @@
+"""What label values mean, and how labels are loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from modicum.datasets import discover, infer_code, load_label
+from modicum.datasets.case import Case, LabelCode
+from modicum.errors import ModicumError
+
+Write = Callable[..., Path]
+DISC = (np.hypot(*(np.mgrid[:40, :48] - 20)) < 9).astype(np.uint8)
+
+
+def _write(folder: Path, *masks: np.ndarray, suffix: str = "png") -> list[Path]:
+    paths = []
+    for i, mask in enumerate(masks):
+        paths.append(folder / f"{i}.{suffix}")
+        Image.fromarray(mask).save(paths[-1], **({"quality": 60} if suffix == "jpg" else {}))
+    return paths
+
+
+def _load(path: Path, code: LabelCode) -> np.ndarray:
+    return load_label(Case("x", path, (path,)), code)
+
+
+@pytest.mark.parametrize("top", [1, 100, 128, 255])
+def test_binary_whatever_the_value(tmp_path: Path, top: int) -> None:
+    empty, full = np.zeros_like(DISC), np.full_like(DISC, top)
+    paths = _write(tmp_path, DISC * np.uint8(top), empty, full)
+    code, names, _ = infer_code(paths)
+    assert (code.kind, names) == ("binary", ("foreground",))
+    assert [_load(p, code).sum() for p in paths] == [DISC.sum(), 0, DISC.size]
+
+
+def test_jpeg_masks_are_nearly_binary(tmp_path: Path) -> None:
+    paths = _write(tmp_path, DISC * np.uint8(255), np.zeros_like(DISC), suffix="jpg")
+    coloured = _write(tmp_path, np.dstack([DISC * np.uint8(255)] * 3), suffix="jpeg")
+    for files in (paths, coloured):
+        code, _, notes = infer_code(files)
+        assert code.kind == "binary"
+        assert (_load(files[0], code) != DISC).mean() < 0.02
+        assert "binary" in notes[0]
+    assert _load(paths[1], code).sum() == 0
+
+
+def test_class_numbers(tmp_path: Path) -> None:
+    mask = DISC.copy()
+    mask[:5] = 2
+    mask[5:7] = 7
+    code, names, _ = infer_code(_write(tmp_path, mask, DISC))
+    assert code == LabelCode("index", (1, 2, 7))
+    assert names == ("class 1", "class 2", "class 7")
+    assert set(np.unique(_load(tmp_path / "0.png", code))) == {0, 1, 2, 3}
+
+
+def test_spread_grey_classes(tmp_path: Path) -> None:
+    mask = DISC * np.uint8(255)
+    mask[:5] = 128
+    assert infer_code(_write(tmp_path, mask))[0] == LabelCode("index", (128, 255))
+
+
+def test_a_rare_class_is_found_in_any_file(tmp_path: Path) -> None:
+    masks = [DISC + DISC * (np.arange(48) % 2 == 0) for _ in range(40)]
+    masks[33] = np.where(masks[33] == 2, np.uint8(3), masks[33])
+    assert infer_code(_write(tmp_path, *(m.astype(np.uint8) for m in masks)))[0].values == (1, 2, 3)
+
+
+def test_colours(tmp_path: Path) -> None:
+    mask = np.zeros((40, 48, 3), np.uint8)
+    mask[DISC > 0] = (255, 0, 0)
+    mask[:4] = (0, 0, 255)
+    paths = _write(tmp_path, mask, np.zeros_like(mask))
+    code, names, _ = infer_code(paths)
+    assert (code.kind, names) == ("colour", ("blue", "red"))
+    assert (_load(paths[0], code) == 2).sum() == (DISC[4:] > 0).sum()
+    assert _load(paths[1], code).sum() == 0
+    table = {"background": [0, 0, 0], "cup": [255, 0, 0], "rim": [0, 0, 255]}
+    code, names, _ = infer_code(paths, table)
+    assert names == ("cup", "rim")
+    assert (_load(paths[0], code) == 1).sum() == (DISC[4:] > 0).sum()
+
+
+def test_photographs_are_no_labels(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8)
+    with pytest.raises(ModicumError, match=r"classes\.json"):
+        infer_code(_write(tmp_path, noise))
+
+
+def test_instances_count_as_one_class(tmp_path: Path) -> None:
+    counted = [(np.arange(1920).reshape(40, 48) // 8 % n).astype(np.uint16) for n in (60, 90)]
+    code, names, notes = infer_code(_write(tmp_path, *counted))
+    assert (code.kind, names) == ("binary", ("foreground",))
+    assert "instances" in notes[0]
+    assert (_load(tmp_path / "0.png", code) == (counted[0] > 0)).all()
+
+
+def test_class_table_of_a_folder(pairs: Write) -> None:
+    root = pairs(2)
+    (root / "classes.json").write_text(json.dumps({"vessel": 255}))
+    assert discover(root).classes == ("vessel",)
+    (root / "classes.json").write_text(json.dumps({"vessel": "red"}))
+    with pytest.raises(ModicumError, match="vessel"):
+        discover(root)
+    (root / "classes.json").write_text("{")
+    with pytest.raises(ModicumError, match="JSON"):
+        discover(root)
+
+
+def test_sizes_that_differ_name_both_files(pairs: Write, picture: Write) -> None:
+    root = pairs(1)
+    picture(root / "images" / "case00.png", size=(48, 40))
+    dataset = discover(root)
+    with pytest.raises(ModicumError, match=r"case00\.png.*48x40.*40x48.*turned"):
+        load_label(dataset.cases[0], dataset.code)

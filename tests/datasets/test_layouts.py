@@ -1,0 +1,168 @@
+"""Folders as people keep them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modicum.datasets import discover, load_label
+from modicum.errors import ModicumError
+
+Write = Callable[..., Path]
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "suffix"),
+    [
+        ("images", "labels", ""),
+        ("Images", "Masks", "_mask"),
+        ("imgs", "ground_truth", "_segmentation"),
+        ("image", "gt", "_gt"),
+        ("inputs", "Annotations", "_annotation"),
+        ("pictures", "1st_manual", "_manual1"),
+        ("images", "manual1", "_1stHO"),
+        ("images", "Segmentations", "_seg"),
+        ("images", "label", ".ah"),
+        ("images", "mask", "-label"),
+    ],
+)
+def test_folder_names_and_label_suffixes(
+    tmp_path: Path, picture: Write, mask: Write, images: str, labels: str, suffix: str
+) -> None:
+    for seed in range(3):
+        picture(tmp_path / images / f"scan {seed} ü.jpg", seed)
+        mask(tmp_path / labels / f"scan {seed} ü{suffix}.png", seed)
+    dataset = discover(tmp_path)
+    assert [c.id for c in dataset.labelled] == ["scan 0 ü", "scan 1 ü", "scan 2 ü"]
+    assert not dataset.findings
+
+
+def test_other_label_folders_are_not_mistaken(pairs: Write, mask: Write) -> None:
+    root = pairs(3)
+    for folder in ("labels_2nd", "labels_instances"):
+        mask(root / folder / "case00.png", 9)
+    dataset = discover(root)
+    assert all(len(c.labels) == 1 and c.labels[0].parent.name == "labels" for c in dataset.cases)
+    assert any("labels_2nd" in note for note in dataset.notes)
+
+
+def test_parts_as_folders(tmp_path: Path, pairs: Write) -> None:
+    for part, name in (("train", "a"), ("valid", "b"), ("test", "a")):
+        pairs(names=[f"{name}0", f"{name}1"], root=tmp_path / "set" / part)
+    dataset = discover(tmp_path / "set")
+    assert [c.part for c in dataset.cases].count("val") == 2
+    assert len({c.id for c in dataset.cases}) == 6  # though stems repeat
+
+
+def test_parts_below_images(tmp_path: Path, picture: Write, mask: Write) -> None:
+    for part in ("train", "test"):
+        picture(tmp_path / "images" / part / "1.png")
+        mask(tmp_path / "labels" / part / "1.png")
+    dataset = discover(tmp_path)
+    assert sorted(c.part or "" for c in dataset.labelled) == ["test", "train"]
+    assert len({c.id for c in dataset.cases}) == 2
+    assert all(c.image.parent.name == c.labels[0].parent.name for c in dataset.cases)
+
+
+def test_masks_beside_pictures(tmp_path: Path, picture: Write, mask: Write) -> None:
+    for seed in range(3):
+        picture(tmp_path / f"benign ({seed}).png", seed)
+        mask(tmp_path / f"benign ({seed})_mask.png", seed)
+    mask(tmp_path / "benign (0)_mask_1.png", 7)
+    picture(tmp_path / "new.png", 5)
+    dataset = discover(tmp_path)
+    assert len(dataset.labelled) == 3
+    assert [c.id for c in dataset.unlabelled] == ["new"]
+    first = next(c for c in dataset.cases if c.id == "benign (0)")
+    assert len(first.labels) == 2  # several masks of one picture are united
+
+
+def test_unlabelled_pictures_belong_to_the_set(pairs: Write, picture: Write) -> None:
+    root = pairs(3)
+    picture(root / "images" / "extra.png", 7)
+    picture(root / "unlabeled" / "more.png", 8)
+    assert {c.id for c in discover(root).unlabelled} == {"extra", "more"}
+
+
+def test_only_pictures(tmp_path: Path, picture: Write) -> None:
+    picture(tmp_path / "a.png")
+    dataset = discover(tmp_path)
+    assert (len(dataset.cases), len(dataset.labelled)) == (1, 0)
+
+
+def test_field_of_view_folder(pairs: Write, mask: Write) -> None:
+    root = pairs(2)
+    mask(root / "fov" / "case00_mask.png", values=np.full((40, 48), 255, np.uint8))
+    fields = [c.field_of_view for c in discover(root).cases]
+    assert fields[0] is not None
+    assert fields[1] is None
+
+
+def test_mask_folder_is_the_field_of_view_only_if_it_covers_the_picture(pairs: Write, mask: Write) -> None:
+    root = pairs(2)
+    for i in range(2):
+        mask(root / "mask" / f"case0{i}.png", values=np.full((40, 48), 255, np.uint8))
+    assert all(c.field_of_view and c.labels[0].parent.name == "labels" for c in discover(root).cases)
+
+
+def test_prescribed_split(pairs: Write) -> None:
+    root = pairs(4)
+    split = {"train": ["case00", "case01"], "test": ["case02", "nobody"]}
+    (root / "split.json").write_text(json.dumps(split))
+    dataset = discover(root)
+    assert [c.part for c in dataset.cases] == ["train", "train", "test", None]
+    assert [f.kind for f in dataset.findings] == ["split-unknown-case"]
+    (root / "split.json").write_text(json.dumps({"train": ["case00"], "test": ["case00"]}))
+    with pytest.raises(ModicumError, match="two parts"):
+        discover(root)
+
+
+def test_label_without_image(pairs: Write, mask: Write) -> None:
+    root = pairs(3)
+    orphan = mask(root / "labels" / "lost.png", 4)
+    found = discover(root).findings
+    assert [(f.kind, f.severity, f.file) for f in found] == [("label-without-image", "error", str(orphan))]
+
+
+def test_a_single_folder_within_is_entered(tmp_path: Path, pairs: Write) -> None:
+    pairs(2, root=tmp_path / "outer" / "inner")
+    assert len(discover(tmp_path / "outer").labelled) == 2
+
+
+def test_what_cannot_be_read_says_what_can(tmp_path: Path, mask: Write) -> None:
+    with pytest.raises(ModicumError, match="no such"):
+        discover(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModicumError, match=r"empty.*DRIVE"):
+        discover(tmp_path / "empty")
+    mask(tmp_path / "alone" / "labels" / "a.png")
+    with pytest.raises(ModicumError, match="no pictures"):
+        discover(tmp_path / "alone")
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "readme.txt").write_text("x")
+    with pytest.raises(ModicumError, match="no picture"):
+        discover(tmp_path / "texts")
+
+
+def test_volumes_are_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.nii.gz").write_bytes(b"x")
+    with pytest.raises(ModicumError, match=r"a\.nii\.gz: .*volumes"):
+        discover(tmp_path)
+
+
+def test_hidden_copies_of_macos_are_passed_over(pairs: Write) -> None:
+    root = pairs(2)
+    (root / "images" / "._case00.png").write_bytes(b"junk")
+    assert len(discover(root).cases) == 2
+
+
+def test_labels_load_where_they_belong(pairs: Write) -> None:
+    dataset = discover(pairs(2))
+    label = load_label(dataset.cases[0], dataset.code)
+    assert label.shape == (40, 48)
+    assert set(np.unique(label)) == {0, 1}

@@ -1,0 +1,189 @@
+"""Layouts of published data sets, and of nnU-Net, the Decathlon and manifests."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modicum.datasets import discover, load_field_of_view, load_label
+from modicum.errors import ModicumError
+
+Write = Callable[..., Path]
+FULL = np.full((40, 48), 255, np.uint8)
+
+
+def test_drive(tmp_path: Path, picture: Write, mask: Write) -> None:
+    for part, number, word in (("training", 21, "training"), ("training", 22, "training"), ("test", 1, "test")):
+        root = tmp_path / part
+        picture(root / "images" / f"{number:02}_{word}.tif", number)
+        mask(root / "1st_manual" / f"{number:02}_manual1.gif", number)
+        mask(root / "2nd_manual" / f"{number:02}_manual2.gif", 9)
+        mask(root / "mask" / f"{number:02}_{word}_mask.gif", values=FULL)
+    dataset = discover(tmp_path)
+    assert dataset.layout == "DRIVE"
+    assert [(c.id, c.part, len(c.labels)) for c in dataset.cases] == [
+        ("21_training", "train", 1),
+        ("22_training", "train", 1),
+        ("01_test", "test", 1),
+    ]
+    valid = load_field_of_view(dataset.cases[0])
+    assert valid is not None
+    assert valid.all()
+    assert 0 < load_label(dataset.cases[0], dataset.code).mean() < 0.2
+
+
+def test_chase(tmp_path: Path, picture: Write, mask: Write) -> None:
+    for i, side in ((1, "L"), (1, "R"), (2, "L"), (2, "R")):
+        picture(tmp_path / f"Image_{i:02}{side}.jpg", i)
+        mask(tmp_path / f"Image_{i:02}{side}_1stHO.png", i)
+        mask(tmp_path / f"Image_{i:02}{side}_2ndHO.png", 9)
+    dataset = discover(tmp_path)
+    assert dataset.layout == "CHASE_DB1"
+    assert all(c.labels[0].stem.endswith("1stHO") and len(c.labels) == 1 for c in dataset.cases)
+    assert len({c.patient for c in dataset.cases}) == 2
+
+
+@pytest.mark.parametrize("folders", [("", ""), ("stare-images", "labels-ah")])
+@pytest.mark.parametrize("packed", [False, True])
+def test_stare(tmp_path: Path, picture: Write, mask: Write, folders: tuple[str, str], packed: bool) -> None:
+    for i in range(1, 4):
+        picture(tmp_path / folders[0] / f"im{i:04}.ppm", i)
+        if i < 3:
+            mask(tmp_path / folders[1] / f"im{i:04}.ah.ppm", i)
+            mask(tmp_path / folders[1].replace("ah", "vk") / f"im{i:04}.vk.ppm", 9)
+    if packed:
+        for path in list(tmp_path.rglob("*.ppm")):
+            path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes()))
+            path.unlink()
+    dataset = discover(tmp_path)
+    assert dataset.layout == "STARE"
+    assert [c.id for c in dataset.labelled] == ["im0001", "im0002"]
+    assert [c.id for c in dataset.unlabelled] == ["im0003"]
+    assert load_label(dataset.cases[0], dataset.code).max() == 1
+
+
+def test_hrf(tmp_path: Path, picture: Write, mask: Write) -> None:
+    for i, group in enumerate(("dr", "g", "h")):
+        picture(tmp_path / "images" / f"01_{group}.JPG", i)
+        mask(tmp_path / "manual1" / f"01_{group}.tif", i)
+        mask(tmp_path / "mask" / f"01_{group}_mask.tif", values=FULL)
+    dataset = discover(tmp_path)
+    assert dataset.layout == "HRF"
+    assert [c.attributes["group"] for c in dataset.labelled] == ["dr", "g", "h"]
+    assert all(c.field_of_view for c in dataset.cases)
+    assert len({c.patient for c in dataset.cases}) == 3
+
+
+def test_dsb2018(tmp_path: Path, picture: Write, mask: Write) -> None:
+    for i in range(2):
+        folder = tmp_path / "stage1_train" / f"id{i}"
+        picture(folder / "images" / f"id{i}.png", i)
+        for k in range(3):
+            mask(folder / "masks" / f"object{k}.png", 10 * i + k)
+    picture(tmp_path / "stage1_test" / "new" / "images" / "new.png", 5)
+    dataset = discover(tmp_path)
+    assert dataset.layout == "DSB 2018"
+    assert [len(c.labels) for c in dataset.cases] == [3, 3, 0]
+    one = load_label(dataset.cases[0], dataset.code)
+    assert (
+        one.sum()
+        > load_label(dataset.cases[0].__class__("x", dataset.cases[0].image, dataset.cases[0].labels[:1]), dataset.code).sum()
+    )
+
+
+def test_isic(tmp_path: Path, picture: Write, mask: Write) -> None:
+    for name, seed in (("ISIC_0000008", 0), ("ISIC_0000009", 1)):
+        picture(tmp_path / "ISIC2018_Task1-2_Training_Input" / f"{name}.jpg", seed)
+        mask(tmp_path / "ISIC2018_Task1_Training_GroundTruth" / f"{name}_segmentation.png", seed)
+    dataset = discover(tmp_path)
+    assert (dataset.layout, len(dataset.labelled)) == ("ISIC", 2)
+    assert len({c.patient for c in dataset.cases}) == 2
+
+
+def test_kvasir_and_cvc(tmp_path: Path, pairs: Write, picture: Write, mask: Write) -> None:
+    root = pairs(2, root=tmp_path / "kvasir")
+    (root / "kavsir_bboxes.json").write_text("{}")
+    assert discover(root).layout == "Kvasir-SEG"
+    for i in range(1, 5):
+        picture(tmp_path / "cvc" / "PNG" / "Original" / f"{i}.png", i)
+        mask(tmp_path / "cvc" / "PNG" / "Ground Truth" / f"{i}.png", i)
+    assert any("29 videos" in n for n in discover(tmp_path / "cvc").notes)
+    (tmp_path / "cvc" / "metadata.csv").write_text("frame_id,sequence_id\n1,1\n2,1\n3,2\n4,2\n")
+    dataset = discover(tmp_path / "cvc")
+    assert dataset.layout == "CVC-ClinicDB"
+    assert len({c.patient for c in dataset.labelled}) == 2
+
+
+def test_nnunet(tmp_path: Path, picture: Write, mask: Write) -> None:
+    described = {
+        "channel_names": {"0": "R"},
+        "labels": {"background": 0, "vessel": 1, "disc": 2},
+        "file_ending": ".png",
+    }
+    (tmp_path / "dataset.json").write_text(json.dumps(described))
+    for i in range(2):
+        picture(tmp_path / "imagesTr" / f"eye_{i:03}_0000.png", i)
+        mask(tmp_path / "labelsTr" / f"eye_{i:03}.png", values=(FULL > 0) * np.uint8(i))
+    picture(tmp_path / "imagesTs" / "eye_900_0000.png", 5)
+    dataset = discover(tmp_path)
+    assert dataset.classes == ("vessel", "disc")
+    assert [c.id for c in dataset.labelled] == ["eye_000", "eye_001"]
+    assert len(dataset.unlabelled) == 1
+    picture(tmp_path / "imagesTr" / "eye_000_0001.png", 3)
+    with pytest.raises(ModicumError, match="2 channels"):
+        discover(tmp_path)
+
+
+def test_decathlon(tmp_path: Path, pairs: Write) -> None:
+    root = pairs(2)
+    entries = [{"image": f"./images/case0{i}.png", "label": f"./labels/case0{i}.png"} for i in range(2)]
+    described = {"labels": {"0": "background", "1": "spleen"}, "training": entries}
+    (root / "dataset.json").write_text(json.dumps(described))
+    assert (discover(root).layout, discover(root).classes) == ("Decathlon", ("spleen",))
+    described["training"] = [{"image": "./imagesTr/spleen_1.nii.gz", "label": "./labelsTr/spleen_1.nii.gz"}]
+    (root / "dataset.json").write_text(json.dumps(described))
+    with pytest.raises(ModicumError, match=r"spleen_1\.nii\.gz: .*volumes"):
+        discover(root)
+
+
+def _manifest(root: Path, rows: list[list[str]]) -> Path:
+    with (root / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    return root / "manifest.csv"
+
+
+def test_manifest(pairs: Write, mask: Write) -> None:
+    root = pairs(3)
+    rows = [
+        ["Image", "label", "patient", "split", "site"],
+        ["images/case00.png", "labels/case00.png", "p1", "train", "Jena"],
+        ["images/case01.png", "labels/case01.png", "p1", "Test", "Ulm"],
+        ["images/case02.png", "", "", "", ""],
+        ["images/lost.png", "", "", "", ""],
+    ]
+    for path in (_manifest(root, rows), root):
+        dataset = discover(path)
+        assert dataset.layout == "manifest"
+        assert [(c.id, c.patient, c.part) for c in dataset.cases] == [
+            ("case00", "p1", "train"),
+            ("case01", "p1", "test"),
+            ("case02", "case02", None),
+        ]
+        assert dataset.cases[0].attributes == {"site": "Jena"}
+        assert [f.kind for f in dataset.findings] == ["file-missing"]
+
+
+def test_manifest_errors_name_column_and_row(pairs: Write) -> None:
+    root = pairs(1)
+    with pytest.raises(ModicumError, match=r"'image' is missing.*picture, mask"):
+        discover(_manifest(root, [["picture", "mask"], ["a", "b"]]))
+    with pytest.raises(ModicumError, match=r"row 2: the split 'somewhere'"):
+        discover(_manifest(root, [["image", "split"], ["images/case00.png", "somewhere"]]))
+    with pytest.raises(ModicumError, match=r"row 2 .*does not exist"):
+        discover(_manifest(root, [["image"], ["nothing.png"]]))

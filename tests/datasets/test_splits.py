@@ -1,0 +1,135 @@
+"""Splits: disjoint, complete, by patient, the same for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modicum.datasets import choose_evaluation, guess_patients, make_folds, make_split
+from modicum.datasets.case import Case, Dataset, LabelCode, Part, Split
+from modicum.errors import ModicumError
+
+
+def dataset(patients: Sequence[str], parts: Sequence[Part | None] | None = None) -> Dataset:
+    """Labelled cases without files."""
+    cases = tuple(
+        Case(f"c{i:03}", Path(f"c{i}.png"), (Path(f"l{i}.png"),), patient=p, part=parts[i] if parts else None)
+        for i, p in enumerate(patients)
+    )
+    return Dataset(Path(), "test", cases, ("foreground",), LabelCode("binary"))
+
+
+def holds(data: Dataset, split: Split, excluded: frozenset[str] = frozenset()) -> None:
+    """Disjoint, complete, and no patient straddles."""
+    parts = [set(split.train), set(split.val), set(split.test)]
+    assert sum(len(p) for p in parts) == len(set.union(*parts))
+    assert set.union(*parts) == {c.id for c in data.cases} - excluded
+    patients = [{c.patient for c in data.cases if c.id in p} for p in parts]
+    assert sum(len(p) for p in patients) == len(set.union(*patients))
+    assert split.train
+    assert split.test
+
+
+groups = st.lists(st.integers(0, 12).map(str), min_size=2, max_size=60).filter(lambda g: len(set(g)) > 1)
+
+
+@given(groups, st.integers(0, 99), st.sampled_from([None, 0.0, 0.2]))
+def test_a_split_holds(patients: list[str], seed: int, val_share: float | None) -> None:
+    data = dataset(patients)
+    split = make_split(data, seed=seed, val_share=val_share)
+    holds(data, split)
+    assert split == make_split(data, seed=seed, val_share=val_share)
+
+
+@given(groups, st.integers(2, 8), st.integers(0, 99))
+def test_folds_test_every_picture_once(patients: list[str], k: int, seed: int) -> None:
+    data = dataset(patients)
+    folds = make_folds(data, k, seed=seed)
+    assert len(folds) == min(k, len(set(patients)))
+    assert sorted(i for f in folds for i in f.test) == [c.id for c in data.cases]
+    for fold in folds:
+        holds(data, fold)
+    assert folds == make_folds(data, k, seed=seed)
+
+
+def test_the_seed_matters() -> None:
+    data = dataset([str(i) for i in range(40)])
+    assert len({make_split(data, seed=s).test for s in range(5)}) > 1
+
+
+def test_sizes_follow_the_rule() -> None:
+    few = make_split(dataset([str(i) for i in range(30)]), seed=0)
+    assert (len(few.train), len(few.val), len(few.test)) == (24, 0, 6)
+    many = make_split(dataset([str(i) for i in range(100)]), seed=0)
+    assert (len(many.train), len(many.val), len(many.test)) == (68, 12, 20)
+
+
+def test_prescribed_parts_are_kept() -> None:
+    parts: list[Part | None] = ["train", "train", "val", "test", "test"]
+    split = make_split(dataset(list("abcde"), parts), seed=0)
+    assert (split.train, split.val, split.test) == (("c000", "c001"), ("c002",), ("c003", "c004"))
+    assert "prescribes" in split.reason
+    with pytest.raises(ModicumError, match="nothing is left"):
+        make_split(dataset(list("ab"), ["test", "test"]), seed=0)
+
+
+def test_excluded_cases_are_nowhere() -> None:
+    data = dataset(list("abcdefghijkl"))
+    left_out = frozenset({"c003"})
+    holds(data, make_split(data, seed=0, exclude=left_out), left_out)
+    for fold in make_folds(data, 3, seed=0, exclude=left_out):
+        holds(data, fold, left_out)
+
+
+def test_evaluation_fits_the_number_of_patients() -> None:
+    assert len(choose_evaluation(dataset(list("ab")))) == 2
+    assert len(choose_evaluation(dataset(list("abcd")))) == 4
+    assert len(choose_evaluation(dataset(list("abcdefgh")))) == 5
+    assert len(choose_evaluation(dataset(list("abcdefghij")))) == 1
+    assert len(choose_evaluation(dataset(list("abc"), ["train", "train", "test"]))) == 1
+    assert len(choose_evaluation(dataset(list("abcdefghij")), folds=3)) == 3
+
+
+def test_too_little_is_refused_with_reason() -> None:
+    for data, reason in (
+        (dataset("a"), "both teach and test"),
+        (dataset("aaa"), "one patient"),
+        (dataset(""), "no lab"),
+    ):
+        for attempt in (lambda d: make_split(d, seed=0), lambda d: make_folds(d, 2, seed=0), choose_evaluation):
+            with pytest.raises(ModicumError, match=reason):
+                attempt(data)
+    with pytest.raises(ModicumError, match="1 fold"):
+        make_folds(dataset("ab"), 1, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("ids", "patients"),
+    [
+        (["Image_01L", "Image_01R", "Image_02L"], 2),
+        (["7_left", "7_right", "8_left", "8_right"], 2),
+        (["a1_OD", "a1_OS", "a2_OD"], 2),
+        (["ct1_slice001", "ct1_slice002", "ct2_slice001"], 2),
+        (["mouse3_z001", "mouse3_z002", "mouse4_z001"], 2),
+        (["patient012_frame01", "patient012_frame13", "patient013_frame01"], 2),
+        (["s1_x0_y0", "s1_x512_y0", "s2_x0_y0"], 2),
+        (["TCGA_CS_4941_1", "TCGA_CS_4941_2", "TCGA_CS_4942_1", "TCGA_CS_4942_2", "TCGA_HT_7_1", "TCGA_HT_7_3"], 3),
+        (["ISIC_0000008", "ISIC_0000009", "ISIC_0000010"], 3),
+        (["21_training", "22_training", "01_test"], 3),
+        (["01_dr", "01_h", "01_g", "02_dr"], 4),
+        (["cju0qoxqj9q6s0835b43399pl", "cju1cfhyg48bb0799cl5pr2jr", "cju1fb9236a110801yvg0fwju"], 3),
+        (["benign_1", "benign_2", "malignant_1", "malignant_2"], 4),
+        (["frame_001", "frame_002", "frame_003"], 3),
+        (["im0001", "im0002"], 2),
+        (["x"], 1),
+    ],
+)
+def test_patients_from_names(ids: list[str], patients: int) -> None:
+    found, reason = guess_patients(ids)
+    assert set(found) == set(ids)
+    assert len(set(found.values())) == patients
+    assert reason

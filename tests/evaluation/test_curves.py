@@ -1,0 +1,98 @@
+"""The streaming curves against scikit-learn's, which keeps every pixel."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from modicum.evaluation.curves import ProbabilityHistogram
+
+
+def pixels(seed: int, sharpness: float, count: int = 40_000) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    truth = rng.random(count) < 0.12
+    logits = sharpness * (np.where(truth, 1.0, -1.5) + rng.normal(size=count))
+    return (1 / (1 + np.exp(-logits))).astype(np.float32), truth
+
+
+def histogram_of(probability: np.ndarray, truth: np.ndarray) -> ProbabilityHistogram:
+    histogram = ProbabilityHistogram()
+    histogram.add(probability, truth)
+    return histogram
+
+
+@pytest.mark.parametrize("sharpness", [0.3, 1, 4, 8])  # 8: nearly all probabilities below 1e-3 or above .999
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_areas_agree_with_scikit_learn(sharpness, dtype):
+    probability, truth = pixels(1, sharpness)
+    probability = probability.astype(dtype)
+    histogram = histogram_of(probability, truth)
+    assert histogram.auc() == pytest.approx(sk.roc_auc_score(truth, probability), abs=1e-3)
+    assert histogram.average_precision() == pytest.approx(sk.average_precision_score(truth, probability), abs=3e-3)
+
+
+def test_pictures_one_by_one_or_merged_are_all_pixels_together():
+    probability, truth = pixels(2, 2)
+    whole, one_by_one, merged = histogram_of(probability, truth), ProbabilityHistogram(), ProbabilityHistogram()
+    for p, t in zip(np.split(probability, 4), np.split(truth, 4), strict=True):
+        one_by_one.add(p.reshape(100, 100), t.reshape(100, 100))
+        merged.merge(histogram_of(p, t))
+    assert np.array_equal(whole.counts, one_by_one.counts)
+    assert np.array_equal(whole.counts, merged.counts)
+
+
+def test_best_threshold_is_the_best_of_all():
+    probability, truth = pixels(3, 1)
+    histogram = histogram_of(probability, truth)
+    threshold = histogram.best_threshold("dice")
+    reached = sk.f1_score(truth, probability >= threshold)
+    every = [sk.f1_score(truth, probability >= t) for t in np.linspace(0.02, 0.98, 97)]
+    assert reached >= max(every) - 1e-9
+    assert histogram.confusion(threshold)["dice"] == pytest.approx(reached)
+    assert float(np.float16(threshold)) == threshold  # the same decision on float16 maps
+
+
+def test_confusion_counts_the_pixel_on_the_threshold_as_foreground():
+    found = histogram_of(np.array([0.0, 0.25, 0.5, 0.75, 1.0]), np.array([0, 0, 1, 0, 1], bool)).confusion(0.5)
+    assert [found[c] for c in ("tp", "fp", "fn", "tn")] == [2, 1, 0, 2]
+
+
+def test_the_middle_of_equally_good_thresholds():
+    histogram = histogram_of(np.array([0.2, 0.8]), np.array([False, True]))
+    assert histogram.best_threshold() == pytest.approx(0.5, abs=0.01)
+    assert histogram.auc() == 1
+
+
+def test_curves_run_from_corner_to_corner():
+    fpr, tpr, thresholds = histogram_of(*pixels(4, 1)).roc()
+    assert (fpr[0], tpr[0], fpr[-1], tpr[-1]) == (0, 0, 1, 1)
+    assert (np.diff(fpr) >= 0).all() and (np.diff(thresholds) < 0).all()
+    precision, recall, _ = histogram_of(*pixels(4, 1)).precision_recall()
+    assert precision[0] == 1 and recall[-1] == 1
+
+
+def test_only_one_class_has_no_area():
+    histogram = histogram_of(np.array([0.2, 0.8]), np.array([False, False]))
+    assert math.isnan(histogram.auc()) and math.isnan(histogram.average_precision())
+    assert histogram.best_threshold() == 0.5
+    assert math.isnan(ProbabilityHistogram().auc())
+
+
+def test_invalid_pixels_do_not_count():
+    histogram = ProbabilityHistogram()
+    histogram.add(np.array([[0.9, 0.1]]), np.array([[False, True]]), np.array([[True, False]]))
+    assert (histogram.negatives, histogram.positives) == (1, 0)
+
+
+def test_what_is_refused():
+    with pytest.raises(ValueError, match="not a number"):
+        histogram_of(np.array([np.nan]), np.array([True]))
+    with pytest.raises(ValueError, match="shape"):
+        histogram_of(np.zeros((2, 2)), np.zeros((2, 3), bool))
+    with pytest.raises(ValueError, match="bins"):
+        ProbabilityHistogram(8).merge(ProbabilityHistogram(16))
+    with pytest.raises(ValueError, match="bins"):
+        ProbabilityHistogram(1)

@@ -1,0 +1,208 @@
+"""Cases in, table and summary out: one class, several, with and without probabilities, patients and subgroups."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from modicum.errors import ModicumError
+from modicum.evaluation import Evaluator, evaluate_masks
+
+
+def case(seed: int, classes: int = 1, shape: tuple[int, ...] = (24, 31)) -> tuple[np.ndarray, np.ndarray]:
+    """(probability (K, H, W), truth (H, W)): believable, with errors."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, classes + 1, shape).astype(np.uint8)
+    scores = np.stack([(truth == k) * 0.7 + rng.random(shape) for k in range(classes + 1)])
+    probability = scores / scores.sum(0)
+    return probability[1:].astype(np.float32), truth
+
+
+def filled(classes: int = 1, count: int = 6, **thresholds) -> Evaluator:
+    evaluator = Evaluator([f"class {k}" for k in range(1, classes + 1)], **thresholds)
+    for i in range(count):
+        probability, truth = case(i, classes)
+        group = {"camera": "AB"[i % 2], "age": str(i), "centre": "one"}
+        evaluator.add(f"case{i}", probability, truth, patient=f"p{i // 2}", attributes=group)
+    return evaluator
+
+
+def test_one_class_by_hand():
+    summary, table = filled().summary(), filled().table()
+    dice, auc, pixels = [], [], [[], [], []]
+    for i in range(6):
+        probability, truth = case(i)
+        dice.append(sk.f1_score(truth.ravel(), probability[0].ravel() >= 0.5))
+        auc.append(sk.roc_auc_score(truth.ravel(), probability[0].ravel()))
+        for kept, new in zip(pixels, (truth, probability[0] >= 0.5, probability[0]), strict=True):
+            kept.append(new.ravel())
+    truth, found, probability = (np.concatenate(p) for p in pixels)
+    assert table["dice"].tolist() == pytest.approx(dice)
+    assert summary["dice"]["mean"] == pytest.approx(np.mean(dice))
+    assert summary["dice"]["sd"] == pytest.approx(np.std(dice, ddof=1))
+    assert summary["dice"]["n"] == 6
+    assert summary["pooled"]["dice"] == pytest.approx(sk.f1_score(truth, found))
+    assert summary["pooled"]["specificity"] == pytest.approx(sk.recall_score(1 - truth, ~found))
+    assert summary["auc"]["mean"] == pytest.approx(np.mean(auc), abs=1e-3)
+    assert summary["auc"]["pooled"] == pytest.approx(sk.roc_auc_score(truth, probability), abs=1e-3)
+    assert summary["threshold"] == 0.5
+    assert "by_class" not in summary
+
+
+def test_the_threshold_decides():
+    strict, lenient = filled(thresholds=[0.8]).summary(), filled(thresholds=[0.2]).summary()
+    assert strict["recall"]["mean"] < lenient["recall"]["mean"]
+    assert (strict["threshold"], lenient["threshold"]) == (0.8, 0.2)
+
+
+def test_several_classes_compete_with_background():
+    summary, table = filled(3).summary(), filled(3).table()
+    probability, truth = case(0, 3)
+    found = np.concatenate([1 - probability.sum(0, keepdims=True), probability]).argmax(0)
+    each = sk.f1_score(truth.ravel(), found.ravel(), average=None, labels=[1, 2, 3])
+    assert table.loc[table["case"] == "case0", "dice"].tolist() == pytest.approx(list(each))
+    assert list(summary["by_class"]) == ["class 1", "class 2", "class 3"]
+    over_classes = table.groupby("case")["dice"].mean()
+    assert summary["dice"]["mean"] == pytest.approx(over_classes.mean())
+    assert summary["dice"]["n"] == 6
+    assert summary["by_class"]["class 2"]["dice"]["n"] == 6
+    pooled = [c["pooled"]["dice"] for c in summary["by_class"].values()]
+    assert summary["pooled"]["dice"] == pytest.approx(np.mean(pooled))
+    assert 0.5 < summary["auc"]["pooled"] <= 1
+    assert summary["threshold"] is None
+
+
+def test_a_finished_prediction_overrides_the_map():
+    probability, truth = case(0)
+    evaluator = Evaluator(["object"])
+    evaluator.add("a", probability, truth, prediction=truth)
+    summary = evaluator.summary()
+    assert summary["dice"]["mean"] == 1
+    assert summary["auc"]["pooled"] < 1
+
+
+def test_masks_alone_have_no_auc():
+    truth = case(0)[1]
+    evaluator = evaluate_masks([("a", truth, truth), ("b", np.zeros_like(truth), truth)])
+    summary = evaluator.summary()
+    assert [evaluator.table()["dice"].tolist(), evaluator.histograms] == [[1, 0], []]
+    assert "auc" not in summary and summary["threshold"] is None
+    assert (summary["hd95"]["n"], summary["hd95"]["undefined"]) == (1, 1)
+
+
+def test_masks_and_maps_mixed_have_no_pooled_curve():
+    evaluator = filled(count=2)
+    evaluator.add("mask", None, case(9)[1], prediction=case(9)[1])
+    assert evaluator.histograms == []
+    assert "pooled" not in evaluator.summary()["auc"]
+    assert evaluator.summary()["auc"]["n"] == 2
+
+
+def test_patients_are_resampled_together():
+    together, apart = Evaluator(["object"]), Evaluator(["object"])
+    for i in range(4):
+        truth = np.zeros((8, 8), np.uint8)
+        truth[2:6, 2:6] = 1
+        prediction = truth.copy()
+        prediction[2 : 2 + i, 2:6] = 0
+        together.add(str(i), None, truth, prediction=prediction, patient="the only one")
+        apart.add(str(i), None, truth, prediction=prediction)
+    assert together.summary()["dice"]["ci95"] == [None, None]
+    assert None not in apart.summary()["dice"]["ci95"]
+
+
+def test_subgroups_are_columns_with_a_few_values():
+    groups = filled(count=14).summary()["by_subgroup"]
+    assert list(groups) == ["camera"]  # every age is another; there is one centre
+    assert groups["camera"]["A"]["dice"]["n"] == 7
+
+
+def test_pixels_outside_the_field_of_view_do_not_count():
+    probability, truth = case(0)
+    valid = np.zeros(truth.shape, bool)
+    valid[:, :15] = True
+    one, other = Evaluator(["object"]), Evaluator(["object"])
+    one.add("a", probability, truth, valid=valid)
+    other.add("a", probability[:, :, :15], truth[:, :15])
+    assert one.summary() == other.summary()
+
+
+def test_summary_is_plain_json():
+    evaluator = Evaluator(["object"])
+    evaluator.add("a", np.zeros((1, 4, 4), np.float16), np.ones((4, 4), np.uint8))
+    text = json.dumps(evaluator.summary(), allow_nan=False)
+    assert json.loads(text)["hd95"]["mean"] is None
+    json.dumps(filled(2).summary(), allow_nan=False)
+
+
+def test_pictures_without_the_object_are_counted():
+    evaluator = Evaluator(["object"])
+    empty = np.zeros((4, 4), np.uint8)
+    evaluator.add("empty", None, empty, prediction=empty)
+    evaluator.add("full", None, empty + 1, prediction=empty + 1)
+    assert evaluator.summary()["without_object"] == 1
+
+
+def test_volumes_work_as_well():
+    probability, truth = case(0, 2, (6, 12, 10))
+    evaluator = Evaluator(["a", "b"])
+    evaluator.add("volume", probability, truth)
+    assert 0.5 < evaluator.summary()["dice"]["mean"] < 1
+
+
+def test_an_attribute_may_be_called_like_a_metric():
+    probability, truth = case(0)
+    evaluator = Evaluator(["object"])
+    evaluator.add("a", probability, truth, attributes={"dice": "six", "case": "x"})
+    assert evaluator.table()["dice (attribute)"].tolist() == ["six"]
+    assert evaluator.table()["case"].tolist() == ["a"]
+
+
+def test_an_empty_evaluator():
+    assert Evaluator(["object"]).table().empty
+    with pytest.raises(ModicumError, match="no picture"):
+        Evaluator(["object"]).summary()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"probability": np.zeros((1, 4, 5)), "truth": np.zeros((4, 4), np.uint8)}, "5x4, the true mask 4x4"),
+        ({"probability": np.zeros((2, 4, 4)), "truth": np.zeros((4, 4), np.uint8)}, "2 probability maps for 1 classes"),
+        ({"probability": np.zeros((1, 4, 4)), "truth": np.full((4, 4), 3, np.uint8)}, "holds class 3"),
+        (
+            {"probability": None, "truth": np.zeros((4, 4), np.uint8), "prediction": np.zeros((2, 2), np.uint8)},
+            "prediction is 2x2",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_the_case(arguments, words):
+    with pytest.raises(ModicumError, match=words) as error:
+        Evaluator(["object"]).add("eye 7", **arguments)
+    assert "eye 7" in str(error.value)
+
+
+def test_a_refused_case_leaves_nothing_behind():
+    evaluator = filled(count=2)
+    before = evaluator.summary()
+    bad = np.full((1, 4, 4), np.nan, np.float32)
+    with pytest.raises(ModicumError, match="not a number"):
+        evaluator.add("bad", bad, np.zeros((4, 4), np.uint8))
+    assert evaluator.summary() == before
+
+
+def test_misuse_by_a_programmer():
+    probability, truth = case(0)
+    evaluator = Evaluator(["object"])
+    evaluator.add("a", probability, truth)
+    with pytest.raises(ValueError, match="before"):
+        evaluator.add("a", probability, truth)
+    with pytest.raises(ValueError, match="neither"):
+        evaluator.add("b", None, truth)
+    with pytest.raises(ValueError, match="class"):
+        Evaluator([])
+    with pytest.raises(ValueError, match="thresholds"):
+        Evaluator(["a", "b"], [0.5])

@@ -1,0 +1,157 @@
+"""Every format and every kind of broken file."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageOps
+
+from modicum.errors import ModicumError
+from modicum.images import is_picture, picture_size, read_mask, read_picture
+
+RGB = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+GREY = RGB[..., 0].copy()
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "ppm", "tif", "tiff"])
+def test_lossless_colour_comes_back(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"ä picture.{suffix}"
+    Image.fromarray(RGB).save(path)
+    assert np.array_equal(read_picture(path), RGB)
+    assert picture_size(path) == (40, 60)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "webp", "gif"])
+def test_lossy_colour_is_what_pillow_says(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"x.{suffix}"
+    Image.fromarray(RGB).save(path)
+    assert np.array_equal(read_picture(path), np.asarray(Image.open(path).convert("RGB")))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(("suffix", "options"), [("jpg", {}), ("tif", {}), ("tif", {"compression": "tiff_lzw"})])
+def test_orientation_is_applied_as_pillow_does(tmp_path: Path, orientation: int, suffix: str, options: dict[str, str]) -> None:
+    path = tmp_path / f"x.{suffix}"
+    image = Image.fromarray(RGB)
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    image.save(path, exif=exif, **options)
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(path)))
+    assert np.array_equal(read_picture(path), upright)
+    assert picture_size(path) == upright.shape[:2]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tiff_of_every_depth(tmp_path: Path, dtype: type, channels: int) -> None:
+    values = (RGB[..., :channels].astype(dtype) * (1 if dtype == np.uint8 else 201)).squeeze()
+    tifffile.imwrite(tmp_path / "x.tif", values, photometric="rgb" if channels == 3 else "minisblack")
+    found = read_picture(tmp_path / "x.tif")
+    assert found.dtype == dtype
+    assert np.array_equal(found, values.reshape(40, 60, channels))
+
+
+def test_signed_tiff_becomes_float(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "x.tif", GREY.astype(np.int16) - 100)
+    found = read_picture(tmp_path / "x.tif")
+    assert found.dtype == np.float32
+    assert found.min() < 0
+
+
+def test_16_bit_png(tmp_path: Path) -> None:
+    import cv2
+
+    deep = RGB.astype(np.uint16) * 257 + 3
+    cv2.imwrite(str(tmp_path / "rgb.png"), deep[..., ::-1])
+    cv2.imwrite(str(tmp_path / "grey.png"), deep[..., 0])
+    assert np.array_equal(read_picture(tmp_path / "rgb.png"), deep)
+    assert np.array_equal(read_picture(tmp_path / "grey.png"), deep[..., :1])
+
+
+def test_alpha_is_dropped_and_1_bit_spread(tmp_path: Path) -> None:
+    Image.fromarray(np.dstack([RGB, GREY])).save(tmp_path / "rgba.png")
+    Image.fromarray(np.dstack([GREY, GREY]), "LA").save(tmp_path / "la.png")
+    Image.fromarray(GREY > 100).save(tmp_path / "bit.png")
+    tifffile.imwrite(tmp_path / "rgba.tif", np.dstack([RGB, GREY]), photometric="rgb", extrasamples=["unassalpha"])
+    assert np.array_equal(read_picture(tmp_path / "rgba.png"), RGB)
+    assert np.array_equal(read_picture(tmp_path / "la.png"), GREY[..., None])
+    assert np.array_equal(read_picture(tmp_path / "rgba.tif"), RGB)
+    assert np.array_equal(read_mask(tmp_path / "bit.png"), np.where(GREY > 100, 255, 0))
+
+
+def test_grey_stored_as_colour_stays_colour_but_is_a_grey_mask(tmp_path: Path) -> None:
+    Image.fromarray(np.dstack([GREY] * 3)).save(tmp_path / "x.png")
+    assert read_picture(tmp_path / "x.png").shape == (40, 60, 3)
+    assert np.array_equal(read_mask(tmp_path / "x.png"), GREY)
+
+
+def test_palette_mask_gives_indices_and_a_grey_palette_its_values(tmp_path: Path) -> None:
+    index = (GREY % 3).astype(np.uint8)
+    image = Image.fromarray(index, "P")
+    image.putpalette([0, 0, 0, 255, 0, 0, 0, 0, 255])
+    image.save(tmp_path / "colour.png")
+    Image.fromarray(np.where(GREY > 99, 255, 0).astype(np.uint8)).save(tmp_path / "grey.gif")
+    assert np.array_equal(read_mask(tmp_path / "colour.png"), index)
+    assert read_picture(tmp_path / "colour.png").shape == (40, 60, 3)
+    assert np.array_equal(read_mask(tmp_path / "grey.gif"), np.where(GREY > 99, 255, 0))
+
+
+def test_gzipped_ppm(tmp_path: Path) -> None:
+    Image.fromarray(RGB).save(tmp_path / "im0001.ppm")
+    packed = tmp_path / "im0001.ah.ppm.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "im0001.ppm").read_bytes()))
+    assert is_picture(packed)
+    assert np.array_equal(read_picture(packed), RGB)
+    packed.write_bytes(packed.read_bytes()[:-400])
+    with pytest.raises(ModicumError):
+        read_picture(packed)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "webp", "ppm", "tif"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_truncated_files_are_refused(tmp_path: Path, suffix: str, share: float) -> None:
+    path = tmp_path / f"x.{suffix}"
+    Image.fromarray(RGB).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(ModicumError) as caught:
+        read_picture(path)
+    assert caught.value.file == path
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.tif", "x.jpg"])
+@pytest.mark.parametrize("content", [b"", b"this is text, not a picture", b"\x89PNG\r\n\x1a\n"])
+def test_what_is_no_picture_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    for read in (read_picture, read_mask, picture_size):
+        with pytest.raises(ModicumError, match=name):
+            read(tmp_path / name)
+
+
+def test_missing_unknown_and_volume(tmp_path: Path) -> None:
+    with pytest.raises(ModicumError, match="no such file"):
+        read_picture(tmp_path / "x.png")
+    with pytest.raises(ModicumError, match="no picture format"):
+        read_picture(tmp_path / "x.doc")
+    with pytest.raises(ModicumError, match="volumes"):
+        read_picture(tmp_path / "x.nii.gz")
+
+
+def test_stacks_and_animations_are_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "x.tif", np.zeros((5, 40, 60), np.uint8), photometric="minisblack")
+    Image.fromarray(GREY).save(tmp_path / "x.gif", save_all=True, append_images=[Image.fromarray(255 - GREY)])
+    with pytest.raises(ModicumError, match="5 pages"):
+        read_picture(tmp_path / "x.tif")
+    with pytest.raises(ModicumError, match="2 pictures"):
+        read_picture(tmp_path / "x.gif")
+
+
+def test_hidden_files_are_no_pictures() -> None:
+    assert not is_picture("._x.png")
+    assert is_picture("X.JPG")
+    assert not is_picture("x.csv")
