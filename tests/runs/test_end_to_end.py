@@ -209,7 +209,12 @@ def test_a_broken_picture_among_good_ones_is_left_out_and_told(tmp_path: Path) -
 
 def test_a_run_that_never_learned_ends_in_a_diagnosis(discs: Path, tmp_path: Path) -> None:
     """As document S's: a rate of nothing, fifty epochs at half."""
-    run = md.train(discs, tmp_path / "run", recipe="small-whole", changes=[*TINY, "fit.epochs=25", "fit.rate=1e-12", "fit.schedule=constant"])
+    run = md.train(
+        discs,
+        tmp_path / "run",
+        recipe="small-whole",
+        changes=[*TINY, "fit.epochs=25", "fit.rate=1e-12", "fit.schedule=constant"],
+    )
     assert "not-learning" in {f.kind for f in run.findings}
     assert "not-learning" in (tmp_path / "run" / "events.log").read_text()
     assert "not falling" in (tmp_path / "run" / "report.html").read_text()

@@ -39,7 +39,7 @@ def check(dataset: Dataset, split: Split | None = None, progress: Progress | Non
 
 def _examined(dataset: Dataset, progress: Progress | None) -> Iterator[Examined]:
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, 4)) as pool:
-        for done, one in enumerate(pool.map(lambda c: examine(c, dataset.code, len(dataset.classes)), dataset.cases), 1):
+        for done, one in enumerate(pool.map(lambda c: examine(c, dataset.code), dataset.cases), 1):
             if progress is not None:
                 progress(done, len(dataset.cases))
             yield one

@@ -35,7 +35,7 @@ class Examined:
     border: float = 0.0  # share of the picture's border that is foreground
 
 
-def examine(case: Case, code: LabelCode, classes: int) -> Examined:
+def examine(case: Case, code: LabelCode) -> Examined:
     """Read the files of a case; whatever is wrong becomes a finding."""
     one = Examined(case)
     picture = _read(one, case.image, read_picture)
@@ -44,12 +44,10 @@ def examine(case: Case, code: LabelCode, classes: int) -> Examined:
         one.digest = hashlib.sha1(repr(picture.shape).encode() + picture.tobytes(), usedforsecurity=False).hexdigest()
         one.thumb = _thumb(picture)
     label = _label(one, code)
-    if label is not None and not one.findings:
+    if label is not None:
         one.share = float((label > 0).mean())
         edge = np.concatenate([label[0], label[-1], label[:, 0], label[:, -1]])
         one.border = float((edge > 0).mean())
-        if label.max() > classes:
-            one.share = None
     if case.field_of_view is not None:
         valid = _read(one, case.field_of_view, read_mask)
         if valid is not None:

@@ -179,7 +179,8 @@ def _validation(
     else:
         wanted = share * len(cases)
     if wanted <= 0 or len({c.patient or c.id for c in cases}) < 2:
-        return cases, [], f"all other {len(cases)} to train, too few to set some aside for validation"
+        why = f" (fewer than {_FEW})" if len(cases) < _FEW else ""
+        return cases, [], f"all other {len(cases)} to train, none set aside for validation{why}"
     val = _draw(_groups(cases, dataset), dataset, wanted, rng)
     chosen = {c.id for c in val}
     train = [c for c in cases if c.id not in chosen]

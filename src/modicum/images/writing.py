@@ -53,7 +53,7 @@ def _write_png(path: Path, pixels: npt.NDArray[Any]) -> None:
     try:
         try:
             unfinished.write_bytes(data.tobytes())
-            os.replace(unfinished, path)
+            unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
     except OSError as error:

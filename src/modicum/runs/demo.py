@@ -19,10 +19,8 @@ def demo(out: Path, minutes: float, *, count: int = 40, size: int = 256) -> tupl
     """
     data, new = out / "data", out / "new"
     with bar(f"Growing {count} synthetic fundus pictures", count) as progress:
-        if not data.exists():
-            write_fundus_dataset(data, count=count, size=size, seed=0, progress=lambda done, _: progress.step())
-        if not new.exists():
-            write_fundus_dataset(new, count=4, size=size, seed=1)
+        write_fundus_dataset(data, count=count, size=size, seed=0, progress=lambda done, total: progress.update(done, total))
+        write_fundus_dataset(new, count=4, size=size, seed=1)
     run = train(data, out / "run", minutes=minutes)
     predicted = predict(Bundle.load(run.folder / "model.modicum"), [str(new / "images")], out / "masks", overlays=True)
     return run, predicted.written

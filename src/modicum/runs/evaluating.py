@@ -95,7 +95,7 @@ def _report(
         recipe={},
         reasons=[],
         split_reason="",
-        counts={"test": table["case"].nunique()},
+        counts={"test": int(table["case"].nunique())},
         history=pd.DataFrame(),
         summary=summary,
         table=table,

@@ -14,11 +14,11 @@ from modicum.images.intensity import working_pixels
 from modicum.views import TrainingPicture, View
 
 
-def common_channels(dataset: Dataset, *, grey: bool) -> int:
+def common_channels(cases: Sequence[Case], *, grey: bool) -> int:
     """1 or 3: what the network gets. Grey pictures among coloured ones are repeated over three channels."""
     if grey:
         return 1
-    return max(int(load_picture(case).shape[2]) for case in dataset.labelled[:8])
+    return max(int(load_picture(case).shape[2]) for case in cases[:8])
 
 
 def load_case(case: Case, dataset: Dataset, channels: int, *, grey: bool) -> TrainingPicture:

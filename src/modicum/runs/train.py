@@ -18,9 +18,9 @@ from modicum.datasets.case import Split
 from modicum.datasets.fingerprint import Fingerprint
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator
+from modicum.images import read_picture
 from modicum.planning import Plan, plan
 from modicum.recipes import load
-from modicum.images import read_picture
 from modicum.runs.folder import RunFolder
 from modicum.runs.predicting import class_numbers
 from modicum.runs.reporting import Outcome, write_run_report

@@ -115,8 +115,9 @@ def train_once(
 def _read(dataset: Dataset, split: Split, recipe: Recipe) -> _Material:
     cases = {c.id: c for c in dataset.labelled}
     view, grey = VIEWS.build(recipe.view), recipe.images.grey
-    channels = common_channels(dataset, grey=grey)
-    train = load_training([cases[i] for i in split.train], dataset, view, channels, grey=grey)
+    teaching = [cases[i] for i in split.train]
+    channels = common_channels(teaching, grey=grey)
+    train = load_training(teaching, dataset, view, channels, grey=grey)
     val = load_training([cases[i] for i in split.val], dataset, view, channels, grey=grey) if split.val else train
     own = recipe.images.normalise == "picture"
     intensity = Intensity.of([p.image for p in train], per_picture=own, grey=grey)

@@ -55,7 +55,12 @@ def choose_compute(network: nn.Module, shape: Sequence[int], precision: Precisio
         return Compute("cuda", precision or best, True, f"GPU {torch.cuda.get_device_name()}")
     if precision is not None:
         return Compute("cpu", precision, True, "demanded by the recipe")
-    candidates: list[tuple[Precision, bool]] = [("bf16-mixed", True), ("bf16-mixed", False), ("32-true", True), ("32-true", False)]
+    candidates: list[tuple[Precision, bool]] = [
+        ("bf16-mixed", True),
+        ("bf16-mixed", False),
+        ("32-true", True),
+        ("32-true", False),
+    ]
     seconds = {(p, last): _step_seconds(network, shape, p, last) for p, last in candidates}
     preferred = {key: s / (1.25 if key == candidates[0] else 1.0) for key, s in seconds.items()}
     chosen, layout = min(preferred, key=lambda key: preferred[key])

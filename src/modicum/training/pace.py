@@ -73,6 +73,8 @@ class Pace:
         """Steps that are still to come, as far as is known."""
         if self.steps is not None:
             return self.steps - self.step
+        if self.seconds is not None and self.elapsed >= self.seconds:
+            return 0
         return round((1 - self.progress) / self.increment) if self.increment else 1
 
     @property
