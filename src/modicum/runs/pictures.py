@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from modicum.console import bar
 from modicum.datasets import load_field_of_view, load_label, load_picture
@@ -27,13 +28,25 @@ def load_case(case: Case, dataset: Dataset, channels: int, *, grey: bool) -> Tra
     Raises:
         ModicumError: unreadable, sizes that differ, more channels than the model knows; the file is named.
     """
-    valid = load_field_of_view(case)
     try:
         pixels = working_pixels(load_picture(case), channels, grey=grey)
     except ModicumError as error:
         raise ModicumError(error.problem, file=case.image, remedy=error.remedy) from None
-    label = load_label(case, dataset.code)
+    label, valid = load_label(case, dataset.code), load_field_of_view(case)
+    if valid is not None and _dark_outside(pixels, valid):
+        label, valid = label * valid, None
     return TrainingPicture(case.id, pixels, label, None if valid is None else valid.astype(np.uint8))
+
+
+def _dark_outside(pixels: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_]) -> bool:
+    """Whether the field of view is that of a camera, which shows nothing outside.
+
+    What is outside is then background that the network has to learn; otherwise (a region that somebody chose to label) it may
+    hold objects and must be left out of the training.
+    """
+    if valid.all() or not valid.any():
+        return bool(valid.all())
+    return float(pixels[~valid].mean()) < 0.25 * float(pixels[valid].mean())
 
 
 def load_training(cases: Sequence[Case], dataset: Dataset, view: View, channels: int, *, grey: bool) -> list[TrainingPicture]:
