@@ -45,8 +45,8 @@ def test_commands_options_and_recipes_named_in_the_readme_exist() -> None:
     from modicum.recipes import names
 
     shown = subprocess.run([sys.executable, "-m", "modicum", "--help"], capture_output=True, text=True, check=True).stdout
-    for command in set(re.findall(r"modicum ([a-z]+)(?= |`|\n)", README)):
-        assert re.search(rf"^\s+{command}\b", shown, re.MULTILINE) or command in ("cd",), command
+    for command in set(re.findall(r"(?:^|`)modicum ([a-z]+)", README, re.MULTILINE)):
+        assert re.search(rf"^\s+{command}\b", shown, re.MULTILINE), command
     for recipe in re.findall(r"^\|.*\| `([a-z-]+)` \|$", README, re.MULTILINE):
         assert recipe in names()
 
@@ -55,3 +55,13 @@ def test_files_that_the_readme_links_exist() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         if "://" not in target:
             assert (ROOT / target).exists(), target
+
+
+def test_the_rooms_and_files_that_the_architecture_page_names_exist() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`.*?`) \|.*\| (.*) \|$", page, re.MULTILINE)
+    assert len(rows) > 15
+    for rooms, files in rows:
+        folders = [room for room in re.findall(r"`(.+?)`", rooms) if room.endswith("/")]
+        for name in re.findall(r"`(.+?)`", files):
+            assert (ROOT / "src/modicum" / (folders[0] if folders else "") / name).exists(), name

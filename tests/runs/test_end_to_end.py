@@ -65,6 +65,23 @@ def test_the_same_seed_gives_the_same_model(discs: Path, tmp_path: Path, finishe
     assert any(not np.array_equal(v.numpy(), other.bundle.weights[k].numpy()) for k, v in finished.bundle.weights.items())
 
 
+def test_a_finished_run_is_left_as_it_is(finished: Run, discs: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in finished.folder.rglob("*") if p.is_file() and p.name != ".lock"}
+    again = md.train(discs, finished.folder, recipe="small-whole", changes=TINY)
+    assert again.summary["test"] == json.loads((finished.folder / "summary.json").read_text())["test"]
+    assert again.findings == finished.findings
+    assert before == {p: p.stat().st_mtime_ns for p in before}
+
+
+def test_the_plan_says_why_and_how_long(discs: Path) -> None:
+    done = modicum("plan", discs, "--budget", "2m")
+    assert done.returncode == 0, done.stderr
+    assert "Trains for 2 minutes: about" in done.stdout
+    assert "name: auto" in done.stdout
+    by_epochs = modicum("plan", discs, "--recipe", "small-whole", *SET)
+    assert "Trains for 6 epochs" in by_epochs.stdout, by_epochs.stderr
+
+
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_run_ends_with_the_same_weights(blow: signal.Signals, discs: Path, tmp_path: Path) -> None:
     longer = [*TINY, "fit.epochs=60"]

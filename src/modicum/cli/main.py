@@ -49,12 +49,15 @@ def inspect(data: Data, json: Annotated[Path | None, typer.Option(help="Also wri
 
 @app.command()
 def plan(data: Data, recipe: RecipeName = "auto", budget: Budget = None, changes: Changes = None, seed: Seed = 0) -> None:
-    """The recipe that `train` would use, and why."""
+    """The recipe that `train` would use, why, and how long it takes on this machine."""
     from modicum.cli.show import show_plan
     from modicum.datasets import discover, fingerprint
+    from modicum.runs.estimate import training_time
     from modicum.runs.train import choose_recipe
 
-    show_plan(choose_recipe(fingerprint(discover(data)), recipe, _minutes(budget), changes or [], seed))
+    seen = fingerprint(discover(data))
+    chosen = choose_recipe(seen, recipe, _minutes(budget), changes or [], seed)
+    show_plan(chosen, training_time(chosen.recipe, seen))
 
 
 @app.command()

@@ -48,11 +48,11 @@ def show_findings(findings: Any) -> None:
         _out.print(f"[{colour}]{finding.severity}[/{colour}] {where}{escape(finding.message)}{remedy}")
 
 
-def show_plan(plan: Plan) -> None:
-    """The recipe and its reasons."""
+def show_plan(plan: Plan, time: str) -> None:
+    """The recipe, its reasons and its length."""
     from modicum.recipes import dump
 
-    for reason in plan.reasons:
+    for reason in (*plan.reasons, time):
         _out.print(f"- {escape(reason)}")
     _out.print()
     _out.print(dump(plan.recipe), markup=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -77,8 +78,9 @@ def train(
     splits = _splits(dataset, chosen, folds, unusable)
     folder = RunFolder(Path(out))
     resumed = folder.claim(dataset, chosen.recipe, splits)
-    if resumed and folder.summary.exists():
-        say(f"This run is finished: {folder.report}")
+    if resumed and folder.report.exists():  # the last thing that a run writes
+        say("This run is finished; nothing was done.")
+        return _finished(folder)
     for reason in (*chosen.reasons, splits[0].reason):
         say(f"- {reason}")
     cases = {c.id: c for c in dataset.labelled}
@@ -106,6 +108,11 @@ def train(
     folder.write_json("summary.json", summary)
     write_run_report(outcome, folder)
     return Run(folder.path, summary, tuple(all_findings))
+
+
+def _finished(folder: RunFolder) -> Run:
+    summary = json.loads(folder.summary.read_text("utf-8"))
+    return Run(folder.path, summary, tuple(Finding(**f) for f in summary["findings"]))
 
 
 def examine(dataset: Dataset) -> tuple[list[Finding], frozenset[str]]:

@@ -61,22 +61,27 @@ def choose_compute(network: nn.Module, shape: Sequence[int], precision: Precisio
         ("32-true", True),
         ("32-true", False),
     ]
-    seconds = {(p, last): _step_seconds(network, shape, p, last) for p, last in candidates}
+    few = (min(2, shape[0]), *shape[1:])
+    seconds = {(p, last): step_seconds(network, few, p, last) for p, last in candidates}
     preferred = {key: s / (1.25 if key == candidates[0] else 1.0) for key, s in seconds.items()}
     chosen, layout = min(preferred, key=lambda key: preferred[key])
     told = ", ".join(f"{p}{' channels-last' if last else ''} {1000 * s:.0f} ms" for (p, last), s in sorted(seconds.items()))
     return Compute("cpu", chosen, layout, f"measured on {torch.get_num_threads()} CPU threads, step of 2: {told}")
 
 
-def _step_seconds(network: nn.Module, shape: Sequence[int], precision: Precision, last: bool) -> float:
+def step_seconds(network: nn.Module, shape: Sequence[int], precision: Precision, last: bool, device: str = "cpu") -> float:
+    """Seconds of one forward and backward pass of a copy of the network on a random batch of this shape; best of three."""
     layout = torch.channels_last if last else torch.contiguous_format
-    twin = in_layout(copy.deepcopy(network).train(), last)
-    images = torch.rand(min(2, shape[0]), *shape[1:]).to(memory_format=layout)
+    dtype = torch.float16 if precision == "16-mixed" else torch.bfloat16
+    twin = in_layout(copy.deepcopy(network).train().to(device), last)
+    images = torch.rand(*shape, device=device).to(memory_format=layout)
     times = []
     for _ in range(4):
         start = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed"):
+        with torch.autocast(device, dtype, enabled=precision != "32-true"):
             answer = twin(images)
         answer.float().mean().backward()
+        if device == "cuda":
+            torch.cuda.synchronize()
         times.append(time.perf_counter() - start)
     return min(times[1:])
