@@ -5,6 +5,7 @@ Inside: `bundle.json` (what the model is, with a checksum of the weights), `reci
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import zipfile
@@ -91,6 +92,9 @@ class Bundle:
                 file=path,
                 remedy="Check free disk space and permissions.",
             ) from error
+        finally:
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: Path) -> Bundle:
@@ -103,7 +107,7 @@ class Bundle:
             raise ModicumError("there is no such file.", file=path, remedy="Give the model.modicum of a run folder.")
         try:
             with zipfile.ZipFile(path) as archive:
-                about = json.loads(archive.read("bundle.json"))
+                about = _known_format(json.loads(archive.read("bundle.json")), path)
                 recipe_text, weights = archive.read("recipe.yaml"), archive.read("weights.safetensors")
         except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError, NotImplementedError) as error:
             raise ModicumError(
@@ -111,12 +115,6 @@ class Bundle:
                 file=path,
                 remedy="Copy it again from where it was made.",
             ) from error
-        if about.get("format", 0) > FORMAT:
-            raise ModicumError(
-                f"the bundle has format {about['format']}, this version of Modicum reads up to {FORMAT}.",
-                file=path,
-                remedy="Update Modicum: pip install --upgrade modicum",
-            )
         if hashlib.sha256(weights).hexdigest() != about.get("weights_sha256"):
             raise ModicumError(
                 "the weights do not match their checksum: the file is damaged.",
@@ -133,6 +131,24 @@ class Bundle:
             label_values=tuple(about["label_values"]),
             provenance=about["provenance"],
         )
+
+
+def _known_format(about: Any, path: Path) -> dict[str, Any]:
+    """What `bundle.json` says, once it is known that this program can read the rest; older programs need not know all of it.
+
+    Raises:
+        ModicumError: written by a newer version.
+        ValueError: not what a bundle says.
+    """
+    if not isinstance(about, dict) or not isinstance(about.get("format"), int):
+        raise ValueError("bundle.json names no format")
+    if about["format"] > FORMAT:
+        raise ModicumError(
+            f"the bundle has format {about['format']}, this version of Modicum reads up to {FORMAT}.",
+            file=path,
+            remedy="Update Modicum: pip install --upgrade modicum",
+        )
+    return about
 
 
 def outputs_for(classes: int) -> int:

@@ -1,7 +1,8 @@
 """Tables of names: each kind of part (network, view, loss ...) is looked up by the name a recipe gives.
 
 A part registers itself beside its definition. Its keyword-only parameters are the options that a recipe may set; they are
-checked when the recipe is loaded, against the types in the signature. Its other parameters come from the program.
+checked when the recipe is loaded, against the types in the signature, and the bounds where it says Annotated[int, Field(ge=1)].
+Its other parameters come from the program.
 """
 
 from __future__ import annotations
@@ -64,14 +65,23 @@ class Table(Generic[T]):
         return (inspect.getdoc(self._constructors[name]) or "").partition("\n")[0]
 
     def resolve(self, spec: str | Mapping[str, Any]) -> dict[str, Any]:
-        """A name, or a mapping with `name` and options, checked and with every default made visible."""
+        """A name, or a mapping with `name` and options, checked and with every default made visible.
+
+        Raises:
+            ModicumError: neither of these, an unknown name or option, or a value that the option cannot have.
+        """
+        if not isinstance(spec, str | Mapping):
+            raise ModicumError(
+                f"the {self.kind} cannot be {spec!r}: a name is wanted, or a mapping of name and options.",
+                remedy=f"Known: {', '.join(sorted(self._constructors))}.",
+            )
         options = {"name": spec} if isinstance(spec, str) else dict(spec)
         name = options.pop("name", None)
-        if name not in self._constructors:
+        if not isinstance(name, str) or name not in self._constructors:
             raise ModicumError(f"unknown {self.kind} '{name}'.", remedy=nearest(str(name), self._constructors))
         model = self._options[name]
         try:
-            return {"name": name, **model(**options).model_dump(mode="json")}
+            return {"name": name, **model.model_validate(options).model_dump(mode="json")}
         except ValidationError as error:
             raise explain(error, model.model_fields, self.kind) from None
 
@@ -82,7 +92,7 @@ class Table(Generic[T]):
 
 
 def _options_model(name: str, constructor: Callable[..., Any]) -> type[BaseModel]:
-    hints = get_type_hints(constructor.__init__ if inspect.isclass(constructor) else constructor)
+    hints = get_type_hints(constructor.__init__ if inspect.isclass(constructor) else constructor, include_extras=True)
     fields: dict[str, Any] = {}
     for key, parameter in inspect.signature(constructor).parameters.items():
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:

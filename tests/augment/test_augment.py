@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from modicum.augment import POLICIES, Policy, random_levels, random_map
+from modicum.augment import POLICIES, Policy, borrowed_levels, random_levels, random_map
 from modicum.geometry import sample
 from modicum.images.intensity import Intensity
 from modicum.supervision.labelled import LabelledPictures
@@ -96,6 +97,23 @@ def test_brightness_factor_scales_the_mean() -> None:
     mean = np.array([0.4], np.float32)
     changed = random_levels(Policy(brightness=(0.5, 0.5)), levels, mean, np.random.default_rng(0))
     assert np.allclose(changed, levels - 0.2, atol=1e-6)
+
+
+def test_borrowed_colours_are_those_of_the_other_picture() -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(80, 150, (40, 40, 3), dtype=np.uint8)
+    own, other = (
+        (np.array(a, np.float32), np.array(b, np.float32))
+        for a, b in (
+            ((pixels / 255).mean((0, 1)), (pixels / 255).std((0, 1))),
+            ((0.5, 0.3, 0.6), (0.05, 0.1, 0.15)),
+        )
+    )
+    levels = np.repeat(np.linspace(0, 1, 256, dtype=np.float32)[:, None], 3, axis=1)
+    for share, wanted in ((1.0, other), (0.0, own)):
+        seen = cv2.LUT(pixels, borrowed_levels(levels, own, other, share)[None])
+        assert np.allclose(seen.mean((0, 1)), wanted[0], atol=1e-3)
+        assert np.allclose(seen.std((0, 1)), wanted[1], atol=1e-3)
 
 
 def test_labels_keep_their_classes_under_bending() -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
-from modicum.datasets import check, discover, fingerprint, inspect, make_split
+from modicum.datasets import check, check_split, discover, fingerprint, inspect, join_findings, labels, make_split, resemblance
 from modicum.datasets.case import Dataset, Split
+from modicum.datasets.label_values import strange_values
 from modicum.errors import Finding
 
 Write = Callable[..., Path]
@@ -119,6 +123,124 @@ def test_0_1_among_0_255_is_an_error(pairs: Write) -> None:
     path = root / "labels" / "case02.png"
     Image.fromarray((np.asarray(Image.open(path)) > 0).astype(np.uint8)).save(path)
     assert kinds(root)["unknown-label-value"].severity == "error"
+
+
+def test_a_third_value_in_a_binary_set_is_told(pairs: Write, mask: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labels, "_MOST_FILES", 24)
+    root = pairs(60)
+    before = set(infer_order(root))
+    late = next(p for p in sorted((root / "labels").iterdir()) if p not in before)
+    values = np.asarray(Image.open(late)).copy()
+    values[:5] = 128
+    mask(late, values=values)
+    found = kinds(root)["unknown-label-value"]
+    assert (found.severity, found.file) == ("warning", str(late))
+    assert "128" in found.message
+
+
+def infer_order(root: Path) -> list[Path]:
+    """The label files that are looked at where only 24 are."""
+    paths = sorted((root / "labels").iterdir())
+    return [paths[i] for i in np.random.default_rng(0).permutation(len(paths))[:24]]
+
+
+def test_smooth_borders_are_no_third_value(pairs: Write) -> None:
+    root = pairs(4)
+    for path in (root / "labels").iterdir():
+        Image.fromarray(cv2.GaussianBlur(np.asarray(Image.open(path)), (0, 0), 1.2)).save(path)
+    assert "unknown-label-value" not in kinds(root)
+    path = root / "labels" / "case01.png"
+    values = np.asarray(Image.open(path)).copy()
+    values[:8] = 128
+    assert strange_values(values, 255) == [128]
+
+
+def test_a_coloured_label_among_grey_ones_is_an_error(pairs: Write, picture: Write) -> None:
+    root = pairs(12)
+    path = picture(root / "labels" / "case05.png", 3)
+    found = kinds(root)["unknown-label-value"]
+    assert (found.severity, found.file) == ("error", str(path))
+
+
+def test_numbered_objects_are_no_unknown_values(pairs: Write, mask: Write) -> None:
+    root = pairs(3)
+    for i, objects in enumerate((9, 7, 8)):
+        values = np.arange(1920).reshape(40, 48) // 8 % (objects + 1)
+        mask(root / "labels" / f"case0{i}.png", values=values.astype(np.uint8))
+    assert "unknown-label-value" not in kinds(root)
+
+
+@pytest.mark.parametrize("holes", [1.0, 0.1])
+def test_pictures_of_no_numbers_are_errors(pairs: Write, holes: float) -> None:
+    root = pairs(4)
+    (root / "images" / "case02.png").unlink()
+    values = np.random.default_rng(0).random((40, 48, 3)).astype(np.float32)
+    values[: int(40 * holes)] = np.nan
+    tifffile.imwrite(root / "images" / "case02.tif", values, photometric="rgb")
+    found = kinds(root)["not-finite"]
+    assert found.severity == ("error" if holes == 1 else "warning")
+    assert found.file == str(root / "images" / "case02.tif")
+
+
+def twins(root: Path) -> None:
+    """case00 once more, a little smaller and compressed, as twin.jpg."""
+    Image.open(root / "images" / "case00.png").resize((96, 80)).save(root / "images" / "twin.jpg", quality=85)
+    (root / "labels" / "twin.png").write_bytes((root / "labels" / "case00.png").read_bytes())
+
+
+def test_a_drawn_split_is_checked(pairs: Write) -> None:
+    root = pairs(6)
+    twins(root)
+    dataset = discover(root)
+    dataset = replace(dataset, cases=tuple(replace(c, part="train") for c in dataset.cases))
+    assert "near-duplicate" not in {f.kind for f in check(dataset)}
+    ids = [c.id for c in dataset.cases if c.id != "twin"]
+    apart, together = Split(tuple(ids), (), ("twin",), ""), Split((*ids[1:], "twin"), (), tuple(ids[:1]), "")
+    assert [f.kind for f in check_split(dataset, apart)] == ["near-duplicate"]
+    assert check_split(dataset, apart)[0] in check(dataset, apart)
+    assert [f.kind for f in check_split(dataset, together)] == ["near-duplicate"]
+    assert check_split(dataset, Split((*ids[1:4], "twin", "case00"), (), tuple(ids[4:]), "")) == []
+    assert len(check_split(dataset, apart, together)) == 1  # each pair once
+
+
+def test_copies_and_patients_across_a_split(pairs: Write) -> None:
+    root = pairs(6)
+    dataset = discover(root)
+    for name in ("copy1", "copy2"):
+        (root / "images" / f"{name}.png").write_bytes((root / "images" / "case00.png").read_bytes())
+        (root / "labels" / f"{name}.png").write_bytes((root / "labels" / "case00.png").read_bytes())
+    dataset = discover(root)
+    dataset = replace(
+        dataset, cases=tuple(replace(c, patient="p" if c.id in ("case01", "case02") else c.id) for c in dataset.cases)
+    )
+    split = Split(("case01", "case03", "copy1"), (), ("case02", "case04", "copy2"), "")
+    found = {f.kind: f for f in check_split(dataset, split)}
+    assert found.keys() == {"patient-on-both-sides", "duplicate-picture"}
+    assert "'p'" in found["patient-on-both-sides"].message
+    assert "copy1.png, which is in train, this in test" in found["duplicate-picture"].message
+    assert set(found.values()) <= set(check(dataset, split))
+    joined = join_findings(check(dataset), list(found.values()))
+    assert len(joined) == len({(f.kind, f.file) for f in joined})
+
+
+def test_a_split_is_checked_without_reading_again(pairs: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = pairs(12)
+    twins(root)
+    dataset = discover(root)
+    check(dataset)
+    monkeypatch.setattr(resemblance, "examine_picture", lambda case: pytest.fail(f"{case.id} is read again"))
+    split = Split(tuple(c.id for c in dataset.cases if c.id != "twin"), (), ("twin",), "")
+    assert [f.kind for f in check_split(dataset, split)] == ["near-duplicate"]
+
+
+def test_inspection_checks_every_fold(pairs: Write) -> None:
+    root = pairs(5)
+    twins(root)
+    found = inspect(root)
+    assert len(found.splits) > 1
+    near = [f for f in found.findings if f.kind == "near-duplicate"]
+    assert len(near) == 1
+    assert "figures on it are too good" in near[0].message
 
 
 def test_fingerprint_measures_discs(pairs: Write, mask: Write) -> None:

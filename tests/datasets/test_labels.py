@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,3 +120,57 @@ def test_sizes_that_differ_name_both_files(pairs: Write, picture: Write) -> None
     dataset = discover(root)
     with pytest.raises(ModicumError, match=r"case00\.png.*48x40.*40x48.*turned"):
         load_label(dataset.cases[0], dataset.code)
+
+
+def test_a_rare_class_among_binary_labels_is_found(tmp_path: Path) -> None:
+    masks = [DISC.copy() for _ in range(100)]
+    for i in (5, 31, 50, 77, 93):
+        masks[i][:4] = 2
+    for seed in range(3):
+        assert infer_code(_write(tmp_path, *masks), seed=seed)[0] == LabelCode("index", (1, 2))
+
+
+def test_a_rare_object_number_makes_instances(tmp_path: Path) -> None:
+    masks = [DISC.copy() for _ in range(60)]
+    for i, objects in ((40, 7), (41, 3)):
+        masks[i] = (np.arange(DISC.size).reshape(DISC.shape) % (objects + 1)).astype(np.uint8)
+    code, names, _ = infer_code(_write(tmp_path, *masks))
+    assert (code.kind, names) == ("binary", ("foreground",))
+
+
+def test_two_thousand_small_masks_take_seconds(tmp_path: Path) -> None:
+    paths = _write(tmp_path, *[DISC] * 2000)
+    begin = time.process_time()
+    assert infer_code(paths)[0].kind == "binary"
+    assert time.process_time() - begin < 5
+
+
+def test_few_coloured_pixels_are_colours(tmp_path: Path) -> None:
+    size = 200
+    mask = np.zeros((size, size, 3), np.uint8)
+    mask[:6, :6] = (255, 0, 0)
+    mask[10:16, :6] = (0, 255, 0)  # both .1 % of the pixels, and both grey 85 on average
+    code, names, _ = infer_code(_write(tmp_path, mask))
+    assert (code.kind, names) == ("colour", ("green", "red"))
+
+
+def test_class_numbers_in_one_channel_are_colours(tmp_path: Path) -> None:
+    mask = np.dstack([DISC + (np.arange(48) < 20), 0 * DISC, 0 * DISC]).astype(np.uint8)
+    assert infer_code(_write(tmp_path, mask))[0].colours == ((1, 0, 0), (2, 0, 0))
+
+
+def test_jpeg_tints_are_grey(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    mask = np.dstack([DISC * np.uint8(255)] * 3)
+    tinted = np.clip(mask.astype(int) + rng.integers(-9, 10, mask.shape), 0, 255).astype(np.uint8)
+    tinted[0, 0] = (255, 90, 90)
+    assert infer_code(_write(tmp_path, tinted))[0].kind == "binary"
+
+
+def test_a_photograph_among_many_labels_is_passed_over(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8)
+    paths = _write(tmp_path, *[DISC] * 30, noise)
+    assert infer_code(paths)[0] == LabelCode("binary", (1,))
+    few = _write(tmp_path, DISC, DISC, noise)
+    with pytest.raises(ModicumError, match=r"2\.png.*photograph"):
+        infer_code(few)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modicum.datasets import discover, load_label
+from modicum.datasets import check_split, discover, load_label, make_split
 from modicum.errors import ModicumError
 
 Write = Callable[..., Path]
@@ -166,3 +166,49 @@ def test_labels_load_where_they_belong(pairs: Write) -> None:
     label = load_label(dataset.cases[0], dataset.code)
     assert label.shape == (40, 48)
     assert set(np.unique(label)) == {0, 1}
+
+
+def test_parts_without_labels_are_unlabelled_and_prescribe_nothing(tmp_path: Path, picture: Write, mask: Write) -> None:
+    for seed in range(12):
+        picture(tmp_path / "train" / "images" / f"{seed}.png", seed)
+        mask(tmp_path / "train" / "masks" / f"{seed}.png", seed)
+    picture(tmp_path / "test" / "images" / "new.png", 20)
+    picture(tmp_path / "val" / "other.png", 21)
+    dataset = discover(tmp_path)
+    assert [(c.id, c.part) for c in dataset.unlabelled] == [("new", None), ("other", None)]
+    said = next(n for n in dataset.notes if "prescribed split" in n)
+    assert "train" in said
+    assert "test" not in said
+    split = make_split(dataset, seed=0)
+    assert split.test
+    assert set(split.train) | set(split.test) == {c.id for c in dataset.labelled}
+
+
+@pytest.mark.parametrize("content", ['{"train": [["a"]]}', '{"train": [{"a": 1}]}', '{"train": [null]}'])
+def test_a_split_of_no_names_is_refused(pairs: Write, content: str) -> None:
+    root = pairs(2)
+    (root / "split.json").write_text(content)
+    with pytest.raises(ModicumError, match=r"split\.json: .*no name"):
+        discover(root)
+
+
+def test_a_split_may_name_numbers(pairs: Write) -> None:
+    root = pairs(names=["1", "2"])
+    (root / "split.json").write_text('{"train": [1], "test": [2]}')
+    assert [c.part for c in discover(root).cases] == ["train", "test"]
+
+
+def test_patients_of_a_partly_prescribed_test_stay_out_of_training(pairs: Write) -> None:
+    root = pairs(names=["p1_slice1", "p1_slice2", "p2_slice1", "p2_slice2", "p3_slice1", "p3_slice2"])
+    (root / "split.json").write_text(json.dumps({"test": ["p1_slice1"]}))
+    split = make_split(discover(root), seed=0)
+    assert split.test == ("p1_slice1", "p1_slice2")
+    rows = "".join(
+        f"images/{p.name},labels/{p.name},{p.stem[:2]},{'test' if p.stem == 'p2_slice2' else ''}\n"
+        for p in sorted((root / "images").iterdir())
+    )
+    (root / "manifest.csv").write_text("image,label,patient,split\n" + rows)
+    dataset = discover(root)
+    split = make_split(dataset, seed=0)
+    assert split.test == ("p2_slice1", "p2_slice2")
+    assert check_split(dataset, split) == []

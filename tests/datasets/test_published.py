@@ -187,3 +187,66 @@ def test_manifest_errors_name_column_and_row(pairs: Write) -> None:
         discover(_manifest(root, [["image", "split"], ["images/case00.png", "somewhere"]]))
     with pytest.raises(ModicumError, match=r"row 2 .*does not exist"):
         discover(_manifest(root, [["image"], ["nothing.png"]]))
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        (
+            "ISIC2018_Task1-2_Training_Input",
+            "ISIC2018_Task1_Training_GroundTruth",
+            "ISIC2018_Task2_Training_GroundTruth_v3",
+            "ISIC2018_Task3_Training_Input",
+        ),
+        (
+            "ISIC-2017_Training_Data",
+            "ISIC-2017_Training_Part1_GroundTruth",
+            "ISIC-2017_Training_Part2_GroundTruth",
+            "ISIC-2017_Training_Part3_Data",
+        ),
+    ],
+)
+def test_isic_tasks_side_by_side(tmp_path: Path, picture: Write, mask: Write, folders: tuple[str, ...]) -> None:
+    pictures, truth, attributes, diagnosis = folders
+    for seed in range(2):
+        picture(tmp_path / pictures / f"ISIC_000000{seed}.jpg", seed)
+        mask(tmp_path / truth / f"ISIC_000000{seed}_segmentation.png", seed)
+        mask(tmp_path / attributes / f"ISIC_000000{seed}_attribute_globules.png", seed)
+        picture(tmp_path / diagnosis / f"ISIC_002430{seed}.jpg", seed)
+    dataset = discover(tmp_path)
+    assert [c.id for c in dataset.cases] == ["ISIC_0000000", "ISIC_0000001"]
+    assert all(c.labels[0].parent.name == truth for c in dataset.cases)
+    assert not dataset.findings
+
+
+def test_isic_of_two_years_is_joined(tmp_path: Path, picture: Write, mask: Write) -> None:
+    for year, seed in (("2017", 0), ("2018", 1)):
+        picture(tmp_path / f"ISIC{year}_Training_Input" / f"ISIC_{year}.jpg", seed)
+        mask(tmp_path / f"ISIC{year}_Training_GroundTruth" / f"ISIC_{year}_segmentation.png", seed)
+    assert [(c.id, c.part) for c in discover(tmp_path).labelled] == [("ISIC_2017", None), ("ISIC_2018", None)]
+
+
+@pytest.mark.parametrize("value", ["one", None, 1.5, True, {"a": 1}, [1, 2], -1])
+def test_nnunet_labels_that_are_no_numbers(tmp_path: Path, picture: Write, mask: Write, value: object) -> None:
+    picture(tmp_path / "imagesTr" / "a_0000.png")
+    mask(tmp_path / "labelsTr" / "a.png")
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "vessel": value}}))
+    with pytest.raises(ModicumError, match=r"dataset\.json: .*'vessel'"):
+        discover(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "entry", ["a.png", {"label": "a.png"}, {"image": ["a.png", "b.png"]}, {"image": "a", "label": {"b": 1}}]
+)
+def test_decathlon_entries_that_name_no_file(pairs: Write, entry: object) -> None:
+    root = pairs(2)
+    (root / "dataset.json").write_text(json.dumps({"training": [entry]}))
+    with pytest.raises(ModicumError, match=r"dataset\.json: an entry of 'training'"):
+        discover(root)
+
+
+def test_a_manifest_that_is_no_table(pairs: Write) -> None:
+    path = pairs(1) / "manifest.csv"
+    path.write_text("image,label\n" + "x" * 200_000 + ",y\n")
+    with pytest.raises(ModicumError, match=r"manifest\.csv: is no valid CSV"):
+        discover(path)

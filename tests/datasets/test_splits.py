@@ -77,6 +77,16 @@ def test_prescribed_parts_are_kept() -> None:
         make_split(dataset(list("ab"), ["test", "test"]), seed=0)
 
 
+def test_other_pictures_of_a_prescribed_patient_follow() -> None:
+    parts: list[Part | None] = ["test", None, "val", None, "train", None, None]
+    data = dataset(["p1", "p1", "p2", "p2", "p3", "p3", "p4"], parts)
+    split = make_split(data, seed=0)
+    assert (split.train, split.val, split.test) == (("c004", "c005", "c006"), ("c002", "c003"), ("c000", "c001"))
+    assert "1 of them because" in split.reason
+    with pytest.raises(ModicumError, match="nothing is left"):
+        make_split(dataset(["a", "a", "b"], ["test", None, "test"]), seed=0)
+
+
 def test_excluded_cases_are_nowhere() -> None:
     data = dataset(list("abcdefghijkl"))
     left_out = frozenset({"c003"})
@@ -124,6 +134,17 @@ def test_too_little_is_refused_with_reason() -> None:
         (["cju0qoxqj9q6s0835b43399pl", "cju1cfhyg48bb0799cl5pr2jr", "cju1fb9236a110801yvg0fwju"], 3),
         (["benign_1", "benign_2", "malignant_1", "malignant_2"], 4),
         (["frame_001", "frame_002", "frame_003"], 3),
+        ([f"{p:03}_{s:03}" for p in range(1, 5) for s in range(1, 11)], 4),
+        ([f"{p}-{s}" for p in (7, 12, 40) for s in range(30 + p // 8, 50)], 3),
+        ([f"video{v}_{s}" for v in (1, 2) for s in range(10)], 2),
+        ([f"scan{v}_{s:03}" for v in "AB" for s in range(10)], 2),
+        ([f"image_{i:03}" for i in range(1, 41)], 40),
+        ([f"ISIC_{i:07}" for i in range(30)], 30),
+        ([f"{i % 3}_{i}" for i in range(30)], 30),
+        ([f"{year}_{i}" for year in (2019, 2020, 2021) for i in range(10)], 30),
+        ([f"train_{i}" for i in range(9)] + [f"test{s}_{i}" for s in "AB" for i in range(9)], 27),
+        ([f"class{c}_{i}" for c in "ABC" for i in range(9)], 27),
+        ([f"CHNCXR_{i:04}_{i % 2}" for i in range(20)], 20),
         (["im0001", "im0002"], 2),
         (["x"], 1),
     ],

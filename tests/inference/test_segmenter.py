@@ -9,7 +9,8 @@ from torch import nn
 
 from modicum.errors import ModicumError
 from modicum.images.intensity import Intensity, working_pixels
-from modicum.inference import Segmenter
+from modicum.inference import Segmenter, ready
+from modicum.networks import NETWORKS
 from modicum.views import VIEWS
 
 
@@ -44,6 +45,25 @@ def test_flips_are_undone_before_averaging() -> None:
     for flips in (False, True):
         probability = segmenter({"name": "whole", "size": 64}, flips=flips).probabilities(picture)
         assert np.array_equal(probability[0] > 0.5, picture[..., 0] > 0)
+
+
+@pytest.mark.parametrize("name", ["whole", "patches"])
+def test_a_size_of_two_numbers_serves_inference(name: str) -> None:
+    """As a recipe's YAML gives it."""
+    picture = np.zeros((192, 256, 1), np.uint8)
+    picture[40:120, 60:180] = 255
+    probability = segmenter(VIEWS.resolve({"name": name, "size": [96, 128]})).probabilities(picture)
+    assert np.array_equal(probability[0] > 0.5, picture[..., 0] > 0)
+
+
+@pytest.mark.parametrize("view", [{"name": "patches", "tile": 96, "overlap": 32}, {"name": "whole", "size": 50}])
+def test_a_deep_network_takes_any_view(view: dict) -> None:
+    """Six halvings want multiples of 64; tiles are multiples of 32, whole pictures of any size."""
+    network = ready(NETWORKS.build({"name": "unet", "widths": [2] * 7}, 1, 1))
+    deep = Segmenter(network, VIEWS.build(view), Intensity((0.0,), (1.0,)), 1, flips=True)
+    probability = deep.probabilities(np.zeros((90, 150, 1), np.uint8))
+    assert probability.shape == (1, 90, 150)
+    assert np.isfinite(probability).all()
 
 
 def test_channels_are_matched_or_refused() -> None:

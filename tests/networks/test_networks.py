@@ -49,12 +49,41 @@ def test_one_batch_is_learned_by_heart() -> None:
     assert float(value) < 0.1
 
 
-def test_folding_batch_norm_changes_nothing() -> None:
+@pytest.mark.parametrize("size", [(200, 200), (50, 71), (64, 33), (3, 5), (1, 1)])
+def test_any_size_of_picture(size: tuple[int, int]) -> None:
+    network = NETWORKS.build({"name": "unet", "widths": [4] * 6}, 2, 3).eval()  # halves five times
+    assert network(torch.randn(2, 2, *size)).shape == (2, 3, *size)
+
+
+def test_what_is_missing_to_a_multiple_is_mirrored_and_cut_off() -> None:
+    torch.manual_seed(0)
+    network = NETWORKS.build(SMALL, 1, 1).eval()
+    images = torch.randn(1, 1, 29, 42)
+    by_hand = torch.nn.functional.pad(images, (0, 6, 0, 3), mode="reflect")
+    assert torch.equal(network(images), network(by_hand)[..., :29, :42])
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_every_loss_takes_the_answer_to_a_padded_picture(name: str, outputs: int) -> None:
+    network = NETWORKS.build({"name": "unet", "widths": [4, 4, 4]}, 1, outputs)
+    target = torch.randint(0, max(2, outputs), (2, 21, 30), dtype=torch.uint8)
+    LOSSES.build(name)(network(torch.randn(2, 1, 21, 30)), target).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+
+
+def test_padding_gives_no_parameter_another_name() -> None:
+    names = {key.split(".")[0] for key in NETWORKS.build(SMALL, 1, 1).state_dict()}
+    assert names == {"down", "up", "out"}
+
+
+@pytest.mark.parametrize("size", [(64, 64), (61, 50)])
+def test_folding_batch_norm_changes_nothing(size: tuple[int, int]) -> None:
     torch.manual_seed(0)
     network = NETWORKS.build(SMALL, 3, 1)
     network(torch.randn(8, 3, 32, 32))  # running statistics away from their start
     folded = ready(network)
-    images = torch.randn(2, 3, 64, 64)
+    images = torch.randn(2, 3, *size)
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
     with torch.no_grad():
         assert torch.allclose(folded(images), network.eval()(images), atol=1e-4)

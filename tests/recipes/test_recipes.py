@@ -33,6 +33,23 @@ def test_every_recipe_loads_and_survives_its_own_dump(name: str) -> None:
         ("view", "not of the form key=value"),
         ("fit.rate=[1", "not valid YAML"),
         ("fit.epochs=5", "exclude each other"),
+        ("finish.threshold=50", "'finish.threshold' cannot be 50"),
+        ("finish.threshold=-0.1", "0 to 1"),
+        ("finish.threshold=.nan", "0 to 1"),
+        ("seed=-1", "'seed' cannot be -1"),
+        ("view=192", "the view cannot be 192: a name is wanted"),
+        ("network=null", "the network cannot be None"),
+        ("network=[unet]", "the network cannot be ['unet']"),
+        ("network.name=[unet]", "unknown network '['unet']'"),
+        ("view={name: whole, 1: 2}", "view.1"),
+        ("fit.rate.x=1", "'fit.rate.x=1' cannot be set: 'rate' is 0.006, which has no keys"),
+        ("network.widths=[]", "'network.widths' cannot be []"),
+        ("network.widths=[8, 0]", "greater than or equal to 1"),
+        ("network.dropout=1", "less than 1"),
+        ("view.tile=64", "tiles of 64 pixels cannot overlap by 64"),
+        ("view.foreground=2", "less than or equal to 1"),
+        ("view.size=0", "0x0 pixels"),
+        ("view.size=[96, -1]", "96x-1 pixels"),
     ],
 )
 def test_mistakes_are_told_in_one_line(change: str, told: str) -> None:
@@ -56,6 +73,19 @@ def test_a_recipe_may_be_a_file(tmp_path: Path) -> None:
     (tmp_path / "list.yaml").write_text("- a\n- b\n")
     with pytest.raises(ModicumError, match="mapping"):
         load(str(tmp_path / "list.yaml"))
+
+
+def test_a_part_left_empty_is_told(tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("name: mine\nfit:\n")
+    for changes in ([], ["fit.loss=dice"], ["fit.loss.smoothing=2"]):
+        with pytest.raises(ModicumError, match=r"'fit' (is null|cannot be None)") as error:
+            load(str(tmp_path / "empty.yaml"), changes)
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("threshold", [0, 0.5, 1, "auto"])
+def test_a_threshold_is_a_probability(threshold: float | str) -> None:
+    assert load("small-whole", [f"finish.threshold={threshold}"]).finish.threshold == threshold
 
 
 def test_an_unknown_recipe_gets_the_nearest_name() -> None:

@@ -131,7 +131,13 @@ def test_predict_keeps_size_and_name_and_reports_broken_files(finished: Run, tmp
         for folder in (out, out / "overlays", out / "probabilities"):
             read = cv2.imdecode(np.fromfile(folder / f"{name}.png", np.uint8), cv2.IMREAD_UNCHANGED)
             assert read.shape[:2] == size
-        assert set(np.unique(cv2.imdecode(np.fromfile(out / f"{name}.png", np.uint8), 0))) <= {0, 255}
+        mask = cv2.imdecode(np.fromfile(out / f"{name}.png", np.uint8), 0)
+        probability = cv2.imdecode(np.fromfile(out / "probabilities" / f"{name}.png", np.uint8), cv2.IMREAD_UNCHANGED)
+        assert set(np.unique(mask)) <= {0, 255}
+        assert probability.dtype == np.uint16
+        assert len(np.unique(probability)) > 20
+        certain = np.abs(probability / 65535 - finished.bundle.threshold) > 1e-3
+        assert np.array_equal((probability / 65535 > finished.bundle.threshold)[certain], (mask > 0)[certain])
 
 
 def test_inputs_of_one_stem_do_not_overwrite_each_other(finished: Run, tmp_path: Path) -> None:
@@ -193,7 +199,7 @@ def test_bad_input_is_answered_in_one_line(tmp_path: Path, discs: Path, finished
         cv2.imwrite(str(path), np.zeros((48, 48), np.uint8))
     other = write_discs(tmp_path / "other", 14, seed=5)
     cases: list[tuple[list[object], str]] = [
-        (["train", tmp_path / "nowhere", "--out", tmp_path / "r1"], "nowhere"),
+        (["train", tmp_path / "nowhere", "--out", tmp_path / "r1"], "there is no such"),
         (["train", tmp_path / "empty", "--out", tmp_path / "r2"], "empty"),
         (["train", tmp_path / "one", "--out", tmp_path / "r3"], "one"),
         (["train", blank, "--out", tmp_path / "r4"], "empty"),

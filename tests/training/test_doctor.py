@@ -53,6 +53,17 @@ def test_empty_and_full_predictions() -> None:
     assert "all-full" in kinds(course(FALLING, predicted=0.995))
 
 
+@pytest.mark.parametrize(("predicted", "kind"), [(0.0, "all-empty"), (1.0, "all-full")])
+def test_empty_and_full_predictions_are_seen_after_one_epoch(predicted: float, kind: str) -> None:
+    assert kinds(course([0.7], predicted=predicted)) == {kind}
+
+
+def test_large_objects_are_judged_by_what_is_left_to_gain() -> None:
+    """Where nine tenths of a picture are foreground, calling all of it so has a Dice of .947."""
+    assert kinds(course(FALLING, dice=[0.99] * 20, predicted=0.9, true=0.9)) == set()
+    assert kinds(course(FALLING, dice=[0.948] * 20, predicted=0.97, true=0.9)) == {"no-better-than-chance"}
+
+
 def test_overfitting_needs_validation_pictures_of_its_own() -> None:
     val = [*FALLING[:6], *(FALLING[5] + 0.05 * i for i in range(14))]
     assert kinds(course(FALLING, val)) == {"overfitting"}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision, Precision
 
 from modicum.errors import ModicumError
 from modicum.losses import LOSSES
@@ -42,9 +46,16 @@ class Squares:
         return Batch(target[:, None] + 0.3 * torch.randn(4, 1, 16, 16, generator=generator), target.to(torch.uint8))
 
 
-def assemble(folder: Path, *, optimiser: str = "adamw", schedule: str = "one_cycle", rate: float = 1e-2) -> Parts:
+def assemble(
+    folder: Path,
+    *,
+    optimiser: str = "adamw",
+    schedule: str = "one_cycle",
+    rate: float = 1e-2,
+    precision: Precision | None = None,
+) -> Parts:
     torch.manual_seed(0)
-    fabric = COMPUTE.fabric()
+    fabric = COMPUTE.fabric() if precision is None else Fabric(accelerator="cpu", devices=1, plugins=[precision])
     network = COMPUTE.layout(NETWORKS.build({"name": "unet", "widths": [4, 8], "dropout": 0.2}, 1, 1))
     average = AveragedWeights(network, 0.9)
     wrapped, prepared = fabric.setup(network, OPTIMISERS.build(optimiser, network.parameters(), rate))
@@ -148,9 +159,78 @@ def test_a_budget_holds_when_the_machine_slows_down(tmp_path: Path) -> None:
     assert history[-1].learning_rate < 0.1 * max(r.learning_rate for r in history)
 
 
-def test_a_budget_too_short_for_one_epoch_is_refused(tmp_path: Path) -> None:
+def test_a_budget_too_short_for_one_epoch_is_refused_before_it_is_spent(tmp_path: Path) -> None:
+    start = time.monotonic()
     with pytest.raises(ModicumError, match=r"too short.*Give at least --budget"):
-        train(assemble(tmp_path), Pace(None, 0.5, 10_000), Squares(slow=0.01))
+        train(assemble(tmp_path), Pace(None, 12.0, 100_000), Squares(slow=0.01))
+    assert time.monotonic() - start < 6.0
+
+
+def test_a_training_that_slows_down_in_its_first_epoch_ends_in_time_with_a_checkpoint(tmp_path: Path) -> None:
+    source = Squares(slow=0.002)
+
+    def slower(pace: Pace, loss: float) -> None:
+        if pace.increment > 0:  # the budget was found to suffice
+            source.slow = 0.2
+
+    parts, start = assemble(tmp_path), time.monotonic()
+    looks = validator([Squares().batch(10**6)], parts.loss, lambda network, images: network(images))
+    history = fit(parts, partial(stream, source), looks, Pace(None, 3.0, 25), 0, slower, lambda r: None)
+    assert time.monotonic() - start < 5.0
+    assert len(history) == 1
+    assert history[0].step < 25  # not even one round, and told by the doctor, not by an error
+    assert parts.checkpoints.latest() is not None
+
+
+class Scaled(MixedPrecision):
+    """The loss scaler of float16, with the arithmetic of float32: what it does can be compared with doing without it."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=scale))
+
+    def forward_context(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def convert_input(self, data: object) -> object:
+        return data
+
+
+def test_a_scaled_loss_is_trained_and_clipped_as_an_unscaled_one(tmp_path: Path) -> None:
+    plain = train(assemble(tmp_path / "plain"), Pace(12, None, 6))
+    scaled = train(assemble(tmp_path / "scaled", precision=Scaled(2.0**10)), Pace(12, None, 6))
+    assert [r.gradient_norm for r in scaled] == pytest.approx([r.gradient_norm for r in plain], rel=1e-3)
+    assert [r.train_loss for r in scaled] == pytest.approx([r.train_loss for r in plain], rel=1e-3)
+
+
+def overflowing(folder: Path) -> Parts:
+    """The first steps overflow: a loss of about a thousand at the largest scale that float32 holds."""
+    parts = assemble(folder, precision=Scaled(2.0**127))
+    return replace(parts, loss=lambda logits, target: 1000 * parts.loss(logits, target))
+
+
+def test_gradients_that_overflow_are_the_scalers_business(tmp_path: Path) -> None:
+    parts = overflowing(tmp_path)
+    history = train(parts, Pace(40, None, 20))
+    assert 2.0**110 < parts.fabric.strategy.precision.state_dict()["scale"] < 2.0**127
+    assert history[-1].train_loss < history[0].train_loss
+    assert all(math.isfinite(r.train_loss) for r in history)
+
+    class Broken(Squares):
+        def batch(self, step: int) -> Batch:
+            return Batch(super().batch(step).images * float("nan"), super().batch(step).target)
+
+    with pytest.raises(ModicumError, match="left the rails"):
+        train(assemble(tmp_path / "nan", precision=Scaled(2.0)), Pace(10, None, 5), Broken())
+
+
+def test_a_resumed_run_has_the_scale_that_it_had(tmp_path: Path) -> None:
+    whole = overflowing(tmp_path / "whole")
+    expected = train(whole, Pace(24, None, 6))
+    with pytest.raises(KeyboardInterrupt):
+        train(overflowing(tmp_path / "cut"), Pace(24, None, 6), stop_after=2)
+    resumed = overflowing(tmp_path / "cut")
+    assert [r.train_loss for r in train(resumed, Pace(24, None, 6))] == [r.train_loss for r in expected]
+    assert resumed.fabric.strategy.precision.state_dict() == whole.fabric.strategy.precision.state_dict()
 
 
 def test_a_loss_that_is_no_number_ends_in_words(tmp_path: Path) -> None:
@@ -207,41 +287,3 @@ def test_averaged_weights_follow_their_formula() -> None:
         decay = min(0.5, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * network.weight.item()
     assert average.network.weight.item() == pytest.approx(expected, rel=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("spec", "expected"),
-    [
-        ("constant", [1, 1, 1]),
-        ("cosine", [1, 0.5, 0]),
-        ({"name": "one_cycle", "warm_up": 0.0}, [1, 0.5, 0]),
-        ({"name": "multi_step", "milestones": [0.5, 0.9]}, [1, 0.1, 0.01]),
-    ],
-)
-def test_schedules(spec: str | dict, expected: list[float]) -> None:
-    schedule = SCHEDULES.build(spec)
-    assert [schedule(p, []) for p in (0.0, 0.5, 1.0)] == pytest.approx(expected, abs=1e-9)
-
-
-def test_one_cycle_rises_then_falls_as_pytorchs_does() -> None:
-    steps = 1000
-    theirs = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    reference = torch.optim.lr_scheduler.OneCycleLR(
-        theirs, 1.0, total_steps=steps, pct_start=0.1, div_factor=25, final_div_factor=1e9, cycle_momentum=False
-    )
-    ours = SCHEDULES.build("one_cycle")
-    for step in range(steps - 1):
-        assert ours(step / (steps - 1), []) == pytest.approx(theirs.param_groups[0]["lr"], abs=0.02)
-        theirs.step()
-        reference.step()
-
-
-def test_plateau_drops_as_pytorchs_does() -> None:
-    losses = [1.0, 0.9, 0.9, 0.95, 0.91, 0.8, 0.81, 0.82, 0.83, 0.84]
-    theirs = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    reference = torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, factor=0.1, patience=2, threshold=0.0)
-    ours = SCHEDULES.build({"name": "plateau", "patience": 3})
-    for number, loss in enumerate(losses, 1):
-        reference.step(loss)
-        assert ours(0.0, losses[:number]) == pytest.approx(theirs.param_groups[0]["lr"])
-    assert not math.isclose(ours(0.0, losses), 1.0)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modicum.geometry import sample
+from modicum.errors import ModicumError
+from modicum.geometry import compose, crop, identity, sample
 from modicum.views import VIEWS, TrainingPicture, View, fuse
 
 
@@ -32,9 +33,35 @@ def test_tiles_put_together_give_the_picture_back(height: int, width: int, tile:
 def test_whole_view_comes_back_in_place(height: int, width: int) -> None:
     view: View = VIEWS.build({"name": "whole", "size": 64})
     picture = ramp((height, width))
-    fused = fuse(((m, sample(picture, m)[None]) for m in view.inference_maps((height, width))), (height, width), 1)
-    edge = int(max(height, width) / 64) + 2  # bilinear enlargement is flat in the outermost half pixel
-    assert np.abs(fused[0] - picture)[edge:-edge, edge:-edge].max() < 0.01
+    (by,) = view.inference_maps((height, width))
+    assert _error(picture, fuse([(by, sample(picture, by)[None])], (height, width), 1)[0]) < 0.002
+    for shift in ((0.5, 0.0), (0.0, 0.5)):  # of a pixel of the view: the measure must see it
+        seen = sample(picture, compose([by, crop(by.target, shift, by.target)]))
+        assert _error(picture, fuse([(by, seen[None])], (height, width), 1)[0]) > 0.003
+
+
+def _error(picture: np.ndarray, fused: np.ndarray) -> float:
+    """Largest difference inside; bilinear enlargement is flat in the outermost half pixel of the view."""
+    edge = int(max(picture.shape) / 64) + 2
+    return float(np.abs(fused - picture)[edge:-edge, edge:-edge].max())
+
+
+@pytest.mark.parametrize("name", ["whole", "patches"])
+def test_a_size_of_two_numbers_serves_training(name: str) -> None:
+    """As a recipe's YAML gives it."""
+    view: View = VIEWS.build(VIEWS.resolve({"name": name, "size": [96, 128]}))
+    picture = view.prepare(TrainingPicture("a", np.zeros((300, 300, 1), np.uint8), np.ones((300, 300), np.uint8)))
+    by = compose([view.training_map(picture, np.random.default_rng(0)), identity(view.size)])
+    assert by.target == view.size == (96, 128)
+    assert sample(picture.label, by, nearest=True).shape == (96, 128)
+
+
+@pytest.mark.parametrize(
+    "options", [{"tile": 64}, {"tile": 100, "overlap": 51}, {"overlap": -1}, {"tile": 0, "overlap": 0}, {"size": [0, 64]}]
+)
+def test_tiles_that_cannot_be_are_refused(options: dict) -> None:
+    with pytest.raises(ModicumError):
+        VIEWS.build({"name": "patches", **options})
 
 
 def test_every_pixel_is_seen_by_a_tile() -> None:

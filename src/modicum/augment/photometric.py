@@ -15,6 +15,19 @@ from modicum.augment.policies import Policy, Range
 Levels = npt.NDArray[np.float32]  # (256, C): the value that each 8-bit level becomes
 
 
+Look = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]  # mean and standard deviation (C,) of a picture
+
+
+def borrowed_levels(levels: Levels, own: Look, other: Look, share: float) -> Levels:
+    """Levels (256, C) after the picture's mean and spread have gone `share` of the way to another picture's.
+
+    Colour transfer of Reinhard et al. 2001, channel by channel in RGB; the spread changes by a factor of 2 at most.
+    """
+    factor = np.clip(other[1] / np.maximum(own[1], 1e-3), 0.5, 2.0)
+    wanted = (levels - own[0]) * factor + other[0]
+    return (levels + share * (wanted - levels)).astype(np.float32)
+
+
 def random_levels(policy: Policy, levels: Levels, mean: npt.NDArray[np.float32], rng: np.random.Generator) -> Levels:
     """Randomly recoloured levels (256, C), values about 0 to 1; `mean` (C,) is the picture's own, for the contrast."""
     channels = levels.shape[1]

@@ -29,6 +29,7 @@ class Policy:
     shift: float = 0.0  # uniform +-
     bend: float = 0.0  # probability of an elastic deformation
     bend_strength: float = 0.04  # standard deviation of the displacement as a share of the shorter side
+    borrow: float = 0.0  # probability of the colours (mean and spread of each channel) of another training picture, in part
     brightness: Range = (1.0, 1.0)  # factor
     contrast: Range = (1.0, 1.0)  # factor about the mean
     gamma: Range = (1.0, 1.0)  # exponent, log-uniform
@@ -82,8 +83,11 @@ def depth() -> Policy:
 
 
 @POLICIES.register("strong")
-def strong(*, any_rotation: bool = True, bend: float = 0.0, strength: float = 1.0) -> Policy:
-    """Any rotation, flips, scale +-25 %, gamma, colour: the default for few labels. `strength` scales it, 1 as stated."""
+def strong(*, any_rotation: bool = True, bend: float = 0.0, borrow: float = 0.5, strength: float = 1.0) -> Policy:
+    """Any rotation, flips, scale +-25 %, colours of other pictures, gamma: the default for few labels.
+
+    `strength` scales ranges, 1 as stated; `bend` and `borrow` are probabilities.
+    """
     return Policy(
         flip_left_right=0.5,
         flip_up_down=0.5 if any_rotation else 0.0,
@@ -92,6 +96,7 @@ def strong(*, any_rotation: bool = True, bend: float = 0.0, strength: float = 1.
         shear=radians(5 * strength),
         shift=0.05 * strength,
         bend=bend,
+        borrow=borrow,
         brightness=(1 - 0.15 * strength, 1 + 0.15 * strength),
         contrast=(1 / (1 + 0.25 * strength), 1 + 0.25 * strength),
         gamma=(1 / (1 + 0.3 * strength), 1 + 0.3 * strength),

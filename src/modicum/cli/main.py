@@ -26,7 +26,7 @@ RecipeName = Annotated[str, typer.Option(help="Name of a recipe (see `modicum re
 Changes = Annotated[
     list[str] | None, typer.Option("--set", help="Change a recipe key: --set fit.loss=focal", show_default=False)
 ]
-Seed = Annotated[int, typer.Option(help="The same seed on the same machine gives the same split and start.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Of the split and the start.", show_default="the recipe's, or 0")]
 Flips = Annotated[bool | None, typer.Option("--flips/--no-flips", help="Average over four flips.", show_default="as trained")]
 
 
@@ -48,16 +48,14 @@ def inspect(data: Data, json: Annotated[Path | None, typer.Option(help="Also wri
 
 
 @app.command()
-def plan(data: Data, recipe: RecipeName = "auto", budget: Budget = None, changes: Changes = None, seed: Seed = 0) -> None:
+def plan(data: Data, recipe: RecipeName = "auto", budget: Budget = None, changes: Changes = None, seed: Seed = None) -> None:
     """The recipe that `train` would use, why, and how long it takes on this machine."""
     from modicum.cli.show import show_plan
-    from modicum.datasets import discover, fingerprint
     from modicum.runs.estimate import training_time
-    from modicum.runs.train import choose_recipe
+    from modicum.runs.prepare import prepare
 
-    seen = fingerprint(discover(data))
-    chosen = choose_recipe(seen, recipe, _minutes(budget), changes or [], seed)
-    show_plan(chosen, training_time(chosen.recipe, seen))
+    prepared = prepare(data, recipe, _minutes(budget), None, changes or [], seed)
+    show_plan(prepared.plan, [prepared.splits[0].reason, training_time(prepared)])
 
 
 @app.command()
@@ -68,7 +66,7 @@ def train(
     budget: Budget = None,
     folds: Annotated[int | None, typer.Option(min=2, help="Cross-validation with this many folds.")] = None,
     changes: Changes = None,
-    seed: Seed = 0,
+    seed: Seed = None,
 ) -> None:
     """Train, test and report. The same command goes on with a run that was interrupted."""
     from modicum.cli.show import show_run
@@ -109,22 +107,25 @@ def evaluate(
     data: Annotated[Path | None, typer.Argument(help="Labelled data.", show_default=False)] = None,
     predictions: Annotated[Path | None, typer.Option(help="Masks of any origin, instead of a bundle.")] = None,
     labels: Annotated[Path | None, typer.Option(help="True masks for --predictions.")] = None,
+    fov: Annotated[Path | None, typer.Option(help="Masks of the pixels that count, for --predictions.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for summary.json, cases.csv and report.html.")] = None,
-    part: Annotated[str, typer.Option(help="Which part of the data: test, all, train or val.")] = "auto",
+    part: Annotated[str, typer.Option(help="test, all, train or val; auto: test, or what the model has not seen.")] = "auto",
 ) -> None:
     """Measure a model on labelled data, or anybody's masks against true ones."""
-    from modicum.cli.show import show_summary
+    from modicum.cli.show import show_evaluation
     from modicum.runs.evaluating import evaluate_bundle, evaluate_folders
 
     if predictions is not None and labels is not None:
-        summary = evaluate_folders(predictions, labels, out)
+        done = evaluate_folders(predictions, labels, out, fov)
     elif bundle is not None and data is not None:
-        summary = evaluate_bundle(bundle, data, out, part)
+        done, out = evaluate_bundle(bundle, data, out, part)
     else:
         raise ModicumError("give BUNDLE and DATA, or --predictions and --labels.")
-    show_summary(summary)
+    show_evaluation(done)
     if out is not None:
         typer.echo(f"Report: {out / 'report.html'}")
+    if done["findings"]:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -176,6 +177,9 @@ def main() -> None:
         app()
     except ModicumError as error:
         typer.echo(f"modicum: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:  # disk full, no permission, a share that went away
+        typer.echo(f"modicum: {error.filename or 'a file'}: {error.strerror or error}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("modicum: interrupted.", err=True)

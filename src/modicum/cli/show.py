@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -48,11 +48,11 @@ def show_findings(findings: Any) -> None:
         _out.print(f"[{colour}]{finding.severity}[/{colour}] {where}{escape(finding.message)}{remedy}")
 
 
-def show_plan(plan: Plan, time: str) -> None:
+def show_plan(plan: Plan, more: Sequence[str]) -> None:
     """The recipe, its reasons and its length."""
     from modicum.recipes import dump
 
-    for reason in (*plan.reasons, time):
+    for reason in (*plan.reasons, *more):
         _out.print(f"- {escape(reason)}")
     _out.print()
     _out.print(dump(plan.recipe), markup=False)
@@ -65,6 +65,15 @@ def show_run(run: Run) -> None:
         show_findings(problems)
     show_summary(run.summary["test"])
     _out.print(f"Model:  {run.folder / 'model.modicum'}\nReport: {run.folder / 'report.html'}", markup=False)
+
+
+def show_evaluation(done: Mapping[str, Any]) -> None:
+    """Figures, then what must be known about them."""
+    for note in done["notes"]:
+        _out.print(f"- {escape(note)}")
+    show_summary(done["test"])
+    if done["findings"]:
+        show_findings(Finding(**f) for f in done["findings"])
 
 
 def show_summary(summary: Mapping[str, Any]) -> None:

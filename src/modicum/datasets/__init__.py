@@ -6,6 +6,7 @@ from modicum.datasets.discover import discover
 from modicum.datasets.fingerprint import Fingerprint, fingerprint
 from modicum.datasets.inspection import Inspection, inspect
 from modicum.datasets.labels import infer_code
+from modicum.datasets.leaks import check_split, join_findings
 from modicum.datasets.loading import load_field_of_view, load_label, load_picture
 from modicum.datasets.patients import guess_patients
 from modicum.datasets.splits import choose_evaluation, make_folds, make_split
@@ -19,12 +20,14 @@ __all__ = [
     "Part",
     "Split",
     "check",
+    "check_split",
     "choose_evaluation",
     "discover",
     "fingerprint",
     "guess_patients",
     "infer_code",
     "inspect",
+    "join_findings",
     "load_field_of_view",
     "load_label",
     "load_picture",

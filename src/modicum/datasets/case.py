@@ -37,7 +37,8 @@ class LabelCode:
     kind "index": the value v becomes position of v in `values` + 1, anything else background;
     kind "colour": the same for RGB colours in `colours`, the nearest colour wins.
 
-    For "binary", `values` holds the one value of the foreground (1, 255 ...) where it is known.
+    For "binary", `values` holds the one value of the foreground (1, 255 ...) where it is known, or 1 and the largest number
+    where labels number the objects.
     """
 
     kind: Literal["binary", "index", "colour"]

@@ -9,20 +9,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from modicum.datasets.case import Case, Dataset, Split
+from modicum.datasets.case import Dataset, Split
 from modicum.datasets.examination import Examined, examine
-from modicum.datasets.resemblance import duplicates, near_duplicates
+from modicum.datasets.leaks import copies, patients_apart, sides_of
+from modicum.datasets.resemblance import resemblance
 from modicum.errors import Finding
 
 Progress = Callable[[int, int], None]
-_SHOWN = 10  # near-duplicates named one by one
 
 
 def check(dataset: Dataset, split: Split | None = None, progress: Progress | None = None) -> list[Finding]:
     """Problems of the data (those of the discovery are in `dataset.findings`).
 
     An error names the file that cannot be used, and none where the whole data set cannot; a warning may make the result
-    wrong. Without a split, the prescribed parts are looked at, and where there are none every pair of near-duplicates.
+    wrong. Without a split, the prescribed parts are looked at, and where there are none every pair of near-duplicates;
+    `check_split` then tells what a split that is drawn divides.
 
     Args:
         progress: called with (done, total) pictures.
@@ -31,8 +32,9 @@ def check(dataset: Dataset, split: Split | None = None, progress: Progress | Non
     findings = [f for one in seen for f in one.findings]
     usable = [s for s in seen if s.size is not None]
     findings += _masks(dataset, usable)
-    findings += _patients(dataset, split)
-    findings += _copies(usable, _sides(dataset, split))
+    sides = [sides_of(dataset, split)]
+    findings += patients_apart(dataset, sides)
+    findings += copies(dataset, sides, resemblance(dataset, seen))
     findings += _mixture(usable)
     return findings + _count(dataset, seen)
 
@@ -71,66 +73,6 @@ def _masks(dataset: Dataset, seen: Sequence[Examined]) -> list[Finding]:
         remedy = "Look at some; swap black and white if objects are black."
         findings.append(Finding("warning", "all-masks-maybe-inverted", message, remedy=remedy))
     return findings
-
-
-def _sides(dataset: Dataset, split: Split | None) -> dict[str, str]:
-    """Part of each case: by the split, else as prescribed."""
-    if split is not None:
-        return {i: part for part in ("train", "val", "test") for i in getattr(split, part)}
-    return {c.id: c.part for c in dataset.cases if c.part is not None}
-
-
-def _patients(dataset: Dataset, split: Split | None) -> list[Finding]:
-    sides, by_id = _sides(dataset, split), {c.id: c for c in dataset.cases}
-    parts: dict[str, dict[str, str]] = {}
-    for i, part in sides.items():
-        if i in by_id:
-            parts.setdefault(by_id[i].patient or i, {}).setdefault(part, i)
-    return [
-        Finding(
-            "warning",
-            "patient-on-both-sides",
-            f"the pictures of patient '{patient}' are in {' and '.join(found)} ({', '.join(found.values())}): "
-            "figures on them are too good.",
-            file=str(by_id[next(iter(found.values()))].image),
-            remedy="Put all pictures of a patient into one part.",
-        )
-        for patient, found in parts.items()
-        if len(found) > 1
-    ]
-
-
-def _copies(seen: Sequence[Examined], sides: dict[str, str]) -> list[Finding]:
-    """The same picture twice, and nearly the same picture on both sides of a split."""
-    findings = []
-    same: set[frozenset[str]] = set()
-    for first, second in duplicates(seen):
-        same.add(frozenset((first.case.id, second.case.id)))
-        where = _across(first.case, second.case, sides)
-        message = f"is the same picture as {first.case.image.name}{f', {where}' if where else ''}."
-        remedy = "Remove one, or give both the same patient."
-        findings.append(Finding("warning", "duplicate-picture", message, str(second.case.image), remedy))
-    pairs = []
-    for first, second in near_duplicates(seen):
-        where = _across(first.case, second.case, sides)
-        apart = (first.case.patient or first.case.id) != (second.case.patient or second.case.id)
-        if frozenset((first.case.id, second.case.id)) not in same and (where or (apart and not sides)):
-            pairs.append((first, second, where))
-    for first, second, where in pairs[:_SHOWN]:
-        message = f"looks nearly the same as {first.case.image.name}"
-        message += f", {where}: figures on it are too good." if where else "; they should stay on one side of a split."
-        remedy = "Give both the same patient in a manifest, or remove one."
-        findings.append(Finding("warning", "near-duplicate", message, str(second.case.image), remedy))
-    if len(pairs) > _SHOWN:
-        message = f"{len(pairs) - _SHOWN} more pairs of pictures look nearly the same."
-        remedy = "Frames of one video or cuts of one slide? Give them one patient in a manifest."
-        findings.append(Finding("warning", "near-duplicate", message, remedy=remedy))
-    return findings
-
-
-def _across(first: Case, second: Case, sides: dict[str, str]) -> str:
-    one, other = sides.get(first.id), sides.get(second.id)
-    return f"which is in {one}, this in {other}" if one and other and one != other else ""
 
 
 def _mixture(seen: Sequence[Examined]) -> list[Finding]:

@@ -100,14 +100,14 @@ def _prescribed(root: Path, cases: list[Case], notes: list[str], findings: list[
                 file=path,
                 remedy='Write {"train": [...], "val": [...], "test": [...]}.',
             )
-        for stem in stems:
+        for stem in (_name(s, path) for s in stems):
             if stem in named and named[stem] != PARTS[key.lower()]:
                 raise ModicumError(
                     f"'{stem}' is in two parts.", file=path, remedy="A picture belongs to one part; remove the other."
                 )
             named[stem] = PARTS[key.lower()]
     known = {c.id for c in cases}
-    if unknown := sorted(str(s) for s in named.keys() - known):
+    if unknown := sorted(named.keys() - known):
         names = ", ".join(unknown[:5]) + (" ..." if len(unknown) > 5 else "")
         findings.append(
             Finding(
@@ -122,6 +122,12 @@ def _prescribed(root: Path, cases: list[Case], notes: list[str], findings: list[
         notes.append(f"{len(left)} labelled pictures are in no part of split.json (such as {left[0]}).")
     notes.append("The split is prescribed by split.json.")
     return [replace(c, part=named.get(c.id)) for c in cases]
+
+
+def _name(stem: Any, path: Path) -> str:
+    if isinstance(stem, str | int) and not isinstance(stem, bool):
+        return str(stem)
+    raise ModicumError(f"{stem!r:.40} is no name of a picture.", file=path, remedy='Write {"train": ["NAME", ...]}.')
 
 
 def _with_patients(cases: list[Case], notes: list[str]) -> list[Case]:
@@ -142,7 +148,7 @@ def _class_table(root: Path) -> Mapping[str, Any] | None:
 
 def _json_object(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ModicumError(f"is no valid JSON: {error}.", file=path, remedy="Correct it, or remove it.") from None
     if not isinstance(content, dict):

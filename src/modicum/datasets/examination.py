@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.datasets.case import Case, LabelCode
-from modicum.datasets.labels import grey, nearly_grey, values_of
+from modicum.datasets.label_values import grey, nearly_grey, strange_values, values_of
 from modicum.datasets.loading import decode
 from modicum.errors import Finding, ModicumError
 from modicum.images import read_mask, read_picture
@@ -38,11 +38,7 @@ class Examined:
 def examine(case: Case, code: LabelCode) -> Examined:
     """Read the files of a case; whatever is wrong becomes a finding."""
     one = Examined(case)
-    picture = _read(one, case.image, read_picture)
-    if picture is not None:
-        one.size, one.channels, one.dtype = (picture.shape[0], picture.shape[1]), picture.shape[2], picture.dtype.name
-        one.digest = hashlib.sha1(repr(picture.shape).encode() + picture.tobytes(), usedforsecurity=False).hexdigest()
-        one.thumb = _thumb(picture)
+    _picture(one)
     label = _label(one, code)
     if label is not None:
         one.share = float((label > 0).mean())
@@ -58,6 +54,22 @@ def examine(case: Case, code: LabelCode) -> Examined:
     if any(f.severity == "error" for f in one.findings):
         one.share = None
     return one
+
+
+def examine_picture(case: Case) -> Examined:
+    """As `examine`, but only of the picture."""
+    one = Examined(case)
+    _picture(one)
+    return one
+
+
+def _picture(one: Examined) -> None:
+    picture = _read(one, one.case.image, read_picture)
+    if picture is None:
+        return
+    one.size, one.channels, one.dtype = (picture.shape[0], picture.shape[1]), picture.shape[2], picture.dtype.name
+    one.digest = hashlib.sha1(repr(picture.shape).encode() + picture.tobytes(), usedforsecurity=False).hexdigest()
+    one.thumb = _thumb(picture)
 
 
 def _label(one: Examined, code: LabelCode) -> npt.NDArray[np.uint8] | None:
@@ -80,7 +92,10 @@ def _read(one: Examined, path: Path, reader: Any) -> npt.NDArray[Any] | None:
     except ModicumError as error:
         one.findings.append(Finding("error", "unreadable-file", error.problem, str(path), error.remedy))
         return None
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
+    if values.dtype.kind == "f" and not np.isfinite(values).any():
+        message = "none of its values is a number: all are NaN or infinite."
+        one.findings.append(Finding("error", "not-finite", message, str(path), "Export it again, or remove it."))
+    elif values.dtype.kind == "f" and not np.isfinite(values).all():
         share = float((~np.isfinite(values)).mean())
         message = f"{share:.1%} of its values are not numbers (NaN or infinite)."
         one.findings.append(Finding("warning", "not-finite", message, str(path), "Export it again."))
@@ -97,17 +112,35 @@ def _compare(one: Examined, path: Path, size: tuple[int, int]) -> None:
 
 
 def _unknown_values(one: Examined, path: Path, values: npt.NDArray[Any], code: LabelCode) -> None:
-    if code.kind == "colour" or (values.ndim == 3 and not nearly_grey(values)):
+    if code.kind == "colour":
+        return
+    if values.ndim == 3 and not nearly_grey(values):
+        message = "is coloured, where the other labels are grey: what its colours mean is not known."
+        remedy = "Export it as the others, or name the colours of all classes in classes.json."
+        one.findings.append(Finding("error", "unknown-label-value", message, str(path), remedy))
         return
     found = values_of(grey(values))
     if code.kind == "index" and (unknown := sorted(found.keys() - {0, *code.values})):
-        listed = ", ".join(str(v) for v in unknown[:8])
-        message = f"holds values that are no class and count as background: {listed}."
+        message = f"holds values that are no class and count as background: {_listed(unknown)}."
         one.findings.append(Finding("warning", "unknown-label-value", message, str(path), "Add them to classes.json."))
-    if code.kind == "binary" and code.values and code.values[0] > 1 and max(found) == 1:
-        message = f"holds 0 and 1 where the other labels hold 0 and {code.values[0]}: it counts as empty."
-        remedy = f"Write {code.values[0]} for foreground in all labels."
+    if code.kind == "binary" and len(code.values) == 1:
+        _not_binary(one, path, grey(values), code.values[0])
+
+
+def _not_binary(one: Examined, path: Path, values: npt.NDArray[Any], top: int) -> None:
+    """Values other than 0 and `top` in a label that should hold these only."""
+    if top > 1 and max(values_of(values)) == 1:
+        message = f"holds 0 and 1 where the other labels hold 0 and {top}: it counts as empty."
+        remedy = f"Write {top} for foreground in all labels."
         one.findings.append(Finding("error", "unknown-label-value", message, str(path), remedy))
+    elif unknown := strange_values(values, top):
+        message = f"holds {_listed(unknown)} where the other labels hold 0 and {top}: above the middle counts as foreground."
+        remedy = "If these are classes of their own, name all classes in classes.json."
+        one.findings.append(Finding("warning", "unknown-label-value", message, str(path), remedy))
+
+
+def _listed(values: list[int]) -> str:
+    return ", ".join(str(v) for v in values[:8]) + (" ..." if len(values) > 8 else "")
 
 
 def _thumb(picture: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -12,6 +12,7 @@ from modicum.datasets.case import Case, Dataset, Split
 from modicum.datasets.checks import check
 from modicum.datasets.discover import discover
 from modicum.datasets.fingerprint import Fingerprint, fingerprint
+from modicum.datasets.leaks import check_split, join_findings
 from modicum.datasets.splits import choose_evaluation
 from modicum.errors import Finding, ModicumError
 
@@ -57,6 +58,7 @@ def inspect(data: Path | str | Dataset, progress: Callable[[int, int], None] | N
         if dataset.labelled:
             findings.append(Finding("warning", "cannot-be-split", error.problem, remedy=error.remedy))
     findings += check(dataset, splits[0] if len(splits) == 1 else None, progress)
+    findings = join_findings(findings, check_split(dataset, *splits))
     return Inspection(dataset, fingerprint(dataset), tuple(findings), splits)
 
 

@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from modicum.datasets.case import LabelCode
+from modicum.datasets.label_values import MOST_CLASSES, Colour, Look, count, is_binary, look_at
 from modicum.errors import ModicumError
-from modicum.images import read_mask
 
-Values = npt.NDArray[Any]
-_SAMPLE = 24  # label files looked at first
-_MOST_FILES = 300  # label files looked at when classes may hide in any of them
-_MOST_CLASSES = 32
+_SAMPLE = 24  # label files looked at first; often they tell enough
+_MOST_FILES = 3000  # label files looked at when classes may hide in any of them,
+_MOST_PIXELS = 3e8  # but no more of them than hold so many pixels: about two seconds
 _NAMES = {
     (255, 0, 0): "red",
     (0, 255, 0): "green",
@@ -31,11 +29,14 @@ _NAMES = {
     (128, 128, 128): "grey",
 }
 
+Inferred = tuple[LabelCode, tuple[str, ...], tuple[str, ...]]
 
-def infer_code(
-    paths: Sequence[Path], table: Mapping[str, Any] | None = None, *, seed: int = 0
-) -> tuple[LabelCode, tuple[str, ...], tuple[str, ...]]:
+
+def infer_code(paths: Sequence[Path], table: Mapping[str, Any] | None = None, *, seed: int = 0) -> Inferred:
     """How the label files are to be read, the names of the classes, and in words what was guessed.
+
+    A few files, drawn by seed, are looked at first. Unless they or the table tell all there is to know, every file is,
+    up to 3000 files or 300 million pixels: a rare class may be in any of them.
 
     Args:
         paths: label files; unreadable ones are passed over.
@@ -45,38 +46,43 @@ def infer_code(
         ModicumError: colour labels with too many colours and no class table, or a class table that makes no sense.
     """
     given = _checked(table)
-    sample = _sample(paths, _SAMPLE, seed)
-    masks = _read(sample)
     if given and isinstance(next(iter(given.values())), tuple):
         return _given_colours(given, table or {})
-    if not masks:
+    order = [paths[i] for i in np.random.default_rng(seed).permutation(len(paths))]
+    looks = list(look_at(order[:_SAMPLE], _MOST_PIXELS))
+    if not looks:
         names = tuple(given) or ("foreground",)
         code = LabelCode("index", tuple(given.values())) if len(given) > 1 else LabelCode("binary")
         return code, names, ()
-    coloured = [m for m in masks if m.ndim == 3 and not nearly_grey(m)]
-    if coloured:
-        return _colours(masks, paths)
-    greys = [grey(m) for m in masks]
-    counts = _count(greys)
-    if given and not (len(given) == 1 and _is_binary(counts)):
+    if not _table_decides(looks, given) and not _is_instances(looks):
+        looks += look_at(order[_SAMPLE:_MOST_FILES], _MOST_PIXELS)
+    looks = _without_stray_photographs(looks)
+    if any(look.colours for look in looks):
+        return _colours(looks)
+    counts = count(looks)
+    if _table_decides(looks, given):
         return LabelCode("index", tuple(given.values())), tuple(given), ("Class names come from the class table.",)
-    if _is_binary(counts):
+    if is_binary(counts):
         return _binary(counts, tuple(given) or ("foreground",))
-    if _is_instances(greys, counts):
+    if _is_instances(looks):
         said = "Labels number the objects (instances); here they are all one class, foreground."
-        return LabelCode("binary", (1,)), ("foreground",), (said,)
-    return _index(paths, counts)
+        return LabelCode("binary", (1, max(counts))), ("foreground",), (said,)
+    return _index(counts)
 
 
-def nearly_grey(mask: Values) -> bool:
-    """Whether an RGB mask (H, W, 3) is grey but for the noise of JPEG."""
-    spread = mask.max(axis=2).astype(np.int32) - mask.min(axis=2)
-    return float((spread > 24).mean()) < 0.002
+def _table_decides(looks: Sequence[Look], given: Mapping[str, Any]) -> bool:
+    """Whether grey values are classes of the table; one class alone may have any value in binary labels."""
+    if not given or any(look.colours for look in looks):
+        return False
+    return len(given) > 1 or not is_binary(count(looks))
 
 
-def grey(mask: Values) -> Values:
-    """Mask values (H, W) of a grey or nearly grey mask."""
-    return mask if mask.ndim == 2 else np.round(mask.mean(axis=2)).astype(mask.dtype)
+def _without_stray_photographs(looks: list[Look]) -> list[Look]:
+    """All looks but a few photographs among grey labels, which the checks report."""
+    strays = [look for look in looks if look.photograph]
+    if len(strays) > 0.1 * len(looks) or len(strays) < sum(bool(look.colours) for look in looks):
+        return looks
+    return [look for look in looks if not look.photograph]
 
 
 def _checked(table: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -98,63 +104,14 @@ def _checked(table: Mapping[str, Any] | None) -> dict[str, Any]:
     return given if any(isinstance(v, tuple) for v in given.values()) else dict(sorted(given.items(), key=lambda i: i[1]))
 
 
-def _given_colours(given: dict[str, Any], table: Mapping[str, Any]) -> tuple[LabelCode, tuple[str, ...], tuple[str, ...]]:
+def _given_colours(given: dict[str, Any], table: Mapping[str, Any]) -> Inferred:
     background = next((tuple(v) for n, v in table.items() if n.lower() == "background"), (0, 0, 0))
     given = {n: c for n, c in given.items() if c != background}
     code = LabelCode("colour", colours=tuple(given.values()), background=background)
     return code, tuple(given), ("Classes and their colours come from the class table.",)
 
 
-def _sample(paths: Sequence[Path], count: int, seed: int) -> list[Path]:
-    if len(paths) <= count:
-        return list(paths)
-    chosen = np.random.default_rng(seed).choice(len(paths), count, replace=False)
-    return [paths[i] for i in sorted(chosen)]
-
-
-def _read(paths: Sequence[Path]) -> list[Values]:
-    masks = []
-    for path in paths:
-        try:
-            masks.append(read_mask(path))
-        except ModicumError:
-            continue  # reported by the checks
-    return masks
-
-
-def _count(masks: Sequence[Values]) -> Counter[int]:
-    """Pixels of each value; float masks of 0 to 1 count as 0 to 255."""
-    counts: Counter[int] = Counter()
-    for mask in masks:
-        counts.update(values_of(mask))
-    return counts
-
-
-def values_of(mask: Values) -> dict[int, int]:
-    """Pixels of each value of a mask (H, W)."""
-    if mask.dtype == np.uint8:
-        found = np.bincount(mask.ravel(), minlength=256)
-        return {int(v): int(found[v]) for v in np.flatnonzero(found)}
-    if mask.dtype.kind == "f" and mask.size and mask.max() <= 1:
-        mask = mask * 255
-    values, found = np.unique(np.round(np.nan_to_num(mask)).astype(np.int64), return_counts=True)
-    return {int(v): int(n) for v, n in zip(values, found, strict=True)}
-
-
-def _is_binary(counts: Counter[int]) -> bool:
-    """Two values, or nearly so: noise near both ends, or a thin fringe of greys between them."""
-    top = max(counts)
-    if sum(v != 0 for v in counts) <= 1:
-        return True
-    if top <= _MOST_CLASSES or top > 255:
-        return False
-    between = {v: n for v, n in counts.items() if 0.1 * top < v < 0.9 * top}
-    fringe, inside = sum(between.values()), sum(n for v, n in counts.items() if v >= 0.9 * top)
-    noisy = len(counts) - len(between) > 4  # class numbers do not crowd at both ends of their range
-    return not between or (noisy and fringe < inside)
-
-
-def _binary(counts: Counter[int], names: tuple[str, ...]) -> tuple[LabelCode, tuple[str, ...], tuple[str, ...]]:
+def _binary(counts: Counter[int], names: tuple[str, ...]) -> Inferred:
     values = sorted(counts)
     top = values[-1]
     if len(values) <= 2:
@@ -164,44 +121,37 @@ def _binary(counts: Counter[int], names: tuple[str, ...]) -> tuple[LabelCode, tu
     return LabelCode("binary", (top,) if top else ()), names, (said,)
 
 
-def _is_instances(masks: Sequence[Values], counts: Counter[int]) -> bool:
+def _is_instances(looks: Sequence[Look]) -> bool:
     """Whether values number objects: very many of them, or each file counts 1, 2, 3 ... to another end."""
-    if len(counts) > _MOST_CLASSES + 1:
+    counts = count(looks)
+    if any(look.colours for look in looks) or is_binary(counts):
+        return False
+    if len(counts) > MOST_CLASSES + 1:
         return True
     ends = []
-    for mask in masks:
-        values = [v for v in values_of(mask) if v]
+    for look in looks:
+        values = [v for v in sorted(look.greys) if v]
         if values != list(range(1, len(values) + 1)):
             return False
         ends.append(len(values))
     return max(ends) >= 6 and len(set(ends)) > 2
 
 
-def _index(paths: Sequence[Path], counts: Counter[int]) -> tuple[LabelCode, tuple[str, ...], tuple[str, ...]]:
-    looked = _sample(paths, _MOST_FILES, 0)
-    for path in looked:  # one by one: a rare class may be in any of them
-        for mask in _read([path]):
-            counts.update(values_of(grey(mask)))
+def _index(counts: Counter[int]) -> Inferred:
     values = tuple(v for v in sorted(counts) if v != 0)
     said = f"Labels are class numbers: {', '.join(str(v) for v in values)}; 0 is background."
     hint = "Names can be given in classes.json."
     return LabelCode("index", values), tuple(f"class {v}" for v in values), (said, hint)
 
 
-def _colours(masks: Sequence[Values], paths: Sequence[Path]) -> tuple[LabelCode, tuple[str, ...], tuple[str, ...]]:
-    counts: Counter[tuple[int, int, int]] = Counter()
-    for mask in [*masks, *(m for p in _sample(paths, _MOST_FILES, 0) for m in _read([p]))]:
-        rgb = mask if mask.ndim == 3 else np.repeat(mask[..., None], 3, axis=2)
-        packed = rgb.reshape(-1, 3).astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
-        values, found = np.unique(packed, return_counts=True)
-        for value, n in zip(values.tolist(), found.tolist(), strict=True):
-            counts[(value >> 16, value >> 8 & 255, value & 255)] += n
-        if len(counts) > 5000:
-            break
-    if len(counts) > _MOST_CLASSES:
+def _colours(looks: Sequence[Look]) -> Inferred:
+    counts: Counter[Colour] = Counter()
+    for look in looks:
+        counts.update(look.colours or {(v, v, v): n for v, n in look.greys.items()})
+    if len(counts) > MOST_CLASSES:
         raise ModicumError(
             f"the labels are coloured, with {len(counts)} colours or more: that is a photograph, or a compressed file.",
-            file=paths[0],
+            file=max(looks, key=lambda look: len(look.colours)).path,
             remedy='Name the colours of the classes in classes.json, such as {"cup": [255, 0, 0]}; the nearest wins.',
         )
     background = (0, 0, 0) if (0, 0, 0) in counts else counts.most_common(1)[0][0]

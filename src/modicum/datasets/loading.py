@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.datasets.case import Case, LabelCode
-from modicum.datasets.labels import grey
+from modicum.datasets.label_values import grey
 from modicum.errors import ModicumError
 from modicum.images import picture_size, read_mask, read_picture
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -14,8 +14,13 @@ _PIECE = re.compile(
     r"^(.+?)[_ .-]?(?:(?:slice|frame|tile|patch|crop|page)[_ -]?\d+|(?<=[_ .-])(?:sl|fr|[ztxyrc])[_-]?\d+)$",
     re.IGNORECASE,
 )
-_NUMBERED = re.compile(r"^(.*\d.*)[_-](\d+)$")
+_NUMBERED = re.compile(r"^(.+)[_-](\d+)$")
 _NO_PERSON = re.compile(r"^(?:batch|set|site|group|class|fold|cent(?:er|re)|scanner|part|isic|img|image)?[_ -]?\d{0,4}$")
+_SERIES = re.compile(
+    r"(?:^|[_ -])(?:videos?|vid|movie|clip|scan|seq|sequence|series|vol|volume|stack|case|mouse|rat)[_ -]?(?:\d+|[a-z])$"
+)
+_DIGIT = re.compile(r"\d")
+_BARE = re.compile(r"^(?!(?:19|20)\d\d$)\d{1,4}$")  # but no year
 
 Guess = tuple[dict[str, str], str]
 
@@ -24,8 +29,8 @@ def guess_patients(ids: Sequence[str]) -> tuple[dict[str, str], str]:
     """Patient of each id, and in words what was seen in the names.
 
     Left and right eyes (`01L`, `01R`, `7_left`), named persons (`patient012_...`), slices, frames and tiles
-    (`x_slice03`, `x_z07`), and numbered pieces of several numbered things (`p12_0003`) are recognised where nearly all
-    names follow the pattern.
+    (`x_slice03`, `x_z07`), and numbered pieces of several things (`p12_0003`, `video1_07`, `scanA_012`, `001_034`) are
+    recognised where nearly all names follow the pattern.
     """
     for look in (_eyes, _persons, _pieces, _numbered):
         if ids and (guess := look(ids)) is not None:
@@ -69,19 +74,35 @@ def _pieces(ids: Sequence[str]) -> Guess | None:
 
 
 def _numbered(ids: Sequence[str]) -> Guess | None:
-    """p12_0003: several consecutive numbers for each of several things that are themselves numbered."""
+    """Several close numbers for each of several things, which are themselves numbered or are known words for a series.
+
+    Bare numbers (`001_034`) must start again for each thing: what is numbered throughout may just have two numbers.
+    """
+    patients = (
+        _runs(ids, lambda base: bool(_SERIES.search(base)), fewest=2)
+        or _runs(ids, lambda base: bool(_DIGIT.search(base)) and not _NO_PERSON.match(base), fewest=3)
+        or _runs(ids, lambda base: bool(_BARE.match(base)), fewest=3, restart=True)
+    )
+    if patients is None:
+        return None
+    return patients, f"Numbered pictures of one scan or person stay together (such as {_example(patients)})."
+
+
+def _runs(ids: Sequence[str], fits: Callable[[str], bool], *, fewest: int, restart: bool = False) -> dict[str, str] | None:
+    """Thing of each id, where nearly all ids are `thing_number`, and each of at least `fewest` things has close numbers."""
     numbers: dict[str, list[int]] = defaultdict(list)
     bases = {}
     for i in ids:
-        if (match := _NUMBERED.match(i)) and not _NO_PERSON.match(match[1].lower()):
+        if (match := _NUMBERED.match(i)) and fits(match[1].lower()):
             numbers[match[1]].append(int(match[2]))
             bases[i] = match[1]
     steps = [int(s) for n in numbers.values() for s in np.diff(np.sort(n))]
-    several = len(numbers) >= 3 and len(bases) >= 2 * len(numbers)
+    several = len(numbers) >= fewest and len(bases) >= 2 * len(numbers)
     if len(bases) < 0.9 * len(ids) or not several or float(np.median(steps)) > 10:
         return None
-    patients = {i: bases.get(i, i) for i in ids}
-    return patients, f"Numbered pictures of one scan or person stay together (such as {_example(patients)})."
+    if restart and len({n for found in numbers.values() for n in found}) > 0.7 * len(bases):
+        return None
+    return {i: bases.get(i, i) for i in ids}
 
 
 def _strip(name: str) -> str:

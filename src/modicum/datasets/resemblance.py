@@ -2,25 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from modicum.datasets.examination import Examined
+from modicum.datasets.case import Dataset
+from modicum.datasets.examination import Examined, examine_picture
 
 _ALIKE = 0.95  # least correlation of what distinguishes two thumbnails from the average picture
 _BITS = 0.2  # most different bits between their difference hashes, as a share
 _BLOCK = 512
+_MOST_REMEMBERED = 4  # data sets
+
+Key = tuple[tuple[str, Path, tuple[int, int]], ...]
+_remembered: dict[Key, Resemblance] = {}
 
 
-def duplicates(seen: Sequence[Examined]) -> Iterator[tuple[Examined, Examined]]:
-    """Each picture whose pixels are those of an earlier one, with that one."""
-    first: dict[str, Examined] = {}
+@dataclass(frozen=True)
+class Resemblance:
+    """Ids of the cases whose pictures are the same, and pairs of ids whose pictures nearly are, in the data set's order."""
+
+    same: tuple[tuple[str, ...], ...]
+    alike: tuple[tuple[str, str], ...]
+
+
+def resemblance(dataset: Dataset, seen: Sequence[Examined] | None = None) -> Resemblance:
+    """Which pictures resemble each other. Remembered, so that asking again of the same files costs nothing.
+
+    Args:
+        seen: the pictures of all cases, where they have been read already; else they are read, if nothing is remembered.
+    """
+    key = _key(dataset)
+    if key not in _remembered:
+        found = [examine_picture(c) for c in dataset.cases] if seen is None else seen
+        while len(_remembered) >= _MOST_REMEMBERED:
+            del _remembered[next(iter(_remembered))]
+        _remembered[key] = _compare([s for s in found if s.size is not None])
+    return _remembered[key]
+
+
+def _key(dataset: Dataset) -> Key:
+    return tuple((c.id, c.image, _stamp(c.image)) for c in dataset.cases)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
+def _compare(seen: Sequence[Examined]) -> Resemblance:
+    same: dict[str, list[str]] = defaultdict(list)
     for one in seen:
-        if one.digest in first:
-            yield first[one.digest], one
-        elif one.digest:
-            first[one.digest] = one
+        same[one.digest].append(one.case.id)
+    digests = {s.case.id: s.digest for s in seen}
+    alike = ((first.case.id, second.case.id) for first, second in near_duplicates(seen))
+    return Resemblance(
+        tuple(tuple(ids) for ids in same.values() if len(ids) > 1),
+        tuple((a, b) for a, b in alike if digests[a] != digests[b]),
+    )
 
 
 def near_duplicates(seen: Sequence[Examined]) -> list[tuple[Examined, Examined]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from modicum.datasets.case import Case, Dataset, Split
+from modicum.datasets.case import Case, Dataset, Part, Split
 from modicum.datasets.loading import foreground_share
 from modicum.errors import ModicumError
 
@@ -28,6 +29,8 @@ def make_split(
 ) -> Split:
     """Labelled cases for training, validation and test. Parts that the data set prescribes are kept.
 
+    Pictures without a prescribed part go where other pictures of their patient are prescribed to be.
+
     Args:
         test_share: of the patients, where no test set is prescribed.
         val_share: of the training pictures; None: 0 below 25 of them (`Split.val` is then empty), else .15, 4 to 40.
@@ -36,18 +39,21 @@ def make_split(
     Raises:
         ModicumError: fewer than two labelled pictures or patients, or nothing to train on.
     """
-    cases = _usable(dataset, exclude)
+    given = _usable(dataset, exclude)
+    cases = _with_their_patients(given)
     rng = np.random.default_rng(seed)
     test = [c for c in cases if c.part == "test"]
     rest = [c for c in cases if c.part != "test"]
     if test and not rest:
         raise ModicumError(
-            "every labelled picture is in the prescribed test set; nothing is left to train on.",
+            "every labelled picture is in the prescribed test set, or of a patient who is; nothing is left to train on.",
             file=dataset.root,
             remedy="Label some training pictures, or remove the prescribed split.",
         )
     if test:
-        reason = f"{len(test)} test pictures as the data set prescribes"
+        followed = len(test) - sum(c.part == "test" for c in given)
+        why = f" ({followed} of them because others of their patient are)" if followed else ""
+        reason = f"{len(test)} test pictures as the data set prescribes{why}"
     else:
         groups = _groups(rest, dataset)
         test = _draw(groups, dataset, test_share * len(rest), rng)
@@ -122,6 +128,15 @@ def _usable(dataset: Dataset, exclude: Collection[str]) -> list[Case]:
             remedy="Add a second patient, or correct the patients in a manifest.",
         )
     return cases
+
+
+def _with_their_patients(cases: Sequence[Case]) -> list[Case]:
+    """Cases without a part get that of their patient's other pictures: test before val before train."""
+    parts: dict[str, Part] = {}
+    order: tuple[Part, ...] = ("train", "val", "test")
+    for part in order:
+        parts |= {c.patient: part for c in cases if c.part == part and c.patient}
+    return [c if c.part is not None else replace(c, part=parts.get(c.patient)) for c in cases]
 
 
 def _groups(cases: Sequence[Case], dataset: Dataset) -> list[Group]:

@@ -23,11 +23,17 @@ def working_pixels(picture: npt.NDArray[Any], channels: int, *, grey: bool = Fal
     16-bit and float pictures are stretched between their .5 and 99.5 percentiles, each picture for itself.
 
     Raises:
-        ModicumError: a colour picture where the model knows grey ones only.
+        ModicumError: a colour picture where the model knows grey ones only, or a picture without any finite value.
     """
     if picture.dtype != np.uint8:
         values = picture.astype(np.float32)
-        low, high = np.percentile(values[np.isfinite(values)], [0.5, 99.5])
+        finite = values[np.isfinite(values)]
+        if not finite.size:
+            raise ModicumError(
+                "none of the picture's values is a number: all are NaN or infinite.",
+                remedy="Export the picture again, or leave it out.",
+            )
+        low, high = np.percentile(finite, [0.5, 99.5])
         values = np.nan_to_num(values, nan=low) - low
         picture = np.clip(values * (255.0 / max(float(high - low), 1e-12)), 0, 255).astype(np.uint8)
     if picture.shape[2] == channels:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import nn
 
 from modicum.networks.blocks import DoubleConv, Up
+from modicum.networks.padding import any_size
 from modicum.networks.table import NETWORKS
 
 
@@ -18,7 +20,7 @@ class UNet(nn.Module):
     Args:
         channels: of the picture.
         outputs: channels of the answer (logits).
-        widths: channels at each size, from full resolution down; one more width is one more halving.
+        widths: channels at each size, from full resolution down; one more width is one more halving. At least one.
         up: how the decoder enlarges; "transposed" learns it, "bilinear" has fewer parameters.
         dropout: probability of dropping a channel at the lowest resolution.
     """
@@ -28,9 +30,9 @@ class UNet(nn.Module):
         channels: int,
         outputs: int,
         *,
-        widths: tuple[int, ...] = (64, 128, 256, 512, 1024),
+        widths: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (64, 128, 256, 512, 1024),
         up: Literal["transposed", "bilinear"] = "transposed",
-        dropout: float = 0.0,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
         super().__init__()
         deepest = len(widths) - 1
@@ -42,8 +44,9 @@ class UNet(nn.Module):
             Up(low, skip, skip, up == "transposed") for low, skip in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
         self.out = nn.Conv2d(widths[0], outputs, 1)
-        self.divisor = 2**deepest  # height and width must be multiples of it
+        self.divisor = 2**deepest  # of the height and width inside the network
 
+    @any_size
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (N, outputs, H, W) of pictures (N, channels, H, W)."""
         maps = []

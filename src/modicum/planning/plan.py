@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,12 @@ _WHOLE = 128  # pixels of a whole picture; twice as fast as 192 and, with few la
 _THIN = 8.0  # pixels that a structure must keep across when the picture is resized to that
 
 
+_STEPS_COUNT = "many steps of a small network teach more in {:g} minutes than few steps of a large one."
+_AUGMENTATION = (
+    "Augmentation: any rotation and flips, scale +-25 %, colour and brightness: with few labels, the more the better."
+)
+
+
 @dataclass(frozen=True)
 class Plan:
     """A recipe and why it looks the way it does."""
@@ -20,16 +27,22 @@ class Plan:
     reasons: tuple[str, ...]
 
 
-def plan(seen: Fingerprint, minutes: float, changes: list[str], seed: int) -> Plan:
+def plan(seen: Fingerprint, minutes: float, changes: Sequence[str]) -> Plan:
     """The recipe for these pictures and this many minutes of training on an ordinary computer.
 
     Args:
-        changes: "key.key=value", applied last.
+        changes: "key.key=value", applied last; what they touch is no longer the plan's, and its reason is left out.
     """
     values, reasons = (_patches if _needs_full_resolution(seen) else _whole)(seen, minutes)
-    values |= {"name": "auto", "description": "Chosen from the data and the budget.", "seed": seed}
+    values |= {"name": "auto", "description": "Chosen from the data and the budget."}
     values["fit"] |= {"budget": minutes}
-    return Plan(checked(change(values, changes)), tuple(reasons))
+    told = [reason for axis, reason in reasons.items() if not any(_touches(change, axis) for change in changes)]
+    return Plan(checked(change(values, list(changes))), tuple(told))
+
+
+def _touches(change: str, axis: str) -> bool:
+    key = change.split("=")[0].strip()
+    return key == axis or key.startswith(f"{axis}.") or axis.startswith(f"{key}.")
 
 
 def _longest(seen: Fingerprint) -> int:
@@ -42,31 +55,32 @@ def _needs_full_resolution(seen: Fingerprint) -> bool:
     return seen.object_thickness_px / shrink < _THIN or (seen.objects_per_picture > 5 and shrink > 1.5)
 
 
-def _patches(seen: Fingerprint, minutes: float) -> tuple[dict[str, Any], list[str]]:
+def _patches(seen: Fingerprint, minutes: float) -> tuple[dict[str, Any], dict[str, str]]:
     wide = minutes >= 15 and seen.labelled >= 15
     widths = [16, 32, 64, 128] if wide else [8, 16, 32, 64]
     size = min(192, _multiple_of_32(min(seen.min_height, seen.min_width)))
-    reasons = [
-        f"View: patches of {size} pixels at full resolution, because structures are {seen.object_thickness_px:.1f} pixels "
-        f"across and would vanish if the pictures ({seen.median_width}x{seen.median_height}) were made small.",
-        f"Network: U-Net with {widths[0]} to {widths[-1]} channels; more steps of a small network teach more in "
-        f"{minutes:g} minutes than few steps of a large one.",
-        "Augmentation: any rotation and flips, scale +-25 %, colour and brightness: with few labels, the more the better.",
-    ]
+    reasons = {
+        "view": f"View: patches of {size} pixels at full resolution, because structures are {seen.object_thickness_px:.1f} "
+        f"pixels across, {seen.objects_per_picture:g} in a picture, and too little of them would be left if the pictures "
+        f"({seen.median_width}x{seen.median_height}) were made small.",
+        "network": f"Network: U-Net with {widths[0]} to {widths[-1]} channels; {_STEPS_COUNT.format(minutes)}",
+        "fit.augmentation": _AUGMENTATION,
+    }
     view = {"name": "patches", "size": size}
     return {"view": view, "network": {"name": "unet", "widths": widths}, "fit": {"rate": 6e-3}}, reasons
 
 
-def _whole(seen: Fingerprint, minutes: float) -> tuple[dict[str, Any], list[str]]:
+def _whole(seen: Fingerprint, minutes: float) -> tuple[dict[str, Any], dict[str, str]]:
     size = _WHOLE if minutes < 30 else 192
     widths = [16, 32, 64, 128, 256]
-    reasons = [
-        f"View: the whole picture at {size} pixels, because the objects are large enough "
+    reasons = {
+        "view": f"View: the whole picture at {size} pixels, because the objects are large enough "
         f"({seen.object_thickness_px:.0f} pixels across in pictures of {seen.median_width}x{seen.median_height}) and their "
         "surroundings help to find them.",
-        f"Network: U-Net with {widths[0]} to {widths[-1]} channels, which sees the whole picture at its lowest resolution.",
-        "Augmentation: any rotation and flips, scale +-25 %, colour and brightness: with few labels, the more the better.",
-    ]
+        "network": f"Network: U-Net with {widths[0]} to {widths[-1]} channels, which sees the whole picture at its lowest "
+        f"resolution; {_STEPS_COUNT.format(minutes)}",
+        "fit.augmentation": _AUGMENTATION,
+    }
     view = {"name": "whole", "size": size}
     return {"view": view, "network": {"name": "unet", "widths": widths}, "fit": {"rate": 4e-3}}, reasons
 

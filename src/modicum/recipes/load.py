@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -50,6 +51,9 @@ def change(values: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
     """Plain values with every "key.key=value" applied; values are read as YAML.
 
     Changing a part's name drops the options of the part it replaces.
+
+    Raises:
+        ModicumError: a change without "=", with broken YAML, or of a key below something that has no keys.
     """
     changed: dict[str, Any] = {**values}
     for one in changes:
@@ -59,11 +63,19 @@ def change(values: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
         *parents, last = path.strip().split(".")
         place = changed
         for key in parents:
-            below = place.get(key, {})
-            place[key] = {"name": below} if isinstance(below, str) else dict(below)
+            place[key] = _opened(place.get(key, {}), key, one)
             place = place[key]
         place[last] = _parse(text, path)
     return changed
+
+
+def _opened(below: Any, key: str, one: str) -> dict[str, Any]:
+    """A copy of what stands under a key, into which a change can reach; a part given by its name becomes a mapping."""
+    if isinstance(below, str):
+        return {"name": below}
+    if not isinstance(below, Mapping):
+        raise ModicumError(f"'{one}' cannot be set: '{key}' is {json.dumps(below, default=str)}, which has no keys below it.")
+    return {**below}
 
 
 def dump(recipe: Recipe) -> str:
@@ -87,6 +99,8 @@ def _read(path: Path) -> Any:
         return _parse(path.read_text("utf-8"), str(path))
     except OSError as error:
         raise ModicumError(f"the recipe cannot be read ({error.strerror}).", file=path) from None
+    except UnicodeDecodeError:
+        raise ModicumError("a recipe is text in UTF-8; this is something else.", file=path) from None
 
 
 def _parse(text: str, where: str) -> Any:

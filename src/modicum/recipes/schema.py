@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from modicum.augment import POLICIES
 from modicum.losses import LOSSES
@@ -22,6 +22,13 @@ Part = dict[str, Any]
 
 def _of(table: Table[Any]) -> BeforeValidator:
     return BeforeValidator(table.resolve)
+
+
+def _view(spec: Any) -> Part:
+    """The view resolved; made once as well, because some of its options must fit each other."""
+    resolved = VIEWS.resolve(spec)
+    VIEWS.build(resolved)
+    return resolved
 
 
 class _Axis(BaseModel):
@@ -64,8 +71,15 @@ class Fit(_Axis):
 class Finish(_Axis):
     """What happens to the probability map."""
 
-    threshold: float | Literal["auto"] = "auto"  # auto: best pooled Dice on validation (or training) pictures
+    threshold: float | Literal["auto"] = "auto"  # auto: best pooled Dice on validation pictures; .5 without any
     flips: bool = True  # average over four flips
+
+    @field_validator("threshold")
+    @classmethod
+    def _a_probability(cls, threshold: float | Literal["auto"]) -> float | Literal["auto"]:
+        if threshold != "auto" and not 0 <= threshold <= 1:
+            raise ValueError("a threshold is a probability, 0 to 1")
+        return threshold
 
 
 class Data(_Axis):
@@ -81,10 +95,10 @@ class Recipe(_Axis):
     name: str = "custom"
     description: str = ""
     source: str = ""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     data: Data = Data()
     images: Images = Images()
-    view: Annotated[Part, _of(VIEWS)] = Field(default_factory=lambda: VIEWS.resolve("patches"))
+    view: Annotated[Part, BeforeValidator(_view)] = Field(default_factory=lambda: VIEWS.resolve("patches"))
     network: Annotated[Part, _of(NETWORKS)] = Field(default_factory=lambda: NETWORKS.resolve("unet"))
     start: Literal["random"] = "random"
     supervision: Literal["labelled"] = "labelled"

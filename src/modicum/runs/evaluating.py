@@ -3,90 +3,189 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from modicum.bundle import Bundle
-from modicum.datasets import discover, infer_code, load_label
+from modicum.console import say
+from modicum.datasets import LabelCode, discover, guess_patients, infer_code, load_field_of_view, load_label
 from modicum.datasets.case import Case, Dataset
-from modicum.errors import ModicumError
+from modicum.datasets.loading import decode
+from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator, Example, ReportData, write_report
-from modicum.images import is_picture
-from modicum.runs.folder import RunFolder, environment
+from modicum.images import is_picture, picture_suffix, read_mask
+from modicum.runs.folder import RunFolder, digest, environment
 from modicum.runs.testing import examples, test_bundle
 
 
-def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str = "auto") -> dict[str, Any]:
+def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str = "auto") -> tuple[dict[str, Any], Path]:
     """Figures of a model on the labelled pictures of a data set.
 
     Args:
-        part: "test", "train", "val" as the data set prescribes, "all", or "auto": the test part where there is one.
+        part: "test", "train", "val" as the data set prescribes, "all", or "auto": the test part where there is one,
+            else every picture that took no part in the model's training.
+
+    Returns:
+        what summary.json holds, and the folder with summary.json, cases.csv, report.html and the masks.
     """
     bundle, dataset = Bundle.load(bundle_path), discover(data)
-    cases = _part(dataset, part)
+    code = _code_for(bundle, dataset)
+    cases, notes = _chosen(dataset, bundle, part)
+    folder = _place(out if out is not None else bundle_path.parent / f"evaluation-{data.resolve().stem}")
     evaluator = Evaluator(bundle.classes, [bundle.threshold] * len(bundle.classes))
-    place = out if out is not None else bundle_path.parent / f"evaluation-{data.resolve().stem}"
-    test_bundle(bundle, cases, dataset, evaluator, place / "predictions")
+    failed = test_bundle(bundle, cases, code, evaluator, folder.predictions)
+    if len(failed) == len(cases):
+        raise ModicumError(failed[0].message, file=failed[0].file, remedy=failed[0].remedy)
     dice = {str(case): float(value) for case, value in evaluator.table().groupby("case")["dice"].mean().items()}
-    shown = examples(dice, cases, dataset, bundle, place / "predictions")
-    note = "Pictures that took part in training make these figures better than new pictures would."
-    _report(evaluator, place, f"{bundle_path.name} on {data.resolve().name}", shown, [note], bundle.classes)
-    return evaluator.summary()
+    shown = examples(dice, cases, code, bundle, folder.predictions)
+    title = f"{bundle_path.name} on {data.resolve().name}"
+    return _report(evaluator, folder, title, shown, notes, bundle.classes, failed), folder.path
 
 
-def evaluate_folders(predictions: Path, labels: Path, out: Path | None) -> dict[str, Any]:
+def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Path | None = None) -> dict[str, Any]:
     """Figures of masks from anywhere against true masks of the same stem.
 
+    Args:
+        fov: folder with masks of the pixels that count, by the same stems.
+
     Raises:
-        ModicumError: a folder is missing or empty, or a true mask has no prediction.
+        ModicumError: a folder is missing or empty, a true mask has no prediction, or a prediction is no mask.
     """
     found, true = _masks(predictions), _masks(labels)
-    missing = sorted(true.keys() - found.keys())
-    if missing:
-        raise ModicumError(
-            f"{len(missing)} of {len(true)} true masks have no prediction of the same name, first '{missing[0]}'.",
-            file=predictions,
-            remedy="Name each prediction as its true mask; leave out none.",
-        )
-    code, classes, _ = infer_code(list(true.values()))
-    their_code, _, _ = infer_code([found[stem] for stem in true])
+    fields = {} if fov is None else _masks(fov)
+    for masks, folder in ((found, predictions), (fields, fov)):
+        missing = sorted(true.keys() - masks.keys()) if folder is not None else []
+        if missing:
+            raise ModicumError(
+                f"{len(missing)} of {len(true)} true masks have nothing of the same name here, first '{missing[0]}'.",
+                file=folder,
+                remedy="Name each file as its true mask; leave out none.",
+            )
+    code, classes, notes = infer_code(list(true.values()))
+    patients, guessed = guess_patients(list(true))
     evaluator = Evaluator(classes, None)
     for stem, path in true.items():
-        truth = load_label(Case(stem, path, (path,)), code)
-        prediction = load_label(Case(stem, path, (found[stem],)), their_code if code.kind == "binary" else code)
-        evaluator.add(stem, None, truth, prediction=prediction)
-    if out is not None:
-        _report(evaluator, out, f"{predictions.name} against {labels.name}", [], [], classes)
-    return evaluator.summary()
+        case = Case(stem, path, (path,), fields.get(stem))
+        evaluator.add(
+            stem,
+            None,
+            load_label(case, code),
+            valid=load_field_of_view(case),
+            patient=patients.get(stem, ""),
+            prediction=_their_mask(found[stem], code),
+        )
+    told = [*notes, *([guessed] if guessed else [])]
+    for note in told:
+        say(f"- {note}")
+    place = None if out is None else _place(out)
+    return _report(evaluator, place, f"{predictions.name} against {labels.name}", [], told, classes, [])
 
 
-def _part(dataset: Dataset, part: str) -> list[Case]:
+def _chosen(dataset: Dataset, bundle: Bundle, part: str) -> tuple[list[Case], list[str]]:
+    """The cases to test and, in words, what of them the model has seen before."""
     known = {c.part for c in dataset.labelled}
     wanted = ("test" if "test" in known else "all") if part == "auto" else part
     cases = [c for c in dataset.labelled if wanted in ("all", c.part)]
     if not cases:
         raise ModicumError(f"no labelled picture is in part '{part}'.", file=dataset.root, remedy="Use --part all.")
-    return cases
+    shown = set(bundle.provenance.get("seen", {}).values())
+    seen = {c.id for c in cases if digest(c.image) in shown}
+    if not seen:
+        return cases, []
+    if part != "auto":
+        return cases, [f"{len(seen)} of these {len(cases)} pictures took part in training: new pictures would come out worse."]
+    if len(seen) == len(cases):
+        raise ModicumError(
+            "the model was trained on every one of these pictures.",
+            file=dataset.root,
+            remedy="Use --part all to test it on them.",
+        )
+    note = f"{len(seen)} pictures were left out, because they took part in training (--part all measures them as well)."
+    return [c for c in cases if c.id not in seen], [note]
+
+
+def _code_for(bundle: Bundle, dataset: Dataset) -> LabelCode:
+    """How these labels become the model's class numbers.
+
+    Raises:
+        ModicumError: they hold classes that the model does not know, or know them by other numbers.
+    """
+    ours, theirs = bundle.classes, dataset.classes
+    said = f"the data have {len(theirs)} class(es) ({', '.join(theirs)}), the model {len(ours)} ({', '.join(ours)})."
+    if len(ours) == 1 or dataset.code.kind == "colour":
+        if len(theirs) != len(ours) or (len(ours) > 1 and theirs != ours):
+            raise ModicumError(said, file=dataset.root)
+        return dataset.code
+    unknown = sorted(set(dataset.code.values) - set(bundle.label_values))
+    if unknown:
+        values = ", ".join(map(str, bundle.label_values))
+        raise ModicumError(f"labels hold {unknown}, the model knows {values}; {said}", file=dataset.root)
+    if set(theirs) == set(ours) and theirs != ours:
+        raise ModicumError(f"the classes have other numbers here; {said}", file=dataset.root)
+    return LabelCode("index", bundle.label_values)
+
+
+def _their_mask(path: Path, code: LabelCode) -> npt.NDArray[np.uint8]:
+    """Class numbers (H, W) of a prediction.
+
+    Raises:
+        ModicumError: it is a probability map or numbers its objects, where a mask of two values is expected.
+    """
+    values = read_mask(path)
+    if code.kind != "binary":
+        return decode(values, code)
+    top = float(values.max(initial=0))
+    between = (values > 0.1 * top) & (values < 0.9 * top)
+    if top > 1 and float(between.mean()) > 0.02:
+        raise ModicumError(
+            "this is no mask of two values (a probability map, or numbered objects?).",
+            file=path,
+            remedy="Threshold it first, and write 0 and 255.",
+        )
+    return decode(values, LabelCode("binary"))
 
 
 def _masks(folder: Path) -> dict[str, Path]:
+    """Mask files by stem."""
     if not folder.is_dir():
         raise ModicumError("there is no such folder.", file=folder)
-    masks = {p.stem: p for p in sorted(folder.iterdir()) if is_picture(p)}
+    masks: dict[str, Path] = {}
+    for path in sorted(p for p in folder.iterdir() if is_picture(p)):
+        stem = path.name[: -len(picture_suffix(path))]
+        if stem in masks:
+            raise ModicumError(f"{masks[stem].name} has the same name.", file=path, remedy="Leave one of them.")
+        masks[stem] = path
     if not masks:
         raise ModicumError("no mask was found here.", file=folder)
     return masks
 
 
+def _place(path: Path) -> RunFolder:
+    """The folder of an evaluation, which is never that of a run."""
+    if (path / "identity.json").exists():
+        raise ModicumError("this is the folder of a run.", file=path, remedy="Give the evaluation its own with --out.")
+    return RunFolder(path)
+
+
 def _report(
-    evaluator: Evaluator, place: Path, title: str, shown: list[Example], notes: list[str], classes: Sequence[str]
-) -> None:
+    evaluator: Evaluator,
+    folder: RunFolder | None,
+    title: str,
+    shown: list[Example],
+    notes: list[str],
+    classes: Sequence[str],
+    failed: list[Finding],
+) -> dict[str, Any]:
     summary, table = evaluator.summary(), evaluator.table()
-    place.mkdir(parents=True, exist_ok=True)
-    folder = RunFolder(place)
-    folder.write_json("summary.json", {"test": summary})
+    whole = {"test": summary, "notes": notes, "findings": [asdict(f) for f in failed]}
+    if folder is None:
+        return whole
+    folder.write_json("summary.json", whole)
     folder.write("cases.csv", table.to_csv(index=False))
     data = ReportData(
         title=title,
@@ -101,9 +200,10 @@ def _report(
         table=table,
         histograms=evaluator.histograms,
         examples=shown,
-        findings=[],
+        findings=failed,
         environment=environment(0),
         classes=list(classes),
         notes=notes,
     )
     write_report(folder.report, data)
+    return whole

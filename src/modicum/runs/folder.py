@@ -10,8 +10,10 @@ import platform
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
+from io import StringIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +22,8 @@ from modicum.datasets.case import Dataset, Split
 from modicum.errors import ModicumError
 from modicum.recipes import Recipe, dump
 from modicum.training.loop import EpochRecord
+
+_BEGINNINGS = (".lock", "recipe.yaml", "environment.json", "split.csv", "identity.json")  # of a run killed at once
 
 
 class RunFolder:
@@ -65,10 +69,10 @@ class RunFolder:
         }
         marker = self.path / "identity.json"
         if marker.exists():
-            theirs = json.loads(marker.read_text("utf-8"))
+            theirs = _read_identity(marker)
             if theirs["data"] != identity["data"]:
                 raise ModicumError(
-                    "this run folder belongs to other data (or to another split of them).",
+                    "this run folder belongs to other data, or the data, their labels or their split have changed.",
                     file=self.path,
                     remedy="Give another folder with --out; two runs never share one.",
                 )
@@ -79,7 +83,7 @@ class RunFolder:
                     remedy="Give another folder with --out, or repeat the command as it was to go on.",
                 )
             return True
-        if any(p.name != ".lock" for p in self.path.iterdir()):
+        if any(p.name.removesuffix(".unfinished") not in _BEGINNINGS for p in self.path.iterdir()):
             raise ModicumError(
                 "the folder is not empty and is no run of Modicum.", file=self.path, remedy="Choose another with --out."
             )
@@ -98,6 +102,8 @@ class RunFolder:
             unfinished.write_text(text, "utf-8")
             unfinished.replace(path)
         except OSError as error:
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
             raise ModicumError(
                 f"the file cannot be written ({error.strerror}).", file=path, remedy="Check disk space and permissions."
             ) from error
@@ -114,16 +120,21 @@ class RunFolder:
 
     def log(self, event: str) -> None:
         """A line in the events log, with the time."""
-        with (self.path / "events.log").open("a", encoding="utf-8") as file:
-            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {event}\n")
+        path = self.path / "events.log"
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {event}\n")
+        except OSError as error:
+            raise ModicumError(f"the log cannot be written ({error.strerror}).", file=path) from error
 
     def _write_splits(self, splits: Sequence[Split]) -> None:
-        with (self.path / "split.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["fold", "part", "case"])
-            for fold, split in enumerate(splits, 1):
-                for part in ("train", "val", "test"):
-                    writer.writerows((fold, part, case) for case in getattr(split, part))
+        text = StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["fold", "part", "case"])
+        for fold, split in enumerate(splits, 1):
+            for part in ("train", "val", "test"):
+                writer.writerows((fold, part, case) for case in getattr(split, part))
+        self.write("split.csv", text.getvalue())
 
 
 def environment(seed: int) -> dict[str, Any]:
@@ -141,15 +152,34 @@ def environment(seed: int) -> dict[str, Any]:
     }
 
 
+def digest(path: Path) -> str:
+    """Short hash of a file's content; "" where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError:
+        return ""
+
+
+def _read_identity(marker: Path) -> dict[str, str]:
+    try:
+        found: dict[str, str] = json.loads(marker.read_text("utf-8"))
+        return {"data": found["data"], "recipe": found["recipe"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModicumError(
+            f"the run folder is damaged ({error}).", file=marker, remedy="Begin anew in another folder with --out."
+        ) from error
+
+
 def _data_identity(dataset: Dataset, splits: Sequence[Split]) -> str:
-    """Of names, sizes of files and the split; not of the place, so that a data set may move."""
-    digest = hashlib.sha256()
+    """Of the files' content, what the labels mean, patients and split; not of the place, so that a data set may move."""
+    whole = hashlib.sha256(repr((dataset.classes, dataset.code)).encode())
     for case in sorted(dataset.labelled, key=lambda c: c.id):
-        sizes = [p.stat().st_size for p in (case.image, *case.labels)]
-        digest.update(f"{case.id} {sizes}\n".encode())
+        files = [digest(p) for p in (case.image, *case.labels, case.field_of_view) if p is not None]
+        whole.update(repr((case.id, case.patient, files)).encode())
     for split in splits:
-        digest.update(repr((sorted(split.train), sorted(split.val), sorted(split.test))).encode())
-    return digest.hexdigest()
+        whole.update(repr((sorted(split.train), sorted(split.val), sorted(split.test))).encode())
+    return whole.hexdigest()
 
 
 def _locked(path: Path) -> IO[str]:

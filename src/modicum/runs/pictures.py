@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,21 +16,15 @@ from modicum.images.intensity import working_pixels
 from modicum.views import TrainingPicture, View
 
 
-def common_channels(cases: Sequence[Case], *, grey: bool) -> int:
-    """1 or 3: what the network gets. Grey pictures among coloured ones are repeated over three channels."""
-    if grey:
-        return 1
-    return max(int(load_picture(case).shape[2]) for case in cases[:8])
-
-
-def load_case(case: Case, dataset: Dataset, channels: int, *, grey: bool) -> TrainingPicture:
-    """A labelled case at full size.
+def load_case(case: Case, dataset: Dataset, channels: int | None, *, grey: bool) -> TrainingPicture:
+    """A labelled case at full size, with so many channels or, if None, its own.
 
     Raises:
         ModicumError: unreadable, sizes that differ, more channels than the model knows; the file is named.
     """
     try:
-        pixels = working_pixels(load_picture(case), channels, grey=grey)
+        picture = load_picture(case)
+        pixels = working_pixels(picture, channels or picture.shape[2], grey=grey)
     except ModicumError as error:
         raise ModicumError(error.problem, file=case.image, remedy=error.remedy) from None
     label, valid = load_label(case, dataset.code), load_field_of_view(case)
@@ -49,11 +44,18 @@ def _dark_outside(pixels: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_]) -
     return float(pixels[~valid].mean()) < 0.25 * float(pixels[valid].mean())
 
 
-def load_training(cases: Sequence[Case], dataset: Dataset, view: View, channels: int, *, grey: bool) -> list[TrainingPicture]:
-    """All pictures of a training, decoded once and kept as the view wants them."""
+def load_training(
+    cases: Sequence[Case], dataset: Dataset, view: View, channels: int | None, *, grey: bool
+) -> list[TrainingPicture]:
+    """All pictures of a training, decoded once and kept as the view wants them.
+
+    Args:
+        channels: None: as many as the pictures have; grey ones among coloured ones are repeated over three.
+    """
     pictures = []
     with bar(f"Reading {len(cases)} pictures", len(cases)) as progress:
         for case in cases:
             pictures.append(view.prepare(load_case(case, dataset, channels, grey=grey)))
             progress.step()
-    return pictures
+    most = max((p.image.shape[2] for p in pictures), default=1)
+    return [p if p.image.shape[2] == most else replace(p, image=np.repeat(p.image, most, axis=2)) for p in pictures]

@@ -36,9 +36,10 @@ def class_numbers(probability: npt.NDArray[Any], bundle: Bundle) -> npt.NDArray[
     return np.asarray(np.argmax(np.concatenate([background[None], probability]), axis=0), np.uint8)
 
 
-def mask_values(numbers: npt.NDArray[np.uint8], bundle: Bundle) -> npt.NDArray[np.uint8]:
-    """Class numbers as the values that the labels had: 0/255 for one class."""
-    return np.asarray(np.array([0, *bundle.label_values], np.uint8)[numbers])
+def mask_values(numbers: npt.NDArray[np.uint8], bundle: Bundle) -> npt.NDArray[Any]:
+    """Class numbers as the values that the labels had, uint8 or, where it must be, uint16: 0/255 for one class."""
+    values = np.array([0, *bundle.label_values], np.uint8 if max(bundle.label_values) < 256 else np.uint16)
+    return np.asarray(values[numbers])
 
 
 def predict(
@@ -56,9 +57,10 @@ def predict(
     classes); overlays `out/overlays/NAME.png`.
 
     Raises:
-        ModicumError: no input at all, or the output cannot be written.
+        ModicumError: no input at all, the output cannot be written, or a mask would replace a picture.
     """
     paths = _names(expand(inputs))
+    _refuse_to_replace(paths, out)
     segmenter = bundle.segmenter(flips=flips)
     written, failed = [], []
     with bar(f"Segmenting {len(paths)} pictures", len(paths)) as progress:
@@ -108,6 +110,16 @@ def _names(paths: Sequence[Path]) -> dict[str, Path]:
     return named
 
 
+def _refuse_to_replace(paths: dict[str, Path], out: Path) -> None:
+    pictures = {p.resolve() for p in paths.values()}
+    for name in paths:
+        for folder in (out, out / "probabilities", out / "overlays"):
+            if (folder / f"{name}.png").resolve() in pictures:
+                raise ModicumError(
+                    "the mask would replace this picture.", file=folder / f"{name}.png", remedy="Choose another --out."
+                )
+
+
 def _segment(segmenter: Segmenter, picture: npt.NDArray[Any], path: Path) -> npt.NDArray[np.float16]:
     try:
         return segmenter.probabilities(picture)
@@ -137,7 +149,9 @@ def _write(
     if probabilities:
         for k, class_name in enumerate(bundle.classes):
             label = name if len(bundle.classes) == 1 else f"{name}_{class_name}"
-            write_mask(out / "probabilities" / f"{label}.png", np.round(probability[k] * 65535.0).astype(np.uint16))
+            write_mask(
+                out / "probabilities" / f"{label}.png", np.round(probability[k].astype(np.float32) * 65535).astype(np.uint16)
+            )
     if overlays:
         write_picture(out / "overlays" / f"{name}.png", overlay(working_pixels(picture, 3), numbers))
     return out / f"{name}.png"

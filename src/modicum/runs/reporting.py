@@ -13,6 +13,7 @@ from modicum.errors import Finding
 from modicum.evaluation import Evaluator, ReportData, write_report
 from modicum.planning import Plan
 from modicum.runs.folder import RunFolder, environment
+from modicum.runs.prepare import Prepared
 from modicum.runs.testing import examples
 from modicum.runs.training import Trained
 
@@ -21,12 +22,22 @@ from modicum.runs.training import Trained
 class Outcome:
     """Everything that a finished run knows."""
 
-    dataset: Dataset
-    plan: Plan
-    splits: Sequence[Split]
+    prepared: Prepared
     trainings: Sequence[Trained]  # one for each split; with folds, the last is the model's own
     evaluator: Evaluator
     findings: Sequence[Finding]
+
+    @property
+    def dataset(self) -> Dataset:
+        return self.prepared.dataset
+
+    @property
+    def plan(self) -> Plan:
+        return self.prepared.plan
+
+    @property
+    def splits(self) -> Sequence[Split]:
+        return self.prepared.splits
 
     @property
     def model(self) -> Trained:
@@ -49,23 +60,31 @@ class Outcome:
                 f"Every picture was tested by a model that had not seen its patient ({len(self.splits)} folds); the model "
                 "in the bundle was trained on all labelled pictures and has itself not been tested."
             )
+            if self.plan.recipe.name == "auto":
+                notes.append("With folds no picture is set aside for good: the recipe was planned from all of them.")
         else:
-            notes.append("The test pictures took no part in training or in any choice.")
+            notes.append("The test pictures took no part in planning, training or any choice.")
         if any(c.field_of_view for c in self.dataset.labelled):
             notes.append("Only pixels inside the field of view count.")
         if len(self.dataset.classes) == 1:
-            where = "validation" if self.splits[0].val else "training"
-            auto = self.plan.recipe.finish.threshold == "auto"
-            notes.append(
-                f"Threshold {self.model.bundle.threshold:.3f}, "
-                + (f"chosen for the best pooled Dice on the {where} pictures." if auto else "set by the recipe.")
-            )
+            notes.append(self._threshold())
         if not self.splits[0].val:
             notes.append(
                 "So few labels were there that none were set aside for validation: the validation curve is that of training "
                 "pictures without augmentation, and flatters."
             )
         return notes
+
+    def _threshold(self) -> str:
+        said = f"Threshold {self.model.bundle.threshold:.3f}"
+        if self.plan.recipe.finish.threshold != "auto":
+            return f"{said}, set by the recipe."
+        if not self.splits[0].val:
+            return f"{said}, because there were no validation pictures to choose it on."
+        if len(self.splits) == 1:
+            return f"{said}, chosen for the best pooled Dice on the validation pictures."
+        each = ", ".join(f"{t.bundle.threshold:.3f}" for t in self.trainings[:-1])
+        return f"{said}, the median of the folds' ({each}), each chosen on the fold's own validation pictures and tested so."
 
     def summary(self) -> dict[str, Any]:
         """summary.json."""
@@ -88,7 +107,7 @@ def write_run_report(outcome: Outcome, folder: RunFolder) -> None:
     cases = {c.id: c for c in outcome.dataset.labelled}
     dice = {str(case): float(value) for case, value in table.groupby("case")["dice"].mean().items()}
     tested = [cases[i] for i in dice]
-    shown = examples(dice, tested, outcome.dataset, outcome.model.bundle, folder.predictions)
+    shown = examples(dice, tested, outcome.dataset.code, outcome.model.bundle, folder.predictions)
     model = outcome.model
     reasons = [
         *outcome.plan.reasons,

@@ -11,46 +11,54 @@ import numpy.typing as npt
 from modicum.bundle import Bundle
 from modicum.console import bar
 from modicum.datasets import load_field_of_view, load_label, load_picture
-from modicum.datasets.case import Case, Dataset
-from modicum.errors import ModicumError
+from modicum.datasets.case import Case, LabelCode
+from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator, Example
 from modicum.images import read_mask, write_mask
 from modicum.images.intensity import working_pixels
+from modicum.inference import Segmenter
 from modicum.runs.predicting import class_numbers, mask_values
 
 
-def test_bundle(bundle: Bundle, cases: Sequence[Case], dataset: Dataset, evaluator: Evaluator, masks: Path) -> None:
+def test_bundle(bundle: Bundle, cases: Sequence[Case], code: LabelCode, evaluator: Evaluator, masks: Path) -> list[Finding]:
     """Predict labelled cases, write their masks, and add them to the evaluator.
 
-    Raises:
-        ModicumError: the data set has other classes than the model.
+    Args:
+        code: how the label files become the model's class numbers.
+
+    Returns:
+        one error for each case that could not be tested; the others are.
     """
-    if len(dataset.classes) != len(bundle.classes):
-        raise ModicumError(
-            f"the data have {len(dataset.classes)} classes ({', '.join(dataset.classes)}), "
-            f"the model {len(bundle.classes)} ({', '.join(bundle.classes)}).",
-            file=dataset.root,
-        )
+    failed = []
     masks.mkdir(parents=True, exist_ok=True)
     segmenter = bundle.segmenter()
     with bar(f"Testing on {len(cases)} pictures", len(cases)) as progress:
         for case in cases:
-            probability = segmenter.probabilities(load_picture(case))
-            numbers = class_numbers(probability, bundle)
-            evaluator.add(
-                case.id,
-                probability,
-                load_label(case, dataset.code),
-                valid=load_field_of_view(case),
-                patient=case.patient,
-                attributes=case.attributes,
-                prediction=numbers,
-            )
-            write_mask(masks / f"{case.id}.png", mask_values(numbers, bundle))
+            try:
+                _test(case, code, segmenter, bundle, evaluator, masks / f"{case.id}.png")
+            except ModicumError as error:
+                file = str(error.file or case.image)
+                failed.append(Finding("error", "not-tested", f"not tested: {error.problem}", file, error.remedy))
             progress.step()
+    return failed
 
 
-def examples(dice: dict[str, float], cases: Sequence[Case], dataset: Dataset, bundle: Bundle, masks: Path) -> list[Example]:
+def _test(case: Case, code: LabelCode, segmenter: Segmenter, bundle: Bundle, evaluator: Evaluator, mask: Path) -> None:
+    probability = segmenter.probabilities(load_picture(case))
+    numbers = class_numbers(probability, bundle)
+    evaluator.add(
+        case.id,
+        probability,
+        load_label(case, code),
+        valid=load_field_of_view(case),
+        patient=case.patient,
+        attributes=case.attributes,
+        prediction=numbers,
+    )
+    write_mask(mask, mask_values(numbers, bundle))
+
+
+def examples(dice: dict[str, float], cases: Sequence[Case], code: LabelCode, bundle: Bundle, masks: Path) -> list[Example]:
     """Best, median and worst of the tested cases, with picture, truth and prediction.
 
     Args:
@@ -64,15 +72,15 @@ def examples(dice: dict[str, float], cases: Sequence[Case], dataset: Dataset, bu
         for case_id in reversed(chosen[role]) if role == "worst" else chosen[role]:
             if case_id not in shown:
                 shown.add(case_id)
-                found.append(_example(by_id[case_id], dice[case_id], role, dataset, bundle, masks))
+                found.append(_example(by_id[case_id], dice[case_id], role, code, bundle, masks))
     return found
 
 
-def _example(case: Case, dice: float, role: str, dataset: Dataset, bundle: Bundle, masks: Path) -> Example:
+def _example(case: Case, dice: float, role: str, code: LabelCode, bundle: Bundle, masks: Path) -> Example:
     written = read_mask(masks / f"{case.id}.png")
     numbers = np.zeros(written.shape, np.uint8)
     for number, value in enumerate(bundle.label_values, 1):
         numbers[written == value] = number
     image: npt.NDArray[np.uint8] = working_pixels(load_picture(case), 3)
-    truth = load_label(case, dataset.code)
+    truth = load_label(case, code)
     return Example(case.id, dice, image, truth, numbers, load_field_of_view(case), role)

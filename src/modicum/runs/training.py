@@ -23,8 +23,8 @@ from modicum.images.intensity import Intensity
 from modicum.losses import LOSSES, Loss
 from modicum.networks import NETWORKS
 from modicum.recipes import Recipe
-from modicum.runs.folder import RunFolder
-from modicum.runs.pictures import common_channels, load_training
+from modicum.runs.folder import RunFolder, digest
+from modicum.runs.pictures import load_training
 from modicum.supervision.labelled import LabelledPictures
 from modicum.training.batches import stream
 from modicum.training.checkpoint import Checkpoints
@@ -107,7 +107,7 @@ def train_once(
     findings += diagnose(history, own_validation=bool(split.val))
     for finding in findings:
         folder.log(f"{part}doctor: {finding.kind}: {finding.message}")
-    bundle = _bundle(recipe, parts.average.network, dataset, material, compute)
+    bundle = _bundle(recipe, parts.average.network, dataset, split, material, compute)
     size = sum(p.numel() for p in network.parameters())
     return Trained(bundle, history, findings, compute, size, pace.elapsed)
 
@@ -116,8 +116,8 @@ def _read(dataset: Dataset, split: Split, recipe: Recipe) -> _Material:
     cases = {c.id: c for c in dataset.labelled}
     view, grey = VIEWS.build(recipe.view), recipe.images.grey
     teaching = [cases[i] for i in split.train]
-    channels = common_channels(teaching, grey=grey)
-    train = load_training(teaching, dataset, view, channels, grey=grey)
+    train = load_training(teaching, dataset, view, 1 if grey else None, grey=grey)
+    channels = train[0].image.shape[2]
     val = load_training([cases[i] for i in split.val], dataset, view, channels, grey=grey) if split.val else train
     own = recipe.images.normalise == "picture"
     intensity = Intensity.of([p.image for p in train], per_picture=own, grey=grey)
@@ -181,20 +181,25 @@ def _forward(compute: Compute, network: nn.Module, images: torch.Tensor) -> torc
     return answer
 
 
-def _bundle(recipe: Recipe, network: nn.Module, dataset: Dataset, material: _Material, compute: Compute) -> Bundle:
-    """The trained network with its threshold, chosen on the validation (or training) pictures."""
-    values = dataset.code.values if dataset.code.kind == "index" else tuple(range(1, len(dataset.classes) + 1))
+def _bundle(
+    recipe: Recipe, network: nn.Module, dataset: Dataset, split: Split, material: _Material, compute: Compute
+) -> Bundle:
+    """The trained network with its threshold: chosen on the validation pictures, .5 without any."""
+    numbers = tuple(range(1, len(dataset.classes) + 1))
+    as_given = dataset.code.kind == "index" and all(0 < v < 2**16 for v in dataset.code.values)
+    shown = {c.id: digest(c.image) for c in dataset.labelled if c.id in {*split.train, *split.val}}
     bundle = Bundle(
         recipe=recipe,
         weights={k: v.cpu() for k, v in network.state_dict().items()},
         classes=dataset.classes,
         intensity=material.intensity,
         threshold=0.5,
-        label_values=(255,) if len(dataset.classes) == 1 else values,
+        label_values=(255,) if len(numbers) == 1 else dataset.code.values if as_given else numbers,
         provenance={
             "modicum": modicum.__version__,
             "made": time.strftime("%Y-%m-%d %H:%M:%S %z"),
             "training_cases": len(material.train),
+            "seen": shown,  # pictures that trained it or chose its threshold, by their content
             "data": dataset.layout,
         },
     )
@@ -202,6 +207,8 @@ def _bundle(recipe: Recipe, network: nn.Module, dataset: Dataset, material: _Mat
         return bundle
     if recipe.finish.threshold != "auto":
         return replace(bundle, threshold=recipe.finish.threshold)
+    if material.val is material.train:  # a threshold tuned on pictures that the network knows by heart suits no others
+        return bundle
     histogram = ProbabilityHistogram()
     segmenter = bundle.segmenter(bf16=compute.precision == "bf16-mixed")
     with bar("Choosing the threshold", len(material.val[:_THRESHOLD_PICTURES])) as progress:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from modicum.augment import Policy, random_detail, random_levels, random_map
+from modicum.augment import Policy, borrowed_levels, random_detail, random_levels, random_map
 from modicum.geometry import compose, sample
 from modicum.images.intensity import Intensity
 from modicum.training.batches import Batch
@@ -34,6 +34,7 @@ class LabelledPictures:
     ) -> None:
         self.pictures, self.view, self.policy, self.intensity = pictures, view, policy, intensity
         self.batch_size, self.seed = batch_size, seed
+        self._looks = [Intensity.of([p.image], per_picture=False).scale(p.image) for p in pictures]
         self._scales = [intensity.scale(p.image) for p in pictures]
         self._with_valid = any(p.valid is not None for p in pictures)
         self._order = lru_cache(maxsize=4)(self._shuffled)
@@ -65,6 +66,9 @@ class LabelledPictures:
         picture, (mean, sd) = self.pictures[which], self._scales[which]
         by = compose([self.view.training_map(picture, rng), random_map(self.policy, self.view.size, rng)])
         levels = np.repeat(_LEVELS, len(mean), axis=1)
+        if rng.random() < self.policy.borrow:
+            other = self._looks[rng.integers(len(self.pictures))]
+            levels = borrowed_levels(levels, self._looks[which], other, rng.random())
         table = (random_levels(self.policy, levels, mean, rng) - mean) / sd
         cv2.LUT(sample(picture.image, by), table[None], dst=image)
         random_detail(self.policy, image, rng, unit=float(1 / sd.mean()))

@@ -26,9 +26,9 @@ class Checkpoints:
         Raises:
             ModicumError: the disk is full or cannot be written; earlier checkpoints are untouched.
         """
-        self._write(state, self._path(epoch))
-        if best:
+        if best:  # first: what the newest epoch calls the best is then always there, wherever the writing breaks off
             self._write(state, self.folder / "best.pt")
+        self._write(state, self._path(epoch))
         for old in self._found()[2:]:
             old.unlink(missing_ok=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ import torch
 from modicum.errors import Finding
 from modicum.training.loop import EpochRecord
 
-_ENOUGH_EPOCHS = 4  # before that nothing is said about the course
+_ENOUGH_EPOCHS = 4  # before that nothing is said about the course, only about the predictions
 _FEW_STEPS = 50
 
 
@@ -29,12 +29,11 @@ def diagnose(history: Sequence[EpochRecord], *, own_validation: bool) -> list[Fi
                 remedy="Give it a longer --budget, or a quieter machine.",
             )
         ]
-    if len(history) < _ENOUGH_EPOCHS:
-        return []
-    checks = [_not_falling(history), _no_better_than_chance(history), _one_answer(history), _rate_too_high(history)]
-    if own_validation:
-        checks.append(_parting_ways(history))
-    return [finding for finding in checks if finding is not None]
+    checks: list[Callable[[Sequence[EpochRecord]], Finding | None]] = [_one_answer] if history else []
+    if len(history) >= _ENOUGH_EPOCHS:
+        checks = [_not_falling, _no_better_than_chance, _one_answer, _rate_too_high]
+        checks += [_parting_ways] if own_validation else []
+    return [finding for finding in (check(history) for check in checks) if finding is not None]
 
 
 def rare_classes(targets: Iterable[torch.Tensor], classes: Sequence[str]) -> list[Finding]:
@@ -75,7 +74,7 @@ def _not_falling(history: Sequence[EpochRecord]) -> Finding | None:
 def _no_better_than_chance(history: Sequence[EpochRecord]) -> Finding | None:
     share, dice = history[-1].true_share, max(r.val_dice for r in history)
     blind = 2 * share / (1 + share)  # Dice of calling every pixel foreground
-    if dice > 1.05 * blind + 0.01:
+    if dice > blind + 0.05 * (1 - blind):
         return None
     return Finding(
         "error",

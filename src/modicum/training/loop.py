@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 
@@ -80,7 +81,7 @@ def fit(
         a record for every epoch, those before an interruption included. The averaged weights are in `parts.average`.
 
     Raises:
-        ModicumError: the loss is no longer a number; the budget is too short.
+        ModicumError: the loss is no longer a number; after the first few steps: the budget is too short.
     """
     history = _resume(parts, pace)
     stream = batches(pace.step)
@@ -96,8 +97,6 @@ def fit(
             norms.append(norm)
             pace.advance()
             on_step(pace, loss)
-        if not history:
-            pace.check_budget()
         found = validate(parts.average.network)
         pace.lay_out()
         record = EpochRecord(
@@ -109,7 +108,7 @@ def fit(
             predicted_share=found.predicted_share,
             true_share=found.true_share,
             learning_rate=rate,
-            gradient_norm=float(torch.tensor(norms).median()),
+            gradient_norm=float(torch.tensor(norms).nanmedian()),
             seconds=pace.elapsed,
         )
         best = all(found.loss < r.val_loss for r in history)
@@ -131,16 +130,22 @@ def _step(parts: Parts, batch: Batch, rate: float) -> tuple[float, float]:
     loss = parts.loss(logits, target)
     parts.optimiser.zero_grad()
     parts.fabric.backward(loss)
-    weights = [p for group in parts.optimiser.param_groups for p in group["params"] if p.grad is not None]
-    norm = nn.utils.clip_grad_norm_(weights, parts.clip if parts.clip is not None else float("inf"))
-    value = float(loss.detach())
-    if not (torch.isfinite(norm) and value == value):
+    limit = parts.clip if parts.clip is not None else float("inf")
+    found = parts.fabric.clip_gradients(parts.network, parts.optimiser, max_norm=limit, error_if_nonfinite=False)
+    assert found is not None, "a norm was asked for"
+    value, norm = float(loss.detach()), float(found)
+    if not math.isfinite(value) or not (math.isfinite(norm) or _scaled(parts.fabric)):
         raise ModicumError(
-            f"the training left the rails: loss {value:.3g}, gradient {float(norm):.3g} at learning rate {rate:.2g}.",
+            f"the training left the rails: loss {value:.3g}, gradient {norm:.3g} at learning rate {rate:.2g}.",
             remedy=f"Use a lower rate, e.g. --set fit.rate={parts.rate / 10:.1g}.",
         )
     parts.optimiser.step()
-    return value, float(norm)
+    return value, norm
+
+
+def _scaled(fabric: Fabric) -> bool:
+    """Whether the loss is scaled up for float16; the scaler leaves out a step whose gradients overflow, and scales less."""
+    return getattr(fabric.strategy.precision, "scaler", None) is not None
 
 
 def _stale(history: list[EpochRecord], patience: int | None) -> bool:
@@ -156,6 +161,7 @@ def _state(parts: Parts, pace: Pace, history: list[EpochRecord]) -> State:
         "network": parts.network.state_dict(),
         "average": parts.average.network.state_dict(),
         "optimiser": parts.optimiser.state_dict(),
+        "precision": parts.fabric.strategy.precision.state_dict(),  # the loss scaler's, empty without one
         "pace": {"step": pace.step, "progress": pace.progress, "elapsed": pace.elapsed, "increment": pace.increment},
         "history": [asdict(r) for r in history],
     }
@@ -169,6 +175,8 @@ def _resume(parts: Parts, pace: Pace) -> list[EpochRecord]:
     parts.network.load_state_dict(state["network"])
     parts.average.network.load_state_dict(state["average"])
     parts.optimiser.load_state_dict(state["optimiser"])
+    if state.get("precision"):
+        parts.fabric.strategy.precision.load_state_dict(state["precision"])
     for key, value in state["pace"].items():
         setattr(pace, key, value)
     known = {f.name for f in fields(EpochRecord)}

@@ -41,7 +41,11 @@ class Pace:
             self.increment = 1 / self.steps
 
     def advance(self) -> None:
-        """One step has been made."""
+        """One step has been made.
+
+        Raises:
+            ModicumError: by the clock, once, when the first steps have been timed: the budget is too short.
+        """
         self.step += 1
         self.elapsed = time.monotonic() - self._since
         if self.steps is not None:
@@ -54,6 +58,7 @@ class Pace:
                 self._mark = (self.step, self.elapsed)
             if self.step >= 2 + TIMED_STEPS:
                 self.lay_out()
+                self._check_budget()
 
     def lay_out(self) -> None:
         """By the clock: spread what is left of the progress over the steps that still fit (time since the last call)."""
@@ -96,17 +101,18 @@ class Pace:
         assert self.seconds is not None
         return self.progress >= 1 - 1e-9 or self.elapsed >= self.seconds
 
-    def check_budget(self) -> None:
-        """Refuse a budget in which not even one epoch fits.
+    def _check_budget(self) -> None:
+        """Refuse a budget in which not even one epoch fits, while most of it is unspent; later it is too late to refuse.
 
         Raises:
             ModicumError: with the least budget that would do.
         """
-        if self.seconds is None:
+        if self.seconds is None or self.done:
             return
         possible = self.step + self.steps_left
         if possible < self.round_steps:
-            needed = self.elapsed / self.step * self.round_steps * 1.2
+            step_seconds = (self.seconds - self.elapsed) / self.steps_left
+            needed = (self.elapsed + step_seconds * (self.round_steps - self.step)) * 1.2
             raise ModicumError(
                 f"the budget of {self.seconds:.0f} s is too short: about {possible} steps fit, "
                 f"one epoch takes {self.round_steps}.",

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
+from modicum.errors import ModicumError
 from modicum.geometry import CoordinateMap, Shape, crop
-from modicum.views.view import VIEWS, TrainingPicture
+from modicum.views.view import VIEWS, TrainingPicture, shape_of
 
+_Share = Annotated[float, Field(ge=0, le=1)]
 _KEPT_POINTS = 4096  # pixels remembered for each class, enough to aim patches at
 
 
@@ -52,12 +56,21 @@ class Patches:
         """Edge of the tiles along one side, and where each begins: as few as may be, evenly spread."""
         count = 1 if length <= self.tile else -(-(length - self.overlap) // (self.tile - self.overlap))
         edge = -(-(length + (count - 1) * self.overlap) // count)
-        edge = -(-edge // 32) * 32  # networks halve the picture up to five times
+        edge = -(-edge // 32) * 32  # most networks halve the picture up to five times; deeper ones pad
         starts = np.linspace(0, max(length - edge, 0), count)
         return edge, [round(start) for start in starts]
 
 
 @VIEWS.register("patches")
-def patches(*, size: int | tuple[int, int] = 192, foreground: float = 0.5, tile: int = 640, overlap: int = 64) -> Patches:
-    """Random full-resolution patches of `size` pixels; after training, tiles of at most `tile` that share `overlap`."""
-    return Patches((size, size) if isinstance(size, int) else size, foreground, tile, overlap)
+def patches(*, size: int | tuple[int, int] = 192, foreground: _Share = 0.5, tile: int = 640, overlap: int = 64) -> Patches:
+    """Random full-resolution patches of `size` pixels; after training, tiles of at most `tile` that share `overlap`.
+
+    Raises:
+        ModicumError: a size that is not positive, or tiles that overlap by more than half.
+    """
+    if not 0 <= 2 * overlap <= tile or tile < 1:
+        raise ModicumError(
+            f"tiles of {tile} pixels cannot overlap by {overlap}.",
+            remedy=f"An overlap is at most half a tile: --set view.overlap={max(0, tile // 4)}, or larger tiles.",
+        )
+    return Patches(shape_of(size), foreground, tile, overlap)

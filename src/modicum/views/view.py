@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from modicum.errors import ModicumError
 from modicum.geometry import CoordinateMap, Shape
 from modicum.tables import Table
 
@@ -50,6 +51,18 @@ class View(Protocol):
     def inference_maps(self, shape: Shape) -> Sequence[CoordinateMap]:
         """All ways in which a picture of this shape is shown; all with one target shape, top row first."""
         ...
+
+
+def shape_of(size: int | Sequence[int]) -> Shape:
+    """Height and width from one number for both, or from the two (a recipe's YAML has them as a list).
+
+    Raises:
+        ModicumError: not positive.
+    """
+    height, width = (size, size) if isinstance(size, int) else size
+    if min(height, width) < 1:
+        raise ModicumError(f"a view cannot be {height}x{width} pixels.", remedy="Use e.g. --set view.size=128")
+    return height, width
 
 
 VIEWS: Table[View] = Table("view")

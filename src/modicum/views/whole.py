@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from modicum.geometry import CoordinateMap, Shape, resize, shrink_label, shrink_picture
-from modicum.views.view import VIEWS, TrainingPicture
+from modicum.views.view import VIEWS, TrainingPicture, shape_of
 
 
 @dataclass(frozen=True)
@@ -35,4 +35,4 @@ class Whole:
 @VIEWS.register("whole")
 def whole(*, size: int | tuple[int, int] = 128) -> Whole:
     """The whole picture, resized to one size (pixels; height and width, or one number for both)."""
-    return Whole((size, size) if isinstance(size, int) else size)
+    return Whole(shape_of(size))

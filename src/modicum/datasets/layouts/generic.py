@@ -35,23 +35,44 @@ _UNLABELLED = ("unlabelled", "unlabeled", "images unlabelled", "unlabelled image
 
 
 def folders(root: Path, layout: str | None = None) -> Found | None:
-    """images/ + labels/ in the folder itself, or in its subfolders train, val and test."""
+    """images/ + labels/ in the folder itself, or in its subfolders train, val and test.
+
+    These are the prescribed split as far as they hold labels; pictures of the others are unlabelled.
+    """
     within = _one(root, layout)
     if within is not None:
         return within
-    names = subfolders(root)
-    parts = [(part, path) for name, path in names.items() if (part := PARTS.get(name)) is not None]
-    found = [(part, inner) for part, path in parts if (inner := _one(path, layout)) is not None]
+    parts = [(PARTS[name], path) for name, path in subfolders(root).items() if name in PARTS]
+    seen = [(part, path, _one(path, layout)) for part, path in parts]
+    found = [(part, path, one) for part, path, one in seen if one is not None and any(c.labelled for c in one.cases)]
     if not found:
         return None
-    joined = Found(f"{found[0][1].layout}, in {', '.join(p.name for _, p in parts)}", [])
-    for part, inner in found:
-        joined.cases += [replace(c, part=part) for c in inner.cases]
-        joined.notes += [n for n in inner.notes if n not in joined.notes]
-        joined.findings += inner.findings
-    joined.notes.append("The folders " + ", ".join(p.name for _, p in parts) + " are taken as the prescribed split.")
+    where = ", ".join(path.name for _, path, _ in found)
+    joined = Found(f"{found[0][2].layout}, in {where}", [])
+    for part, path, one in seen:
+        if one is not None:
+            labelled = any(c.labelled for c in one.cases)
+            joined.cases += [replace(c, part=part if labelled else None) for c in one.cases]
+            joined.notes += [n for n in one.notes if n not in joined.notes]
+            joined.findings += one.findings
+        else:
+            _add_unlabelled_part(path, joined)
+    joined.notes.append(f"The folders {where} are taken as the prescribed split.")
     _add_unlabelled(root, joined)
     return joined
+
+
+def _add_unlabelled_part(folder: Path, found: Found) -> None:
+    """Pictures of a part that has no labels, as challenges publish their tests."""
+    names = {name: path for name, path in subfolders(folder).items() if pictures_in(path, deep=True)}
+    images = next((names[n] for n in _PICTURES if n in names), folder)
+    pictures = pictures_in(images, deep=images != folder)
+    if pictures:
+        cases = pair(pictures, (), roots=(images, images, None), layout="").cases
+        found.cases += [replace(c, part=None) for c in cases]
+        found.notes.append(f"{folder.name}/ has no labels: its {len(pictures)} pictures are unlabelled and belong to no part.")
+    elif names:
+        found.notes.append(f"Not used: {folder.name}/, where no folder of pictures was recognised.")
 
 
 def beside(root: Path) -> Found | None:

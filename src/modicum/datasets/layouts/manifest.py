@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from itertools import zip_longest
 from pathlib import Path
 
 from modicum.datasets.case import Case, Part
@@ -66,17 +67,23 @@ def _rows(path: Path) -> list[dict[str, str]]:
         raise ModicumError(f"cannot be read ({error.strerror}).", file=path) from None
     first = text.partition("\n")[0]
     delimiter = next((d for d in ("\t", ";") if d in first and "," not in first), ",")
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
-    names = [(n or "").strip().lower() for n in reader.fieldnames or []]
+    header, *lines = _parsed(text, delimiter, path) or [[]]
+    names = [n.strip().lower() for n in header]
     if "image" not in names:
         raise ModicumError(
             f"the column 'image' is missing; there are: {', '.join(names) or 'none'}.",
             file=path,
             remedy="The first row names the columns: image, label, and if you like patient, split, fov and others.",
         )
-    reader.fieldnames = names
-    rows = [{k: (v or "").strip() for k, v in row.items() if k and isinstance(v, str | None)} for row in reader]
+    rows = [{n: value.strip() for n, value in zip_longest(names, line[: len(names)], fillvalue="") if n} for line in lines]
     return [row for row in rows if any(row.values())]
+
+
+def _parsed(text: str, delimiter: str, path: Path) -> list[list[str]]:
+    try:
+        return [line for line in csv.reader(text.splitlines(), delimiter=delimiter) if line]
+    except csv.Error as error:
+        raise ModicumError(f"is no valid CSV: {error}.", file=path, remedy="Save it again as a table of text.") from None
 
 
 def _several(text: str) -> list[str]:

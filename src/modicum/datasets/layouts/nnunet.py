@@ -20,7 +20,8 @@ def read(root: Path) -> Found | None:
     """A folder with imagesTr and labelsTr, or whose dataset.json lists its training pictures.
 
     Raises:
-        ModicumError: volumes, several channels in files of their own, or a dataset.json that is no JSON.
+        ModicumError: volumes, several channels in files of their own, or a dataset.json that is no JSON or names no files
+            or numbers where they belong.
     """
     described = _describe(root / "dataset.json")
     listed = described.get("training")
@@ -32,7 +33,7 @@ def read(root: Path) -> Found | None:
         found = _decathlon(root, listed)
     else:
         found = _nnunet(root)
-    found.classes = _classes(described.get("labels"), found)
+    found.classes = _classes(described.get("labels"), found, root / "dataset.json")
     return found
 
 
@@ -69,10 +70,7 @@ def _single_channel(files: list[Path]) -> dict[str, Path]:
 def _decathlon(root: Path, listed: list[Any]) -> Found:
     found = Found("Decathlon", [])
     for entry in listed:
-        if not isinstance(entry, dict) or "image" not in entry:
-            raise ModicumError("an entry of 'training' names no image.", file=root / "dataset.json")
-        image = root / str(entry["image"])
-        label = root / str(entry["label"]) if entry.get("label") else None
+        image, label = _files(entry, root)
         missing = next((p for p in (image, label) if p is not None and not p.is_file()), None)
         if missing is not None:
             remedy = "Correct dataset.json, or add the file."
@@ -85,11 +83,23 @@ def _decathlon(root: Path, listed: list[Any]) -> Found:
     return found
 
 
+def _files(entry: Any, root: Path) -> tuple[Path, Path | None]:
+    """Picture and label of an entry {"image": "./imagesTr/x.png", "label": "./labelsTr/x.png"}."""
+    image, label = (entry.get("image"), entry.get("label")) if isinstance(entry, dict) else (None, None)
+    if not isinstance(image, str) or not image or not isinstance(label, str | None):
+        raise ModicumError(
+            f"an entry of 'training' names no image, or not one label: {entry!r:.80}.",
+            file=root / "dataset.json",
+            remedy='Write {"image": "./imagesTr/NAME.png", "label": "./labelsTr/NAME.png"}.',
+        )
+    return root / image, root / label if label else None
+
+
 def _describe(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        described = json.loads(path.read_text("utf-8"))
+        described = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ModicumError(f"is no valid JSON: {error}.", file=path, remedy="Correct it, or remove it.") from None
     return described if isinstance(described, dict) else {}
@@ -109,23 +119,36 @@ def _refuse_volumes(root: Path, described: dict[str, Any]) -> None:
         )
 
 
-def _classes(labels: Any, found: Found) -> dict[str, Any] | None:
+def _classes(labels: Any, found: Found, file: Path) -> dict[str, Any] | None:
     """Class name -> value, from {"vessel": 1} (nnU-Net v2) or {"1": "vessel"} (v1 and Decathlon)."""
     if not isinstance(labels, dict):
         return None
     classes: dict[str, Any] = {}
     for key, value in labels.items():
-        name, number = (value, key) if isinstance(value, str) and str(key).isdigit() else (key, value)
+        name, number = (value, key) if isinstance(value, str) and key.isdecimal() else (key, value)
         if isinstance(number, list):
             raise ModicumError(
                 f"the class '{name}' is a region of several labels; that cannot be read yet.",
+                file=file,
                 remedy="Give each label its own class in dataset.json.",
             )
-        if str(name).lower() == "ignore":
+        if name.lower() == "ignore":
             found.notes.append("The label 'ignore' counts as background here.")
-        elif str(name).lower() != "background" and int(number) != 0:
-            classes[str(name)] = int(number)
+        elif name.lower() != "background" and (whole := _whole(name, number, file)) != 0:
+            classes[name] = whole
     return classes or None
+
+
+def _whole(name: str, number: Any, file: Path) -> int:
+    if isinstance(number, str) and number.isdecimal():
+        return int(number)
+    if isinstance(number, int | float) and not isinstance(number, bool) and number == number // 1 and number >= 0:
+        return int(number)
+    raise ModicumError(
+        f"the class '{name}' has the value {number!r:.40}, which is no label number.",
+        file=file,
+        remedy='Write {"background": 0, "vessel": 1}: a whole number for each class.',
+    )
 
 
 def _orphan(path: Path) -> Finding:

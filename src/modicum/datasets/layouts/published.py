@@ -12,13 +12,15 @@ from modicum.datasets.case import Case, Part
 from modicum.datasets.layouts import generic
 from modicum.datasets.layouts.found import Found, pictures_in, stem, subfolders
 from modicum.datasets.layouts.pairing import pair
+from modicum.errors import ModicumError
 
 _CHASE = re.compile(r"^Image_\d+[LR]$", re.IGNORECASE)
 _CHASE_LABEL = re.compile(r"^Image_\d+[LR]_(1st|2nd)HO$", re.IGNORECASE)
 _STARE = re.compile(r"^im\d{4}$", re.IGNORECASE)
 _STARE_LABEL = re.compile(r"^im\d{4}\.(ah|vk)$", re.IGNORECASE)
 _HRF = re.compile(r"^\d+_(dr|g|h)$", re.IGNORECASE)
-_ISIC = re.compile(r"^ISIC[ _-]?\d{4}.*?(Training|Validation|Test)(.*)$", re.IGNORECASE)
+_ISIC = re.compile(r"^ISIC[ _-]?(\d{4}).*?(Training|Validation|Test)(.*)$", re.IGNORECASE)
+_ISIC_TASK = re.compile(r"[ _-](?:Task|Part)(\d(?:-\d)*)", re.IGNORECASE)  # of which the first is segmentation
 
 
 def drive(root: Path) -> Found | None:
@@ -97,21 +99,27 @@ def dsb2018(root: Path) -> Found | None:
 
 
 def isic(root: Path) -> Found | None:
-    """ISIC: ISIC2018_Task1-2_Training_Input and ISIC2018_Task1_Training_GroundTruth, and so for Validation and Test."""
-    inputs: dict[str, Path] = {}
-    truths: dict[str, Path] = {}
+    """ISIC: ISIC2018_Task1-2_Training_Input and ISIC2018_Task1_Training_GroundTruth, and so for Validation and Test.
+
+    Folders of other tasks, which may stand beside these, are left aside; several years are joined.
+    """
+    inputs: dict[tuple[str, str], Path] = {}  # by year and part
+    truths: dict[tuple[str, str], Path] = {}
     for path in subfolders(root).values():
-        if match := _ISIC.match(path.name):
-            (truths if "groundtruth" in match[2].lower() else inputs)[match[1].lower()] = path
+        task = _ISIC_TASK.search(path.name)
+        if (match := _ISIC.match(path.name)) and (task is None or "1" in task[1]):
+            key = match[1], match[2].lower()
+            (truths if "groundtruth" in match[3].lower() else inputs)[key] = path
     names: dict[str, Part] = {"training": "train", "validation": "val", "test": "test"}
     if not inputs.keys() & truths.keys():
         return None
     found = Found("ISIC", [])
-    for name, folder in inputs.items():
+    several = len({name for _, name in truths}) > 1
+    for key, folder in inputs.items():
         pictures = [p for p in pictures_in(folder) if not stem(p).endswith("_superpixels")]
-        truth = truths.get(name, folder)
-        labels = pictures_in(truth) if name in truths else []
-        part = names[name] if name in truths and len(truths) > 1 else None
+        truth = truths.get(key, folder)
+        labels = pictures_in(truth) if key in truths else []
+        part = names[key[1]] if key in truths and several else None
         _join(found, pair(pictures, labels, roots=(folder, truth, None), layout="ISIC", part=part))
     return found
 
@@ -155,12 +163,12 @@ def _names(folder: Path) -> set[str]:
 def _sequences(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        return {
-            r["frame_id"].strip(): r["sequence_id"].strip()
-            for r in csv.DictReader(file)
-            if r.get("frame_id") and r.get("sequence_id")
-        }
+    try:
+        with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, csv.Error) as error:
+        raise ModicumError(f"is no valid CSV: {error}.", file=path, remedy="Download it again, or remove it.") from None
+    return {r["frame_id"].strip(): r["sequence_id"].strip() for r in rows if r.get("frame_id") and r.get("sequence_id")}
 
 
 def _with_group(case: Case) -> Case:

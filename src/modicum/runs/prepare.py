@@ -1,0 +1,114 @@
+"""Before a training: what the data are, how they are divided, and the recipe; what `plan` shows and `train` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from modicum.console import bar, say
+from modicum.datasets import (
+    Dataset,
+    check,
+    check_split,
+    choose_evaluation,
+    discover,
+    fingerprint,
+    join_findings,
+    make_folds,
+    make_split,
+)
+from modicum.datasets.case import Split
+from modicum.datasets.fingerprint import Fingerprint
+from modicum.errors import Finding, ModicumError
+from modicum.planning import Plan, plan
+from modicum.recipes import load
+from modicum.recipes.schema import Data
+
+DEFAULT_MINUTES = 10.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that is decided before the first step."""
+
+    dataset: Dataset
+    findings: tuple[Finding, ...]
+    splits: tuple[Split, ...]  # one, or the folds
+    seen: Fingerprint  # of all but the test pictures; of all where there are folds
+    plan: Plan
+
+
+def prepare(
+    data: Path, recipe: str, minutes: float | None, folds: int | None, changes: Sequence[str], seed: int | None
+) -> Prepared:
+    """Discover, check, divide, look at what is not set aside for testing, and choose the recipe.
+
+    Raises:
+        ModicumError: the data cannot serve, or the recipe is wrong.
+    """
+    dataset = discover(data)
+    blind = choose_recipe(Fingerprint(), recipe, minutes, changes, seed).recipe  # its way of dividing needs no picture
+    findings, unusable = examine(dataset)
+    splits = _splits(dataset, blind.data, blind.seed, folds, unusable)
+    findings = join_findings(findings, check_split(dataset, *splits))
+    tell(findings)
+    tested = frozenset(splits[0].test) if len(splits) == 1 else frozenset()
+    seen = fingerprint(replace(dataset, cases=tuple(c for c in dataset.cases if c.id not in tested)))
+    return Prepared(dataset, tuple(findings), tuple(splits), seen, choose_recipe(seen, recipe, minutes, changes, seed))
+
+
+def choose_recipe(seen: Fingerprint, recipe: str, minutes: float | None, changes: Sequence[str], seed: int | None) -> Plan:
+    """The planned or the named recipe, with the command line's changes and a length.
+
+    Args:
+        minutes: of training; None: the recipe's own, 10 where it has none.
+        seed: None: the recipe's own.
+    """
+    by_epochs = any(c.startswith("fit.epochs=") for c in changes)
+    if by_epochs and minutes is not None:
+        raise ModicumError("a budget and fit.epochs exclude each other.", remedy="Give one of them.")
+    own = [] if seed is None else [f"seed={seed}"]
+    set_by_you = [f"Set by you: {', '.join(changes)}."] if changes else []
+    if recipe == "auto":
+        length = ["fit.budget=null"] if by_epochs else []
+        chosen = plan(seen, minutes or DEFAULT_MINUTES, [*own, *length, *changes])
+        return replace(chosen, reasons=(*chosen.reasons, *set_by_you))
+    if minutes is not None:
+        own += [f"fit.budget={minutes}", "fit.epochs=null"]
+    elif by_epochs:
+        own += ["fit.budget=null"]
+    loaded = load(recipe, [*own, *changes])
+    if loaded.fit.epochs is None and loaded.fit.budget is None:
+        loaded = load(recipe, [*own, *changes, f"fit.budget={DEFAULT_MINUTES}"])
+    return Plan(loaded, (f"Recipe {loaded.name}: {loaded.description}", *set_by_you))
+
+
+def examine(dataset: Dataset) -> tuple[list[Finding], frozenset[str]]:
+    """Problems of the data, and the ids of the cases that cannot be used."""
+    with bar("Checking the data") as progress:
+        findings = [*dataset.findings, *check(dataset, progress=lambda done, total: progress.update(done, total))]
+    broken = {f.file for f in findings if f.severity == "error" and f.file}
+    unusable = frozenset(
+        c.id for c in dataset.labelled if broken & {str(p) for p in (c.image, *c.labels, c.field_of_view) if p}
+    )
+    whole = [f for f in findings if f.severity == "error" and not f.file]
+    if whole:
+        raise ModicumError(whole[0].message, file=dataset.root, remedy=whole[0].remedy)
+    return findings, unusable
+
+
+def tell(findings: Iterable[Finding]) -> None:
+    """Warnings and errors, a line each."""
+    for finding in findings:
+        if finding.severity != "note":
+            say(f"{finding.severity}: {finding.file + ': ' if finding.file else ''}{finding.message}")
+
+
+def _splits(dataset: Dataset, data: Data, seed: int, folds: int | None, unusable: frozenset[str]) -> list[Split]:
+    if folds is not None:
+        return make_folds(dataset, folds, seed=seed, exclude=unusable)
+    splits = choose_evaluation(dataset, None, seed=seed, exclude=unusable)
+    if len(splits) > 1:
+        return splits
+    return [make_split(dataset, seed=seed, test_share=data.test_share, val_share=data.val_share, exclude=unusable)]

@@ -1,0 +1,141 @@
+"""`modicum evaluate`, and what must never be overwritten or passed off as a test."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import modicum as md
+from discs import TINY, write_discs
+from modicum.errors import ModicumError
+from modicum.runs.evaluating import evaluate_bundle, evaluate_folders
+from modicum.runs.predicting import predict
+from modicum.runs.train import Run
+
+
+def masks(folder: Path, values: dict[str, np.ndarray]) -> Path:
+    folder.mkdir(parents=True)
+    for name, mask in values.items():
+        cv2.imwrite(str(folder / f"{name}.png"), mask)
+    return folder
+
+
+def half(value: int = 255, width: int = 8) -> np.ndarray:
+    mask = np.zeros((16, 16), np.uint8)
+    mask[:, :width] = value
+    return mask
+
+
+def test_pictures_that_trained_the_model_are_left_out(finished: Run, discs: Path, tmp_path: Path) -> None:
+    model = finished.folder / "model.modicum"
+    done, place = evaluate_bundle(model, discs, tmp_path / "new")
+    assert done["test"]["dice"]["n"] == finished.summary["counts"]["test"]
+    assert "left out" in done["notes"][0]
+    assert done["test"]["dice"]["mean"] == pytest.approx(finished.summary["test"]["dice"]["mean"], abs=2e-3)
+    assert "left out" in json.loads((place / "summary.json").read_text())["notes"][0]
+    everything, _ = evaluate_bundle(model, discs, tmp_path / "all", "all")
+    assert everything["test"]["dice"]["n"] == 14
+    assert "took part in training" in everything["notes"][0]
+
+
+def test_a_run_folder_is_not_written_over(finished: Run, discs: Path) -> None:
+    with pytest.raises(ModicumError, match="folder of a run"):
+        evaluate_bundle(finished.folder / "model.modicum", discs, finished.folder)
+
+
+def test_a_mask_never_replaces_its_picture(finished: Run, tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    cv2.imwrite(str(picture), np.full((40, 40, 3), 9, np.uint8))
+    before = picture.read_bytes()
+    with pytest.raises(ModicumError, match="would replace"):
+        predict(finished.bundle, [str(tmp_path)], tmp_path)
+    assert picture.read_bytes() == before
+
+
+def test_an_unreadable_case_is_told_and_the_others_are_measured(finished: Run, tmp_path: Path) -> None:
+    data = write_discs(tmp_path / "other", 6, seed=9)
+    broken = data / "images" / "case_02.png"
+    broken.write_bytes(broken.read_bytes()[:200])
+    done, _ = evaluate_bundle(finished.folder / "model.modicum", data, tmp_path / "out")
+    assert done["test"]["dice"]["n"] == 5
+    assert [Path(f["file"]).name for f in done["findings"]] == ["case_02.png"]
+
+
+def test_folders_with_a_field_of_view(tmp_path: Path) -> None:
+    true = masks(tmp_path / "true", {"a": half(width=4), "b": half(width=4)})
+    found = masks(tmp_path / "found", {"a": half(1, 8), "b": half(1, 8)})
+    fov = masks(tmp_path / "fov", {"a": half(width=6), "b": half(width=6)})
+    assert evaluate_folders(found, true, None)["test"]["dice"]["mean"] == pytest.approx(2 / 3)
+    assert evaluate_folders(found, true, None, fov)["test"]["dice"]["mean"] == pytest.approx(0.8)
+
+
+def test_probability_maps_are_not_taken_for_masks(tmp_path: Path) -> None:
+    true = masks(tmp_path / "true", {"a": half(), "b": half()})
+    ramp = np.tile(np.arange(0, 256, 16, dtype=np.uint8), (16, 1))
+    with pytest.raises(ModicumError, match="no mask of two values"):
+        evaluate_folders(masks(tmp_path / "found", {"a": ramp, "b": ramp}), true, None)
+
+
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    true = masks(tmp_path / "true", {"a": half(), "b": half()})
+    cv2.imwrite(str(true / "a.bmp"), half())
+    with pytest.raises(ModicumError, match="same name"):
+        evaluate_folders(masks(tmp_path / "found", {"a": half(), "b": half()}), true, None)
+
+
+def two_classes(folder: Path, values: tuple[int, int], count: int, dtype: type = np.uint8) -> Path:
+    data = write_discs(folder, count)
+    for path in (data / "labels").iterdir():
+        label = (cv2.imread(str(path), 0) > 0).astype(dtype) * values[0]
+        middle = label.shape[1] // 2
+        label[:, middle:][label[:, middle:] > 0] = values[1]
+        cv2.imwrite(str(path), label)
+    return data
+
+
+def test_class_values_are_kept_and_must_agree(tmp_path: Path) -> None:
+    """16-bit values come back as they were; data whose values mean something else are refused."""
+    data = two_classes(tmp_path / "data", (500, 1000), 12, np.uint16)
+    run = md.train(data, tmp_path / "run", recipe="small-whole", changes=TINY)
+    written = cv2.imread(str(next((run.folder / "predictions").glob("*.png"))), cv2.IMREAD_UNCHANGED)
+    assert set(np.unique(written)) <= {0, 500, 1000}
+    assert written.max() >= 500
+    other = two_classes(tmp_path / "other", (500, 2000), 4, np.uint16)
+    with pytest.raises(ModicumError, match="2000"):
+        evaluate_bundle(run.folder / "model.modicum", other, tmp_path / "out")
+
+
+def test_folds_share_a_threshold_and_say_so(discs: Path, tmp_path: Path) -> None:
+    run = md.train(discs, tmp_path / "run", recipe="small-whole", changes=[*TINY, "fit.epochs=2"], folds=2)
+    assert run.summary["test"]["dice"]["n"] == 14
+    assert run.summary["test"]["threshold"] == run.bundle.threshold
+    assert any(f"{run.bundle.threshold:.3f}" in note for note in run.summary["protocol"])
+    assert len(run.bundle.provenance["seen"]) == 14
+
+
+def test_the_folder_of_a_run_that_died_at_once_is_taken_up(discs: Path, tmp_path: Path) -> None:
+    place = tmp_path / "run"
+    place.mkdir()
+    (place / "recipe.yaml").write_text("name: x\n")
+    (place / "environment.json.unfinished").write_text("{")
+    run = md.train(discs, place, recipe="small-whole", changes=[*TINY, "fit.epochs=1"])
+    assert (place / "report.html").exists()
+    assert run.summary["counts"]["train"] > 0
+
+
+def test_changed_labels_make_other_data(discs: Path, tmp_path: Path) -> None:
+    """Of the same size in bytes."""
+    data = write_discs(tmp_path / "data", 12)
+    for path in [*(data / "labels").iterdir()]:
+        cv2.imwrite(str(path.with_suffix(".bmp")), cv2.imread(str(path), 0))
+        path.unlink()
+    changes = [*TINY, "fit.epochs=1"]
+    md.train(data, tmp_path / "run", recipe="small-whole", changes=changes)
+    one = data / "labels" / "case_03.bmp"
+    cv2.imwrite(str(one), cv2.flip(cv2.imread(str(one), 0), 1))
+    with pytest.raises(ModicumError, match="other data"):
+        md.train(data, tmp_path / "run", recipe="small-whole", changes=changes)

@@ -1,0 +1,33 @@
+"""The pace by a clock that the test moves."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from modicum.errors import ModicumError
+from modicum.training.pace import Pace
+
+
+def test_the_budget_that_a_refusal_names_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("modicum.training.pace.time", SimpleNamespace(monotonic=lambda: now))
+
+    def run(seconds: float) -> Pace:
+        nonlocal now
+        pace = Pace(None, seconds, 100)
+        pace.begin()
+        while not pace.done:
+            now += 5.0 if pace.step == 0 else 1.0  # the first step warms up
+            pace.advance()
+        return pace
+
+    with pytest.raises(ModicumError, match="too short") as refused:
+        run(60.0)
+    assert now < 15.0
+    needed = re.search(r"--budget (\d+)s", str(refused.value))
+    assert needed is not None
+    assert int(needed[1]) < 150
+    assert run(float(needed[1])).step >= 100
