@@ -36,6 +36,8 @@ def test_the_tour_runs(done: tuple[Path, dict[str, subprocess.CompletedProcess[s
     demo = next(result for command, result in results.items() if "modicum demo" in command)
     assert re.search(r"Dice 0\.\d+ \(95 % interval 0\.\d+ to 0\.\d+\)", demo.stdout)
     assert "report.html" in demo.stdout
+    inspected = next(result for command, result in results.items() if "modicum inspect" in command)
+    assert "Training would divide them so" in inspected.stdout
     assert (folder / "demo/run/report.html").stat().st_size > 20_000
     assert len(list((folder / "demo/again/overlays").glob("*.png"))) == 4
     assert (folder / "demo/evaluation/summary.json").exists()

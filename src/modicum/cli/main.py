@@ -34,9 +34,11 @@ Flips = Annotated[bool | None, typer.Option("--flips/--no-flips", help="Average 
 def inspect(data: Data, json: Annotated[Path | None, typer.Option(help="Also write everything as JSON.")] = None) -> None:
     """What is in the data: cases, sizes, classes, patients, and every problem with its file."""
     from modicum.cli.show import show_inspection
+    from modicum.console import bar
     from modicum.datasets import inspect as look
 
-    inspection = look(data)
+    with bar("Looking at the pictures") as progress:
+        inspection = look(data, lambda done, total: progress.update(done, total))
     show_inspection(inspection)
     if json is not None:
         import json as format

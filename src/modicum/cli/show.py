@@ -32,6 +32,10 @@ def show_inspection(inspection: Inspection) -> None:
     _out.print(table)
     for note in dataset.notes:
         _out.print(f"- {escape(note)}")
+    if inspection.splits:
+        parts = ", ".join(f"{len(getattr(inspection.splits[0], part))} {part}" for part in ("train", "val", "test"))
+        folds = f"{len(inspection.splits)} folds, the first: " if len(inspection.splits) > 1 else ""
+        _out.print(f"- Training would divide them so: {folds}{parts}. {escape(inspection.splits[0].reason)}")
     show_findings(inspection.findings)
 
 

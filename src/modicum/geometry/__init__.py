@@ -14,10 +14,11 @@ from modicum.geometry.maps import (
     inverse,
     resize,
 )
-from modicum.geometry.sampling import pixel_grid, sample, shrink_label, shrink_picture
+from modicum.geometry.sampling import Border, pixel_grid, sample, shrink_label, shrink_picture
 
 __all__ = [
     "Affine",
+    "Border",
     "Chain",
     "CoordinateMap",
     "Elastic",

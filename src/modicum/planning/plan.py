@@ -9,10 +9,11 @@ from typing import Any
 from modicum.datasets.fingerprint import Fingerprint
 from modicum.recipes import Recipe, change, checked
 
-_WHOLE = 128  # pixels of a whole picture; twice as fast as 192 and, with few labels, no worse
-_THIN = 8.0  # pixels that a structure must keep across when the picture is resized to that
+_WHOLE = 96  # pixels of a whole picture: in few minutes, many steps and much context teach more than fine borders
+_THIN = 8.0  # pixels that a structure must keep across in a picture of 128
 
 
+_FEW = 5  # objects in a picture
 _STEPS_COUNT = "many steps of a small network teach more in {:g} minutes than few steps of a large one."
 _AUGMENTATION = (
     "Augmentation: any rotation and flips, scale +-25 %, colour and brightness: with few labels, the more the better."
@@ -51,8 +52,8 @@ def _longest(seen: Fingerprint) -> int:
 
 def _needs_full_resolution(seen: Fingerprint) -> bool:
     """Whether thin structures, or some of many objects, would be lost in the whole picture made small."""
-    shrink = max(1.0, _longest(seen) / _WHOLE)
-    return seen.object_thickness_px / shrink < _THIN or (seen.objects_per_picture > 5 and shrink > 1.5)
+    shrink = max(1.0, _longest(seen) / 128)
+    return seen.object_thickness_px / shrink < _THIN or (seen.objects_per_picture > _FEW and shrink > 1.5)
 
 
 def _patches(seen: Fingerprint, minutes: float) -> tuple[dict[str, Any], dict[str, str]]:
@@ -61,7 +62,7 @@ def _patches(seen: Fingerprint, minutes: float) -> tuple[dict[str, Any], dict[st
     size = min(192, _multiple_of_32(min(seen.min_height, seen.min_width)))
     reasons = {
         "view": f"View: patches of {size} pixels at full resolution, because structures are {seen.object_thickness_px:.1f} "
-        f"pixels across, {seen.objects_per_picture:g} in a picture, and too little of them would be left if the pictures "
+        f"pixels across{_many(seen)}, and too little of them would be left if the pictures "
         f"({seen.median_width}x{seen.median_height}) were made small.",
         "network": f"Network: U-Net with {widths[0]} to {widths[-1]} channels; {_STEPS_COUNT.format(minutes)}",
         "fit.augmentation": _AUGMENTATION,
@@ -71,7 +72,7 @@ def _patches(seen: Fingerprint, minutes: float) -> tuple[dict[str, Any], dict[st
 
 
 def _whole(seen: Fingerprint, minutes: float) -> tuple[dict[str, Any], dict[str, str]]:
-    size = _WHOLE if minutes < 30 else 192
+    size = _WHOLE if minutes < 15 else 128
     widths = [16, 32, 64, 128, 256]
     reasons = {
         "view": f"View: the whole picture at {size} pixels, because the objects are large enough "
@@ -83,6 +84,10 @@ def _whole(seen: Fingerprint, minutes: float) -> tuple[dict[str, Any], dict[str,
     }
     view = {"name": "whole", "size": size}
     return {"view": view, "network": {"name": "unet", "widths": widths}, "fit": {"rate": 4e-3}}, reasons
+
+
+def _many(seen: Fingerprint) -> str:
+    return f", {seen.objects_per_picture:g} in a picture" if seen.objects_per_picture > _FEW else ""
 
 
 def _multiple_of_32(length: int) -> int:

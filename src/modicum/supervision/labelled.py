@@ -70,11 +70,11 @@ class LabelledPictures:
             other = self._looks[rng.integers(len(self.pictures))]
             levels = borrowed_levels(levels, self._looks[which], other, rng.random())
         table = (random_levels(self.policy, levels, mean, rng) - mean) / sd
-        cv2.LUT(sample(picture.image, by), table[None], dst=image)
+        cv2.LUT(sample(picture.image, by, border=self.view.border), table[None], dst=image)
         random_detail(self.policy, image, rng, unit=float(1 / sd.mean()))
-        target[...] = sample(picture.label, by, nearest=True)
+        target[...] = sample(picture.label, by, border=self.view.border, nearest=True)
         if valid is not None and picture.valid is not None:
-            valid[...] = sample(picture.valid, by, nearest=True)
+            valid[...] = sample(picture.valid, by, border=self.view.border, nearest=True)
 
     def _shuffled(self, round_number: int) -> npt.NDArray[np.int64]:
         """Order of the pictures in one round through all of them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ class Compute:
 
     def fabric(self) -> Fabric:
         """Lightning Fabric set up this way, one device."""
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # what was chosen is in the run's log already
         return Fabric(accelerator=self.accelerator, devices=1, precision=self.precision)
 
     def layout(self, network: nn.Module) -> nn.Module:

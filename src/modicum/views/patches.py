@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from modicum.errors import ModicumError
-from modicum.geometry import CoordinateMap, Shape, crop
+from modicum.geometry import Border, CoordinateMap, Shape, crop
 from modicum.views.view import VIEWS, TrainingPicture, shape_of
 
 _Share = Annotated[float, Field(ge=0, le=1)]
@@ -29,6 +29,7 @@ class Patches:
     foreground: float
     tile: int
     overlap: int
+    border: Border = "reflect"
 
     def prepare(self, picture: TrainingPicture) -> TrainingPicture:
         rng = np.random.default_rng(0)

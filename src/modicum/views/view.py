@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.errors import ModicumError
-from modicum.geometry import CoordinateMap, Shape
+from modicum.geometry import Border, CoordinateMap, Shape
 from modicum.tables import Table
 
 
@@ -38,6 +38,11 @@ class View(Protocol):
     @property
     def size(self) -> Shape:
         """Height and width of what the network sees in training."""
+        ...
+
+    @property
+    def border(self) -> Border:
+        """What augmentation shows beyond the picture's edge: its mirror image, or nothing (black background)."""
         ...
 
     def prepare(self, picture: TrainingPicture) -> TrainingPicture:

@@ -7,15 +7,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from modicum.geometry import CoordinateMap, Shape, resize, shrink_label, shrink_picture
+from modicum.geometry import Border, CoordinateMap, Shape, resize, shrink_label, shrink_picture
 from modicum.views.view import VIEWS, TrainingPicture, shape_of
 
 
 @dataclass(frozen=True)
 class Whole:
-    """The whole picture at one size; the answer is brought back to the picture's own size by bilinear interpolation."""
+    """The whole picture at one size; the answer is brought back to the picture's own size by bilinear interpolation.
+
+    Beyond the edge lies nothing: the mirror image of half a large object would be an object that no real picture shows
+    (measured in benchmarks/RESULTS.md).
+    """
 
     size: Shape
+    border: Border = "zero"
 
     def prepare(self, picture: TrainingPicture) -> TrainingPicture:
         return replace(
