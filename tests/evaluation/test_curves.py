@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from modicum.evaluation.curves import ProbabilityHistogram
+from modicum.evaluation.curves import ProbabilityHistogram, steady_threshold
 
 
 def pixels(seed: int, sharpness: float, count: int = 40_000) -> tuple[np.ndarray, np.ndarray]:
@@ -44,15 +44,31 @@ def test_pictures_one_by_one_or_merged_are_all_pixels_together():
     assert np.array_equal(whole.counts, merged.counts)
 
 
-def test_best_threshold_is_the_best_of_all():
+def test_dice_at_every_threshold_is_that_of_scikit_learn():
     probability, truth = pixels(3, 1)
-    histogram = histogram_of(probability, truth)
-    threshold = histogram.best_threshold("dice")
-    reached = sk.f1_score(truth, probability >= threshold)
-    every = [sk.f1_score(truth, probability >= t) for t in np.linspace(0.02, 0.98, 97)]
-    assert reached >= max(every) - 1e-9
-    assert histogram.confusion(threshold)["dice"] == pytest.approx(reached)
-    assert float(np.float16(threshold)) == threshold  # the same decision on float16 maps
+    thresholds, dice = histogram_of(probability, truth).at_every_threshold("dice")
+    assert len(thresholds) == 1023
+    for place in range(0, 1023, 73):
+        assert dice[place] == pytest.approx(sk.f1_score(truth, probability >= thresholds[place]))
+        assert float(np.float16(thresholds[place])) == thresholds[place]  # the same decision on float16 maps
+
+
+def test_a_threshold_that_every_picture_wants_is_chosen():
+    rng = np.random.default_rng(0)
+    pictures = []
+    for _ in range(12):
+        truth = rng.random(4000) < 0.3
+        pictures.append(histogram_of(np.where(truth, 0.15, 0.05) + rng.uniform(0, 0.04, 4000), truth))
+    assert 0.08 < steady_threshold(pictures) < 0.16
+
+
+def test_one_odd_picture_does_not_move_the_threshold():
+    rng = np.random.default_rng(0)
+    truth = rng.random(4000) < 0.3
+    good = [histogram_of(np.where(truth, 0.9, 0.1) + rng.uniform(-0.09, 0.09, 4000), truth) for _ in range(5)]
+    odd = histogram_of(np.where(truth, 0.02, 0.01), truth)
+    assert steady_threshold([*good, odd]) == 0.5
+    assert steady_threshold([odd]) == 0.5
 
 
 def test_confusion_counts_the_pixel_on_the_threshold_as_foreground():
@@ -60,10 +76,8 @@ def test_confusion_counts_the_pixel_on_the_threshold_as_foreground():
     assert [found[c] for c in ("tp", "fp", "fn", "tn")] == [2, 1, 0, 2]
 
 
-def test_the_middle_of_equally_good_thresholds():
-    histogram = histogram_of(np.array([0.2, 0.8]), np.array([False, True]))
-    assert histogram.best_threshold() == pytest.approx(0.5, abs=0.01)
-    assert histogram.auc() == 1
+def test_perfect_separation_has_the_whole_area():
+    assert histogram_of(np.array([0.2, 0.8]), np.array([False, True])).auc() == 1
 
 
 def test_curves_run_from_corner_to_corner():
@@ -77,7 +91,7 @@ def test_curves_run_from_corner_to_corner():
 def test_only_one_class_has_no_area():
     histogram = histogram_of(np.array([0.2, 0.8]), np.array([False, False]))
     assert math.isnan(histogram.auc()) and math.isnan(histogram.average_precision())
-    assert histogram.best_threshold() == 0.5
+    assert steady_threshold([histogram, histogram]) == 0.5
     assert math.isnan(ProbabilityHistogram().auc())
 
 

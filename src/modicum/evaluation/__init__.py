@@ -1,6 +1,6 @@
 """How good a segmentation is, and the document that says so. Nothing heavy is imported before it is used."""
 
-from modicum.evaluation.curves import ProbabilityHistogram
+from modicum.evaluation.curves import ProbabilityHistogram, steady_threshold
 from modicum.evaluation.evaluator import Evaluator, evaluate_masks
 from modicum.evaluation.metrics import binary_metrics
 from modicum.evaluation.pictures import difference, overlay
@@ -17,6 +17,7 @@ __all__ = [
     "difference",
     "evaluate_masks",
     "overlay",
+    "steady_threshold",
     "summarise",
     "write_report",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -117,26 +118,38 @@ class ProbabilityHistogram:
         metrics = {name: float(value) for name, value in rates(counts).items()}
         return {**metrics, **{k: float(np.asarray(v)) for k, v in counts._asdict().items()}}
 
-    def best_threshold(self, metric: str = "dice") -> float:
-        """The even bin edge, neither 0 nor 1, at which all pixels together reach the highest value of a metric.
-
-        The middle one where several do; .5 without any foreground pixel, which nothing can be learned from.
+    def at_every_threshold(self, metric: str) -> tuple[Floats, Floats]:
+        """The even bin edges between 0 and 1 (rising), and a metric of all pixels together at each.
 
         Args:
             metric: one of `metrics.OVERLAP_METRICS`.
         """
-        if not self.positives:
-            return 0.5
         edges = _edges(self.bins)
-        candidates = np.searchsorted(edges, np.linspace(0, 1, self.bins + 1)[1:-1].astype(np.float32))
-        values = rates(self._counts_from(candidates))[metric]
-        (best,) = np.nonzero(values >= values.max() - 1e-12)
-        return float(edges[candidates[best[len(best) // 2]]])
+        places = np.searchsorted(edges, np.linspace(0, 1, self.bins + 1)[1:-1].astype(np.float32))
+        return edges[places].astype(np.float64), np.asarray(rates(self._counts_from(places))[metric], np.float64)
 
     def _counts_from(self, place: int | npt.NDArray[np.intp]) -> Counts:
         """Counts when every pixel in the bin `place` and above it is foreground."""
         fp, tp = (np.cumsum(c[::-1])[::-1][place] for c in self.counts)
         return Counts(tp, fp, self.positives - tp, self.negatives - fp)
+
+
+def steady_threshold(pictures: Sequence[ProbabilityHistogram]) -> float:
+    """The threshold nearest to .5 whose mean Dice over pictures is within one standard error of the best one's.
+
+    The one-standard-error rule (Breiman et al. 1984) on paired differences: on few pictures the best threshold is an
+    accident of theirs, and only a gain that most of them share moves it away from .5.
+
+    Args:
+        pictures: one histogram each; with fewer than two, or no foreground anywhere, the answer is .5.
+    """
+    if len(pictures) < 2 or not any(p.positives for p in pictures):
+        return 0.5
+    thresholds = pictures[0].at_every_threshold("dice")[0]
+    dice = np.stack([p.at_every_threshold("dice")[1] for p in pictures])  # (pictures, thresholds)
+    behind = dice[:, [dice.mean(axis=0).argmax()]] - dice
+    steady = thresholds[behind.mean(axis=0) <= behind.std(axis=0, ddof=1) / np.sqrt(len(pictures))]
+    return float(steady[np.abs(steady - 0.5).argmin()])
 
 
 def _share(part: Floats, whole: int) -> Floats:

@@ -71,7 +71,7 @@ class Fit(_Axis):
 class Finish(_Axis):
     """What happens to the probability map."""
 
-    threshold: float | Literal["auto"] = "auto"  # auto: best pooled Dice on validation pictures; .5 without any
+    threshold: float | Literal["auto"] = "auto"  # auto: by Dice on validation pictures; .5 without any
     flips: bool = True  # average over four flips
 
     @field_validator("threshold")

@@ -82,7 +82,7 @@ class Outcome:
         if not self.splits[0].val:
             return f"{said}, because there were no validation pictures to choose it on."
         if len(self.splits) == 1:
-            return f"{said}, chosen for the best pooled Dice on the validation pictures."
+            return f"{said}, nearest to .5 within one standard error of the best mean Dice on the validation pictures."
         each = ", ".join(f"{t.bundle.threshold:.3f}" for t in self.trainings[:-1])
         return f"{said}, the median of the folds' ({each}), each chosen on the fold's own validation pictures and tested so."
 

@@ -18,7 +18,7 @@ from modicum.console import bar, say
 from modicum.datasets.alignment import label_shift
 from modicum.datasets.case import Dataset, Split
 from modicum.errors import Finding
-from modicum.evaluation.curves import ProbabilityHistogram
+from modicum.evaluation.curves import ProbabilityHistogram, steady_threshold
 from modicum.images.intensity import Intensity
 from modicum.losses import LOSSES, Loss
 from modicum.networks import NETWORKS
@@ -209,11 +209,12 @@ def _bundle(
         return replace(bundle, threshold=recipe.finish.threshold)
     if material.val is material.train:  # a threshold tuned on pictures that the network knows by heart suits no others
         return bundle
-    histogram = ProbabilityHistogram()
+    histograms = []
     segmenter = bundle.segmenter(bf16=compute.precision == "bf16-mixed")
     with bar("Choosing the threshold", len(material.val[:_THRESHOLD_PICTURES])) as progress:
         for picture in material.val[:_THRESHOLD_PICTURES]:
             valid = None if picture.valid is None else picture.valid.astype(bool)
-            histogram.add(segmenter.probabilities(picture.image)[0], picture.label > 0, valid)
+            histograms.append(ProbabilityHistogram())
+            histograms[-1].add(segmenter.probabilities(picture.image)[0], picture.label > 0, valid)
             progress.step()
-    return replace(bundle, threshold=histogram.best_threshold("dice"))
+    return replace(bundle, threshold=steady_threshold(histograms))
