@@ -31,3 +31,13 @@ def test_the_budget_that_a_refusal_names_is_enough(monkeypatch: pytest.MonkeyPat
     assert needed is not None
     assert int(needed[1]) < 150
     assert run(float(needed[1])).step >= 100
+
+
+def test_a_budget_that_the_first_step_uses_up_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("modicum.training.pace.time", SimpleNamespace(monotonic=lambda: now))
+    pace = Pace(None, 0.5, 2)
+    pace.begin()
+    now = 1.0
+    with pytest.raises(ModicumError, match=r"0\.5 s is too short: about 1 steps fit, one epoch takes 2"):
+        pace.advance()

@@ -59,6 +59,8 @@ class Pace:
             if self.step >= 2 + TIMED_STEPS:
                 self.lay_out()
                 self._check_budget()
+            elif self.done:
+                self._check_budget()
 
     def lay_out(self) -> None:
         """By the clock: spread what is left of the progress over the steps that still fit (time since the last call)."""
@@ -102,19 +104,19 @@ class Pace:
         return self.progress >= 1 - 1e-9 or self.elapsed >= self.seconds
 
     def _check_budget(self) -> None:
-        """Refuse a budget in which not even one epoch fits, while most of it is unspent; later it is too late to refuse.
+        """Refuse a budget in which not even one epoch fits, after the first few steps; later it is too late to refuse.
 
         Raises:
             ModicumError: with the least budget that would do.
         """
-        if self.seconds is None or self.done:
-            return
+        assert self.seconds is not None, "only a budget is checked"
         possible = self.step + self.steps_left
         if possible < self.round_steps:
-            step_seconds = (self.seconds - self.elapsed) / self.steps_left
+            left = self.steps_left
+            step_seconds = (self.seconds - self.elapsed) / left if left else self.elapsed / self.step
             needed = (self.elapsed + step_seconds * (self.round_steps - self.step)) * 1.2
             raise ModicumError(
-                f"the budget of {self.seconds:.0f} s is too short: about {possible} steps fit, "
+                f"the budget of {self.seconds:g} s is too short: about {possible} steps fit, "
                 f"one epoch takes {self.round_steps}.",
                 remedy=f"Give at least --budget {max(1, round(needed + 0.5))}s, or choose a smaller network.",
             )
