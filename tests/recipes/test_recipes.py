@@ -37,6 +37,7 @@ def test_every_recipe_loads_and_survives_its_own_dump(name: str) -> None:
         ("finish.threshold=-0.1", "0 to 1"),
         ("finish.threshold=.nan", "0 to 1"),
         ("seed=-1", "'seed' cannot be -1"),
+        ("fit.schedule.warm_up=1", "less than 1"),
         ("view=192", "the view cannot be 192: a name is wanted"),
         ("network=null", "the network cannot be None"),
         ("network=[unet]", "the network cannot be ['unet']"),

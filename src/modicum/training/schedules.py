@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Annotated
+
+from pydantic import Field
 
 from modicum.tables import Table
 
 Schedule = Callable[[float, Sequence[float]], float]
 """(progress 0..1, validation loss of every epoch so far) -> factor of the learning rate."""
+
+_Share = Annotated[float, Field(ge=0, lt=1)]  # of the whole training
 
 SCHEDULES: Table[Schedule] = Table("schedule")
 
@@ -24,7 +29,7 @@ def constant() -> Schedule:
 
 
 @SCHEDULES.register("cosine", "Loshchilov & Hutter 2017, arXiv:1608.03983")
-def cosine(*, warm_up: float = 0.0, end: float = 0.0) -> Schedule:
+def cosine(*, warm_up: _Share = 0.0, end: float = 0.0) -> Schedule:
     """Half a cosine from 1 to `end`, after a linear rise over the share `warm_up`."""
 
     def factor(progress: float, losses: Sequence[float]) -> float:
@@ -37,7 +42,7 @@ def cosine(*, warm_up: float = 0.0, end: float = 0.0) -> Schedule:
 
 
 @SCHEDULES.register("one_cycle", "Smith & Topin 2018, arXiv:1708.07120")
-def one_cycle(*, warm_up: float = 0.1, start: float = 0.04) -> Schedule:
+def one_cycle(*, warm_up: _Share = 0.1, start: float = 0.04) -> Schedule:
     """Cosine rise from `start` over the share `warm_up`, then a cosine fall to nothing."""
 
     def factor(progress: float, losses: Sequence[float]) -> float:
