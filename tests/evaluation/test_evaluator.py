@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics as sk
 
 from modicum.errors import ModicumError
-from modicum.evaluation import Evaluator, evaluate_masks
+from modicum.evaluation import Evaluator
 
 
 def case(seed: int, classes: int = 1, shape: tuple[int, ...] = (24, 31)) -> tuple[np.ndarray, np.ndarray]:
@@ -86,7 +86,9 @@ def test_a_finished_prediction_overrides_the_map():
 
 def test_masks_alone_have_no_auc():
     truth = case(0)[1]
-    evaluator = evaluate_masks([("a", truth, truth), ("b", np.zeros_like(truth), truth)])
+    evaluator = Evaluator(["object"])
+    evaluator.add("a", None, truth, prediction=truth)
+    evaluator.add("b", None, truth, prediction=np.zeros_like(truth))
     summary = evaluator.summary()
     assert [evaluator.table()["dice"].tolist(), evaluator.histograms] == [[1, 0], []]
     assert "auc" not in summary and summary["threshold"] is None

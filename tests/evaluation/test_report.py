@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from modicum.errors import Finding, ModicumError
-from modicum.evaluation import Evaluator, Example, ReportData, evaluate_masks, write_report
+from modicum.evaluation import Evaluator, Example, ReportData, write_report
 from modicum.evaluation.report import words
 
 HOSTILE = "<script>alert('x')</script> & $a_b$ \"é\""
@@ -119,7 +119,9 @@ def test_hostile_names_are_shown_not_run(tmp_path):
 def test_a_table_of_masks_alone(tmp_path):
     truth = np.zeros((9, 9), np.uint8)
     truth[3:6, 3:6] = 1
-    evaluator = evaluate_masks([("a", truth, truth), ("b", truth, truth)])
+    evaluator = Evaluator(["object"])
+    for name in ("a", "b"):
+        evaluator.add(name, None, truth, prediction=truth)
     summary = evaluator.summary()
     data = ReportData("masks", summary["dice"], summary, evaluator.table(), ["object"], counts={"test": 2})
     text = written(tmp_path, data)

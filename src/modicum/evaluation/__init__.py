@@ -1,7 +1,7 @@
 """How good a segmentation is, and the document that says so. Nothing heavy is imported before it is used."""
 
 from modicum.evaluation.curves import ProbabilityHistogram, steady_threshold
-from modicum.evaluation.evaluator import Evaluator, evaluate_masks
+from modicum.evaluation.evaluator import Evaluator
 from modicum.evaluation.metrics import binary_metrics
 from modicum.evaluation.pictures import difference, overlay
 from modicum.evaluation.report import Example, ReportData, write_report
@@ -15,7 +15,6 @@ __all__ = [
     "Summary",
     "binary_metrics",
     "difference",
-    "evaluate_masks",
     "overlay",
     "steady_threshold",
     "summarise",

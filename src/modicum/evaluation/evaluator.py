@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -212,19 +212,6 @@ class Evaluator:
                     f"case '{case_id}': the {what} holds class {int(numbers.max())}, but there are {len(self.classes)} "
                     f"({', '.join(self.classes)})."
                 )
-
-
-def evaluate_masks(pairs: Iterable[tuple[str, Numbers, Numbers]], classes: Sequence[str] = ("object",)) -> Evaluator:
-    """Anybody's masks against true ones; no probabilities, hence no AUC.
-
-    Args:
-        pairs: (case, prediction (H, W) class numbers, truth (H, W) class numbers).
-        classes: names of classes 1, 2, ...
-    """
-    evaluator = Evaluator(classes)
-    for case_id, prediction, truth in pairs:
-        evaluator.add(case_id, None, truth, prediction=prediction)
-    return evaluator
 
 
 def _histogram(case_id: str, probability: npt.NDArray[np.floating], true: Mask, inside: Mask | None) -> ProbabilityHistogram:
