@@ -1,32 +1,38 @@
 """The trained model as one file that travels: weights, recipe, provenance. A zip archive; nothing in it is executable.
 
-Inside: `bundle.json` (what the model is, with a checksum of the weights), `recipe.yaml`, `weights.safetensors`.
+Inside: `bundle.json` (what the model is, with a checksum of the weights), `recipe.yaml`, `weights.safetensors`, and for a
+model of two networks `localiser.modicum`, a bundle as well.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import cv2
+import numpy as np
+import numpy.typing as npt
 import torch
 import yaml
 from safetensors.torch import load as load_weights
 from safetensors.torch import save as save_weights
 from torch import nn
 
+from modicum.classical import OtsuThreshold
 from modicum.errors import ModicumError
 from modicum.images.intensity import Intensity
-from modicum.inference import Segmenter, ready
+from modicum.inference import FromHeatmap, FromMask, Localiser, Segmenter, ready
 from modicum.networks import NETWORKS
 from modicum.recipes import Recipe, checked, dump
 from modicum.views import VIEWS
 
-FORMAT = 1  # raised when older programs could no longer read the file
+FORMAT = 2  # raised when older programs could no longer read the file
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,9 @@ class Bundle:
     threshold: float  # for one foreground class; several take the most probable
     label_values: tuple[int, ...]  # the value that stands for each class in written masks
     provenance: dict[str, Any] = field(default_factory=dict)  # version, date, counts, test figures
+    low: float | None = None  # the lower threshold of hysteresis, where there is one
+    localiser: Bundle | None = None  # the network that finds the objects, where there is one
+    localiser_settings: dict[str, Any] = field(default_factory=dict)  # what it learned besides
 
     @property
     def outputs(self) -> int:
@@ -61,7 +70,28 @@ class Bundle:
             len(self.classes),
             bf16=bf16,
             flips=self.recipe.finish.flips if flips is None else flips,
+            localiser=self._localiser(flips, bf16),
         )
+
+    @property
+    def upper_bound(self) -> bool:
+        """Whether it looks where the true mask says: for comparison only."""
+        return self.recipe.localiser is not None and self.recipe.localiser["name"] == "truth"
+
+    def true_mask(self, label: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
+        """What a model that is an upper bound must be told of a picture (H, W); None for every other."""
+        return label > 0 if self.upper_bound else None
+
+    def _localiser(self, flips: bool | None, bf16: bool) -> Localiser | None:
+        spec = self.recipe.localiser
+        if spec is not None and spec["name"] == "threshold":
+            return OtsuThreshold(**self.localiser_settings)
+        if spec is None or self.localiser is None:
+            return None
+        segmenter = self.localiser.segmenter(flips=flips, bf16=bf16)
+        if spec["name"] == "heatmap":
+            return FromHeatmap(segmenter, self.localiser_settings["radius"], spec["objects"])
+        return FromMask(segmenter, self.localiser.threshold if len(self.localiser.classes) == 1 else 0.5)
 
     def save(self, path: Path) -> None:
         """Write the file, whole or not at all.
@@ -69,22 +99,9 @@ class Bundle:
         Raises:
             ModicumError: it cannot be written.
         """
-        weights = save_weights({k: v.detach().cpu().contiguous() for k, v in self.weights.items()})
-        about = {
-            "format": FORMAT,
-            "classes": self.classes,
-            "intensity": asdict(self.intensity),
-            "threshold": self.threshold,
-            "label_values": self.label_values,
-            "provenance": self.provenance,
-            "weights_sha256": hashlib.sha256(weights).hexdigest(),
-        }
         unfinished = path.with_name(path.name + ".unfinished")
         try:
-            with zipfile.ZipFile(unfinished, "w") as archive:
-                archive.writestr("bundle.json", json.dumps(about, indent=1))
-                archive.writestr("recipe.yaml", dump(self.recipe))
-                archive.writestr("weights.safetensors", weights)
+            unfinished.write_bytes(self.packed())
             unfinished.replace(path)
         except OSError as error:
             raise ModicumError(
@@ -96,6 +113,29 @@ class Bundle:
             with contextlib.suppress(OSError):
                 unfinished.unlink(missing_ok=True)
 
+    def packed(self) -> bytes:
+        """The content of the file."""
+        weights = save_weights({k: v.detach().cpu().contiguous() for k, v in self.weights.items()})
+        about = {
+            "format": FORMAT,
+            "classes": self.classes,
+            "intensity": asdict(self.intensity),
+            "threshold": self.threshold,
+            "low": self.low,
+            "label_values": self.label_values,
+            "localiser_settings": self.localiser_settings,
+            "provenance": self.provenance,
+            "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        }
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            archive.writestr("bundle.json", json.dumps(about, indent=1))
+            archive.writestr("recipe.yaml", dump(self.recipe))
+            archive.writestr("weights.safetensors", weights)
+            if self.localiser is not None:
+                archive.writestr("localiser.modicum", self.localiser.packed())
+        return content.getvalue()
+
     @classmethod
     def load(cls, path: Path) -> Bundle:
         """Read a file that `save` wrote.
@@ -105,10 +145,16 @@ class Bundle:
         """
         if not path.is_file():
             raise ModicumError("there is no such file.", file=path, remedy="Give the model.modicum of a run folder.")
+        return cls._unpacked(path, path)
+
+    @classmethod
+    def _unpacked(cls, content: Path | BinaryIO, path: Path) -> Bundle:
+        """What a file holds, or its content in memory; errors name `path`."""
         try:
-            with zipfile.ZipFile(path) as archive:
+            with zipfile.ZipFile(content) as archive:
                 about = _known_format(json.loads(archive.read("bundle.json")), path)
                 recipe_text, weights = archive.read("recipe.yaml"), archive.read("weights.safetensors")
+                inner = io.BytesIO(archive.read("localiser.modicum")) if "localiser.modicum" in archive.namelist() else None
         except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError, NotImplementedError) as error:
             raise ModicumError(
                 f"this is not a Modicum bundle, or it is damaged ({error}).",
@@ -130,6 +176,9 @@ class Bundle:
             threshold=about["threshold"],
             label_values=tuple(about["label_values"]),
             provenance=about["provenance"],
+            low=about.get("low"),
+            localiser=None if inner is None else cls._unpacked(inner, path),
+            localiser_settings=about.get("localiser_settings", {}),
         )
 
 
@@ -149,6 +198,22 @@ def _known_format(about: Any, path: Path) -> dict[str, Any]:
             remedy="Update Modicum: pip install --upgrade modicum",
         )
     return about
+
+
+def class_numbers(probability: npt.NDArray[Any], bundle: Bundle) -> npt.NDArray[np.uint8]:
+    """Class numbers (H, W) from probability maps (K, H, W): the threshold for one class, else the most probable.
+
+    With a lower threshold, every region above it that holds a pixel at the threshold (hysteresis, Canny 1986).
+    """
+    if len(probability) > 1:
+        background = 1 - probability.sum(axis=0, dtype=np.float32)
+        return np.asarray(np.argmax(np.concatenate([background[None], probability]), axis=0), np.uint8)
+    sure = probability[0] >= bundle.threshold
+    if bundle.low is None:
+        return np.asarray(sure, np.uint8)
+    _, numbers = cv2.connectedComponents((sure | (probability[0] > bundle.low)).astype(np.uint8), connectivity=8)
+    kept = np.unique(numbers[sure])
+    return np.isin(numbers, kept[kept > 0]).astype(np.uint8)
 
 
 def outputs_for(classes: int) -> int:

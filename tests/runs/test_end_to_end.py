@@ -15,6 +15,7 @@ import pytest
 
 import modicum as md
 from discs import TINY, write_discs
+from modicum.bundle import FORMAT
 from modicum.errors import ModicumError
 from modicum.runs.train import Run
 
@@ -269,7 +270,9 @@ def test_damaged_and_newer_bundles_are_refused(finished: Run, tmp_path: Path) ->
                 new.writestr(item, change(item, old.read(item)))  # type: ignore[operator]
         return path
 
-    newer = rewritten("newer", lambda n, b: b.replace(b'"format": 1', b'"format": 99') if n == "bundle.json" else b)
+    newer = rewritten(
+        "newer", lambda n, b: b.replace(f'"format": {FORMAT}'.encode(), b'"format": 99') if n == "bundle.json" else b
+    )
     with pytest.raises(ModicumError, match="Update Modicum"):
         md.Bundle.load(newer)
     bent = rewritten("bent", lambda n, b: b[:-4] + b"\x00\x01\x02\x03" if n.startswith("weights") else b)

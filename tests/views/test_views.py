@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from modicum.errors import ModicumError
 from modicum.geometry import compose, crop, identity, sample
-from modicum.views import VIEWS, TrainingPicture, View, fuse
+from modicum.views import VIEWS, TrainingPicture, View
 
 
 def ramp(shape: tuple[int, int]) -> np.ndarray:
@@ -21,10 +21,10 @@ def ramp(shape: tuple[int, int]) -> np.ndarray:
 def test_tiles_put_together_give_the_picture_back(height: int, width: int, tile: int, overlap: int) -> None:
     view: View = VIEWS.build({"name": "patches", "tile": tile, "overlap": overlap, "size": 32})
     picture = ramp((height, width))
-    maps = view.inference_maps((height, width))
-    assert len({m.target for m in maps}) == 1
-    assert all(edge % 32 == 0 for edge in maps[0].target)
-    fused = fuse(((m, sample(picture, m)[None]) for m in maps), (height, width), 1)
+    glimpses = view.glimpses((height, width), ())
+    assert len({g.by.target for g in glimpses}) == 1
+    assert all(edge % 32 == 0 for edge in glimpses[0].by.target)
+    fused = view.fuse(((g, sample(picture, g.by)[None]) for g in glimpses), (height, width), 1)
     assert fused.shape == (1, height, width)
     assert np.abs(fused[0] - picture).max() < 2e-3  # half precision
 
@@ -33,11 +33,12 @@ def test_tiles_put_together_give_the_picture_back(height: int, width: int, tile:
 def test_whole_view_comes_back_in_place(height: int, width: int) -> None:
     view: View = VIEWS.build({"name": "whole", "size": 64})
     picture = ramp((height, width))
-    (by,) = view.inference_maps((height, width))
-    assert _error(picture, fuse([(by, sample(picture, by)[None])], (height, width), 1)[0]) < 0.002
+    (glimpse,) = view.glimpses((height, width), ())
+    by = glimpse.by
+    assert _error(picture, view.fuse([(glimpse, sample(picture, by)[None])], (height, width), 1)[0]) < 0.002
     for shift in ((0.5, 0.0), (0.0, 0.5)):  # of a pixel of the view: the measure must see it
         seen = sample(picture, compose([by, crop(by.target, shift, by.target)]))
-        assert _error(picture, fuse([(by, seen[None])], (height, width), 1)[0]) > 0.003
+        assert _error(picture, view.fuse([(glimpse, seen[None])], (height, width), 1)[0]) > 0.003
 
 
 def _error(picture: np.ndarray, fused: np.ndarray) -> float:
@@ -51,7 +52,7 @@ def test_a_size_of_two_numbers_serves_training(name: str) -> None:
     """As a recipe's YAML gives it."""
     view: View = VIEWS.build(VIEWS.resolve({"name": name, "size": [96, 128]}))
     picture = view.prepare(TrainingPicture("a", np.zeros((300, 300, 1), np.uint8), np.ones((300, 300), np.uint8)))
-    by = compose([view.training_map(picture, np.random.default_rng(0)), identity(view.size)])
+    by = view.training_glimpse(picture, identity, np.random.default_rng(0)).by
     assert by.target == view.size == (96, 128)
     assert sample(picture.label, by, nearest=True).shape == (96, 128)
 
@@ -67,8 +68,8 @@ def test_tiles_that_cannot_be_are_refused(options: dict) -> None:
 def test_every_pixel_is_seen_by_a_tile() -> None:
     view: View = VIEWS.build({"name": "patches", "tile": 64, "overlap": 16, "size": 32})
     seen = np.zeros((150, 201), int)
-    for one in view.inference_maps((150, 201)):
-        y, x = (int(v) for v in one.backward(np.zeros(2)))  # type: ignore[attr-defined]
+    for one in (g.by for g in view.glimpses((150, 201), ())):
+        y, x = (int(v) for v in one.backward(np.zeros(2)))
         seen[y : y + one.target[0], x : x + one.target[1]] += 1
     assert seen.min() >= 1
 
@@ -82,7 +83,7 @@ def test_patches_aim_at_rare_objects() -> None:
     def share(foreground: float) -> float:
         view: View = VIEWS.build({"name": "patches", "size": 64, "foreground": foreground})
         prepared = view.prepare(picture)
-        hits = [sample(label, view.training_map(prepared, rng), nearest=True).any() for _ in range(200)]
+        hits = [sample(label, view.training_glimpse(prepared, identity, rng).by, nearest=True).any() for _ in range(200)]
         return float(np.mean(hits))
 
     assert share(1.0) == 1.0
@@ -94,7 +95,7 @@ def test_patches_aim_at_rare_objects() -> None:
 def test_patches_of_pictures_that_are_smaller_than_a_patch(shape: tuple[int, int]) -> None:
     view: View = VIEWS.build({"name": "patches", "size": 64})
     picture = view.prepare(TrainingPicture("a", np.zeros((*shape, 1), np.uint8), np.ones(shape, np.uint8)))
-    seen = sample(picture.label, view.training_map(picture, np.random.default_rng(0)), nearest=True)
+    seen = sample(picture.label, view.training_glimpse(picture, identity, np.random.default_rng(0)).by, nearest=True)
     assert seen.shape == (64, 64)
     assert seen.all()
 

@@ -82,6 +82,12 @@ def depth() -> Policy:
     return Policy(flip_left_right=0.5, move=0.3, rotation=radians(45), scale=(0.9, 1.1), shift=0.0625, bend=0.2)
 
 
+@POLICIES.register("centres", "thesis-data-efficient-segmentation 4.3.2 (SYSTEMS D3)")
+def centres() -> Policy:
+    """Left-right flip p .5; shift 6.5 %, scale 10 %, rotation 45 degrees with p .3; mesh deformation p .3."""
+    return Policy(flip_left_right=0.5, move=0.3, rotation=radians(45), scale=(0.9, 1.1), shift=0.065, bend=0.3)
+
+
 @POLICIES.register("strong")
 def strong(*, any_rotation: bool = True, bend: float = 0.0, borrow: float = 0.5, strength: float = 1.0) -> Policy:
     """Any rotation, flips, scale +-25 %, colours of other pictures, gamma: the default for few labels.

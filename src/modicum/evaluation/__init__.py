@@ -4,7 +4,7 @@ from modicum.evaluation.curves import ProbabilityHistogram, steady_threshold
 from modicum.evaluation.evaluator import Evaluator
 from modicum.evaluation.metrics import binary_metrics
 from modicum.evaluation.pictures import difference, overlay
-from modicum.evaluation.report import Example, ReportData, write_report
+from modicum.evaluation.report import Example, ReportData, SecondLook, StepFigures, write_report
 from modicum.evaluation.statistics import Summary, summarise
 
 __all__ = [
@@ -12,6 +12,8 @@ __all__ = [
     "Example",
     "ProbabilityHistogram",
     "ReportData",
+    "SecondLook",
+    "StepFigures",
     "Summary",
     "binary_metrics",
     "difference",

@@ -146,10 +146,22 @@ def steady_threshold(pictures: Sequence[ProbabilityHistogram]) -> float:
     if len(pictures) < 2 or not any(p.positives for p in pictures):
         return 0.5
     thresholds = pictures[0].at_every_threshold("dice")[0]
-    dice = np.stack([p.at_every_threshold("dice")[1] for p in pictures])  # (pictures, thresholds)
+    dice = np.stack([p.at_every_threshold("dice")[1] for p in pictures])
+    return float(thresholds[steady_choice(dice, np.abs(thresholds - 0.5))])
+
+
+def steady_choice(dice: Floats, distance: Floats) -> int:
+    """Which choice lies nearest to the usual one among those within one standard error of the best one's mean Dice.
+
+    Args:
+        dice: (pictures, choices).
+        distance: of each choice from the usual one. With a single picture nothing can be told, and the usual one stays.
+    """
+    if len(dice) < 2:
+        return int(distance.argmin())
     behind = dice[:, [dice.mean(axis=0).argmax()]] - dice
-    steady = thresholds[behind.mean(axis=0) <= behind.std(axis=0, ddof=1) / np.sqrt(len(pictures))]
-    return float(steady[np.abs(steady - 0.5).argmin()])
+    steady = behind.mean(axis=0) <= behind.std(axis=0, ddof=1) / np.sqrt(len(dice))
+    return int(np.where(steady, distance, np.inf).argmin())
 
 
 def _share(part: Floats, whole: int) -> Floats:

@@ -50,6 +50,40 @@ def summarise(values: npt.ArrayLike, groups: Sequence[str] | None = None, seed: 
     )
 
 
+class Difference(TypedDict):
+    """How one method differs from another on the same pictures; nan where it does not exist."""
+
+    mean: float
+    ci95: list[float]
+    p: float  # Wilcoxon signed-rank test, two-sided
+    n: int  # pictures for which both exist
+
+
+def paired_difference(
+    values: npt.ArrayLike, reference: npt.ArrayLike, groups: Sequence[str] | None = None, seed: int = 0
+) -> Difference:
+    """Mean of values - reference with its bootstrap interval, and the p value of a Wilcoxon signed-rank test.
+
+    Args:
+        values: one for each picture.
+        reference: of the same pictures in the same order.
+        groups: the patient of each picture; the interval draws patients, the test knows pictures only.
+
+    Raises:
+        ValueError: the numbers of pictures differ.
+    """
+    difference = np.asarray(values, np.float64).ravel() - np.asarray(reference, np.float64).ravel()
+    summary = summarise(difference, groups, seed)
+    known = difference[~np.isnan(difference)]
+    if not known.any():
+        p = 1.0 if known.size else float("nan")
+    else:
+        from scipy.stats import wilcoxon
+
+        p = float(wilcoxon(known, zero_method="zsplit").pvalue)
+    return Difference(mean=summary["mean"], ci95=summary["ci95"], p=p, n=summary["n"])
+
+
 def bootstrap_interval(
     values: Floats, groups: npt.NDArray[np.generic], seed: int = 0, level: float = 0.95
 ) -> tuple[float, float]:

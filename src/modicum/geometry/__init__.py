@@ -1,19 +1,8 @@
 """Coordinate maps and sampling through them."""
 
-from modicum.geometry.maps import (
-    Affine,
-    Chain,
-    CoordinateMap,
-    Elastic,
-    Inverse,
-    Shape,
-    about_centre,
-    compose,
-    crop,
-    identity,
-    inverse,
-    resize,
-)
+from modicum.geometry.chain import Chain, Inverse, compose, inverse
+from modicum.geometry.maps import Affine, CoordinateMap, Elastic, Shape, about_centre, crop, identity, resize
+from modicum.geometry.polar import Polar, polar, reach
 from modicum.geometry.sampling import Border, pixel_grid, sample, shrink_label, shrink_picture
 
 __all__ = [
@@ -23,6 +12,7 @@ __all__ = [
     "CoordinateMap",
     "Elastic",
     "Inverse",
+    "Polar",
     "Shape",
     "about_centre",
     "compose",
@@ -30,6 +20,8 @@ __all__ = [
     "identity",
     "inverse",
     "pixel_grid",
+    "polar",
+    "reach",
     "resize",
     "sample",
     "shrink_label",

@@ -6,7 +6,6 @@ can be taken back to the picture it was given for. Points are (y, x); the intege
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -139,74 +138,3 @@ class Elastic:
         flat = grid.reshape(-1, 2).T
         parts = [map_coordinates(self.control[..., axis], flat, order=3, mode="nearest", prefilter=False) for axis in (0, 1)]
         return np.stack(parts, axis=-1).reshape(points.shape)
-
-
-@dataclass(frozen=True)
-class Inverse:
-    """The way back of any map."""
-
-    of: CoordinateMap
-
-    @property
-    def source(self) -> Shape:
-        return self.of.target
-
-    @property
-    def target(self) -> Shape:
-        return self.of.source
-
-    def backward(self, points: Points) -> Points:
-        return self.of.forward(points)
-
-    def forward(self, points: Points) -> Points:
-        return self.of.backward(points)
-
-
-@dataclass(frozen=True)
-class Chain:
-    """Maps one after the other: the target of each is the source of the next."""
-
-    maps: tuple[CoordinateMap, ...]
-
-    @property
-    def source(self) -> Shape:
-        return self.maps[0].source
-
-    @property
-    def target(self) -> Shape:
-        return self.maps[-1].target
-
-    def backward(self, points: Points) -> Points:
-        for one in reversed(self.maps):
-            points = one.backward(points)
-        return points
-
-    def forward(self, points: Points) -> Points:
-        for one in self.maps:
-            points = one.forward(points)
-        return points
-
-
-def inverse(one: CoordinateMap) -> CoordinateMap:
-    """The way back."""
-    return one.inverse if isinstance(one, Affine) else Inverse(one)
-
-
-def compose(maps: Sequence[CoordinateMap]) -> CoordinateMap:
-    """One map for several, first to last; neighbouring affine maps become a single one.
-
-    Raises:
-        ValueError: the target of one is not the source of the next, or there is none.
-    """
-    folded: list[CoordinateMap] = []
-    for one in maps:
-        last = folded[-1] if folded else None
-        if last is not None and last.target != one.source:
-            raise ValueError(f"a map to {last.target} cannot be followed by one from {one.source}")
-        if isinstance(last, Affine) and isinstance(one, Affine):
-            folded[-1] = Affine(last.matrix @ one.matrix, last.source, one.target)
-        else:
-            folded.append(one)
-    if not folded:
-        raise ValueError("nothing to compose")
-    return folded[0] if len(folded) == 1 else Chain(tuple(folded))

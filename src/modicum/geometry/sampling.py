@@ -9,16 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.geometry.maps import Affine, CoordinateMap, Shape
+from modicum.geometry.polar import Polar
 
 Pixels = npt.NDArray[Any]
-Border = Literal["reflect", "zero"]
-_BORDERS = {"reflect": cv2.BORDER_REFLECT_101, "zero": cv2.BORDER_CONSTANT}
+Border = Literal["reflect", "zero", "turn"]
+_BORDERS = {"reflect": cv2.BORDER_REFLECT_101, "zero": cv2.BORDER_CONSTANT, "turn": cv2.BORDER_REPLICATE}
+_POINTS = 1 << 18  # of a map that is not affine, worked out at once
 
 
 def sample(picture: Pixels, by: CoordinateMap, *, border: Border = "reflect", nearest: bool = False) -> Pixels:
     """The picture (H, W) or (H, W, C) seen through a map, bilinear; (h, w) or (h, w, C), same dtype.
 
-    For labels use `nearest=True`: no class is invented. Outside the source lies its mirror image or zero.
+    For labels use `nearest=True`: no class is invented. Outside the source lies its mirror image, zero, or, for a picture
+    whose rows are angles, what comes after a whole turn. Where a map shrinks by two or more, the picture is area-averaged
+    first.
 
     Raises:
         ValueError: the picture is not of the map's source shape.
@@ -28,8 +32,8 @@ def sample(picture: Pixels, by: CoordinateMap, *, border: Border = "reflect", ne
     if picture.ndim == 3 and picture.shape[2] > 4:  # OpenCV takes four channels at once
         parts = [sample(picture[..., i : i + 4], by, border=border, nearest=nearest) for i in range(0, picture.shape[2], 4)]
         return np.concatenate([p.reshape(*by.target, -1) for p in parts], axis=2)
-    flags = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
     if isinstance(by, Affine):
+        flags = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
         if not nearest:
             picture, by = _without_aliasing(picture, by)
         matrix = by.matrix[[1, 0], :][:, [1, 0, 2]]  # (y, x) to OpenCV's (x, y)
@@ -37,11 +41,39 @@ def sample(picture: Pixels, by: CoordinateMap, *, border: Border = "reflect", ne
             picture, matrix, by.target[::-1], flags=flags | cv2.WARP_INVERSE_MAP, borderMode=_BORDERS[border]
         )
     else:
-        at = by.backward(pixel_grid(by.target)).astype(np.float32)
-        if nearest:
-            at = np.round(at)
-        found = cv2.remap(picture, at[..., 1], at[..., 0], flags, borderMode=_BORDERS[border])
+        found = _remapped(picture, by, border, nearest)
     return found.reshape(*by.target, *picture.shape[2:])
+
+
+def _remapped(picture: Pixels, by: CoordinateMap, border: Border, nearest: bool) -> Pixels:
+    """`sample` through a map that is not affine, in bands of rows, so that the points take little memory."""
+    factor = 1 if nearest else _shrinking(by)
+    picture = _shrink(picture, factor)
+    if border == "turn":  # first and last row are neighbours
+        picture = np.concatenate([picture[-1:], picture, picture[:1]])
+    flags = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
+    found = np.empty((*by.target, *picture.shape[2:]), picture.dtype)
+    band = max(1, _POINTS // by.target[1])
+    for top in range(0, by.target[0], band):
+        rows = slice(top, min(top + band, by.target[0]))
+        at = by.grid(rows) if isinstance(by, Polar) else by.backward(pixel_grid(by.target, rows)).astype(np.float32)
+        if nearest:
+            np.round(at, out=at)
+        elif factor > 1:
+            at = (at + np.float32(0.5)) / np.float32(factor) - np.float32(0.5)
+        if border == "turn":
+            at[..., 0] += 1
+        seen = cv2.remap(picture, at[..., 1], at[..., 0], flags, borderMode=_BORDERS[border])
+        found[rows] = seen.reshape(found[rows].shape)
+    return found
+
+
+def _shrinking(by: CoordinateMap) -> int:
+    """The whole factor by which a map shrinks at the median, in the direction in which it shrinks least; seen on a lattice."""
+    lattice = pixel_grid((9, 9)) * (np.array(by.target) - 1) / 8
+    here = by.backward(lattice)
+    steps = [np.median(np.linalg.norm(by.backward(lattice + step) - here, axis=-1)) for step in ([0.0, 1.0], [1.0, 0.0])]
+    return max(1, int(min(steps) + 1e-6))
 
 
 def _without_aliasing(picture: Pixels, by: Affine) -> tuple[Pixels, Affine]:
@@ -56,10 +88,10 @@ def _without_aliasing(picture: Pixels, by: Affine) -> tuple[Pixels, Affine]:
     return shrunk, Affine(matrix, (shrunk.shape[0], shrunk.shape[1]), by.target)
 
 
-def pixel_grid(shape: Shape) -> npt.NDArray[np.float64]:
-    """Coordinates of all pixel centres, (h, w, 2)."""
-    rows, columns = np.indices(shape, dtype=np.float64)
-    return np.stack([rows, columns], axis=-1)
+def pixel_grid(shape: Shape, rows: slice = slice(None)) -> npt.NDArray[np.float64]:
+    """Coordinates of all pixel centres, (h, w, 2), or of some rows."""
+    y, x = np.arange(shape[0], dtype=np.float64)[rows], np.arange(shape[1], dtype=np.float64)
+    return np.stack(np.broadcast_arrays(y[:, None], x), axis=-1)
 
 
 def shrink_picture(picture: Pixels, smallest: Shape) -> Pixels:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,32 @@ import torch
 from torch import nn
 from torch.fx.experimental.optimization import fuse as fold_batch_norm
 
-from modicum.geometry import CoordinateMap, sample
+from modicum.errors import ModicumError
+from modicum.geometry import sample
 from modicum.images.intensity import Intensity, working_pixels
 from modicum.training.device import in_layout
-from modicum.views import View, fuse
+from modicum.views import Glimpse, Place, View
 
 _BATCH_PIXELS = 512 * 1024  # seen by the network at once: bounds the memory whatever the picture
+
+
+Localiser = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.bool_]]
+"""Working pixels (H, W, C) -> mask (H, W) of roughly where the objects are; empty where nothing was found."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen in one picture, and how."""
+
+    probability: npt.NDArray[np.float16]  # (K, H, W)
+    glimpses: Sequence[Glimpse]
+    rough: npt.NDArray[np.bool_] | None  # (H, W), of the localiser, where the view needs one
+    places: Sequence[Place]
+
+    @property
+    def lost(self) -> bool:
+        """Whether the localiser found nothing, so that the whole picture was shown."""
+        return self.rough is not None and not self.places
 
 
 @dataclass(frozen=True)
@@ -32,24 +52,57 @@ class Segmenter:
     intensity: Intensity
     classes: int  # K, foreground classes
     bf16: bool = False
-    flips: bool = False  # average over the four flips of every view: better, four times the time
+    flips: bool = False  # average over the flips that the view allows: better, two to four times the time
+    localiser: Localiser | None = None  # for a view that looks at objects
 
     def probabilities(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
         """Probability maps (K, H, W) of the foreground classes for a picture (H, W, C) of any dtype."""
-        pixels = working_pixels(picture, self.intensity.channels, grey=self.intensity.grey)
-        maps = self.view.inference_maps((pixels.shape[0], pixels.shape[1]))
-        return fuse(self._answers(pixels, maps), (pixels.shape[0], pixels.shape[1]), self.classes)
+        return self.look(picture).probability
 
-    def _answers(self, pixels: npt.NDArray[np.uint8], maps: Any) -> Iterator[tuple[CoordinateMap, npt.NDArray[np.float32]]]:
-        """The network's answer (K, h, w) to every view, a batch at a time."""
+    def look(self, picture: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None = None) -> Look:
+        """Probability maps of a picture (H, W, C) of any dtype, and what the network was shown for them.
+
+        Args:
+            mask: (H, W) instead of the localiser's; the true one gives an upper bound.
+
+        Raises:
+            ModicumError: channels that the model does not know; a view of objects with neither localiser nor mask.
+        """
+        pixels = self.pixels(picture)
+        shape = (pixels.shape[0], pixels.shape[1])
+        rough = self._rough(pixels, mask) if self.view.localised else None
+        places = () if rough is None else self.view.places(rough, pixels)
+        glimpses = self.view.glimpses(shape, places)
+        answers = zip(glimpses, self.answers(pixels, glimpses), strict=True)
+        return Look(self.view.fuse(answers, shape, self.classes), glimpses, rough, places)
+
+    def pixels(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        """A picture as the model works on it: 8 bits, its channels."""
+        return working_pixels(picture, self.intensity.channels, grey=self.intensity.grey)
+
+    def _rough(self, pixels: npt.NDArray[np.uint8], mask: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:
+        if mask is not None:
+            return mask
+        if self.localiser is None:
+            raise ModicumError(
+                "this model looks where the true mask says that objects are: it is an upper bound and cannot segment pictures "
+                "whose mask is not known.",
+                remedy="Train with a localiser that finds them, e.g. --set localiser=segmenter",
+            )
+        return self.localiser(pixels)
+
+    def answers(self, pixels: npt.NDArray[np.uint8], glimpses: Sequence[Glimpse]) -> Iterator[npt.NDArray[np.float32]]:
+        """The network's answer (K, h, w) to every glimpse, a batch at a time."""
         mean, sd = self.intensity.scale(pixels)
-        table = ((np.linspace(0, 1, 256, dtype=np.float32)[:, None] - mean) / sd).astype(np.float32)
-        count = max(1, _BATCH_PIXELS // (maps[0].target[0] * maps[0].target[1]))
-        for start in range(0, len(maps), count):
-            group = maps[start : start + count]
-            seen = np.stack([cv2.LUT(sample(pixels, by), table[None]).reshape(*by.target, -1) for by in group])
-            answers = self.answer(torch.from_numpy(seen).permute(0, 3, 1, 2)).cpu().numpy()
-            yield from zip(group, answers, strict=True)
+        plain = np.repeat(np.linspace(0, 1, 256, dtype=np.float32)[:, None], len(mean), axis=1)
+        count = max(1, _BATCH_PIXELS // (glimpses[0].by.target[0] * glimpses[0].by.target[1]))
+        for start in range(0, len(glimpses), count):
+            seen = []
+            for glimpse in glimpses[start : start + count]:
+                table = ((glimpse.stretched(plain) - mean) / sd).astype(np.float32)
+                shown = sample(pixels, glimpse.by, border=self.view.border)
+                seen.append(cv2.LUT(shown, table[None]).reshape(*glimpse.by.target, -1))
+            yield from self.answer(torch.from_numpy(np.stack(seen)).permute(0, 3, 1, 2)).cpu().numpy()
 
     @torch.inference_mode()
     def answer(self, images: torch.Tensor) -> torch.Tensor:
@@ -59,9 +112,9 @@ class Segmenter:
         total = self._forward(images)
         if not self.flips:
             return total
-        for axes in ((2,), (3,), (2, 3)):
+        for axes in self.view.flips:
             total = total + self._forward(images.flip(axes)).flip(axes)
-        return total / 4
+        return total / (1 + len(self.view.flips))
 
     def _forward(self, images: torch.Tensor) -> torch.Tensor:
         with torch.autocast(images.device.type, torch.bfloat16) if self.bf16 else contextlib.nullcontext():

@@ -1,5 +1,6 @@
 """The losses. A new one is one file and one line here."""
 
+from modicum.losses import heatmap as _heatmap
 from modicum.losses import overlap as _overlap
 from modicum.losses.table import LOSSES, Loss, leave_out
 

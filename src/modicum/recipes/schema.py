@@ -10,8 +10,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from modicum.augment import POLICIES
+from modicum.errors import ModicumError
 from modicum.losses import LOSSES
 from modicum.networks import NETWORKS
+from modicum.recipes.localisers import LOCALISERS
 from modicum.tables import Table
 from modicum.training.optimisers import OPTIMISERS
 from modicum.training.schedules import SCHEDULES
@@ -22,6 +24,10 @@ Part = dict[str, Any]
 
 def _of(table: Table[Any]) -> BeforeValidator:
     return BeforeValidator(table.resolve)
+
+
+def _localiser(spec: Any) -> Part | None:
+    return None if spec is None else LOCALISERS.resolve(spec)
 
 
 def _view(spec: Any) -> Part:
@@ -72,12 +78,13 @@ class Finish(_Axis):
     """What happens to the probability map."""
 
     threshold: float | Literal["auto"] = "auto"  # auto: by Dice on validation pictures; .5 without any
-    flips: bool = True  # average over four flips
+    low: float | Literal["auto"] | None = None  # lower threshold of hysteresis: regions above it are kept whole
+    flips: bool = True  # average over the flips that the view allows
 
-    @field_validator("threshold")
+    @field_validator("threshold", "low")
     @classmethod
-    def _a_probability(cls, threshold: float | Literal["auto"]) -> float | Literal["auto"]:
-        if threshold != "auto" and not 0 <= threshold <= 1:
+    def _a_probability(cls, threshold: float | Literal["auto"] | None) -> float | Literal["auto"] | None:
+        if isinstance(threshold, float) and not 0 <= threshold <= 1:
             raise ValueError("a threshold is a probability, 0 to 1")
         return threshold
 
@@ -100,7 +107,35 @@ class Recipe(_Axis):
     images: Images = Images()
     view: Annotated[Part, BeforeValidator(_view)] = Field(default_factory=lambda: VIEWS.resolve("patches"))
     network: Annotated[Part, _of(NETWORKS)] = Field(default_factory=lambda: NETWORKS.resolve("unet"))
-    start: Literal["random"] = "random"
-    supervision: Literal["labelled"] = "labelled"
+    localiser: Annotated[Part | None, BeforeValidator(_localiser)] = None  # for views that look at objects
+    start: Literal["random", "localiser"] = "random"  # localiser: its weights, wherever the network is like its network
+    supervision: Literal["labelled", "boxes", "points"] = "labelled"  # boxes, points: as if no more than those were known
     fit: Fit = Fit()
     finish: Finish = Finish()
+
+    @model_validator(mode="after")
+    def _someone_who_localises(self) -> Recipe:
+        needed = VIEWS.build(self.view).localised
+        if self.localiser is None and (needed or self.start == "localiser"):
+            self.localiser = LOCALISERS.resolve("segmenter")
+        if self.localiser is not None and not needed and self.start != "localiser":
+            raise ModicumError(f"the view '{self.view['name']}' needs no localiser.", remedy="Leave out the key localiser.")
+        if (self.network["name"] == "hourglass") != self.finds_centres:
+            raise ModicumError("the network 'hourglass' and the loss 'heatmap' belong together: they find centres, not masks.")
+        first = self.first
+        if self.start == "localiser" and first is None and self.localiser and not self.localiser.get("bundle"):
+            raise ModicumError(f"the localiser '{self.localiser['name']}' has no weights.", remedy="Use --set start=random")
+        return self
+
+    @property
+    def finds_centres(self) -> bool:
+        """Whether the network answers with a heatmap of centres instead of a mask."""
+        return bool(self.fit.loss["name"] == "heatmap")
+
+    @property
+    def first(self) -> Recipe | None:
+        """The recipe of the localiser that must be trained first, if there is one."""
+        if self.localiser is None:
+            return None
+        values = LOCALISERS.build(self.localiser).recipe(self.model_dump())
+        return None if values is None else Recipe.model_validate(values)

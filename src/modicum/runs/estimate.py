@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from modicum.bundle import outputs_for
 from modicum.networks import NETWORKS
+from modicum.recipes import Recipe
 from modicum.runs.prepare import Prepared
 from modicum.training.device import choose_compute, step_seconds
 from modicum.views import VIEWS
 
 
 def training_time(prepared: Prepared) -> str:
-    """A sentence with the minutes of the training and what they are spent on."""
+    """Sentences with the minutes of the training, or of the two, and what they are spent on."""
     recipe = prepared.plan.recipe
+    if recipe.first is None:
+        return _one_training(prepared, recipe, recipe.fit.budget)
+    rest = None if recipe.fit.budget is None else recipe.fit.budget - (recipe.first.fit.budget or 0)
+    first = _one_training(prepared, recipe.first, recipe.first.fit.budget)
+    return f"The localiser: {first} Then the network that sees what it finds: {_one_training(prepared, recipe, rest)}"
+
+
+def _one_training(prepared: Prepared, recipe: Recipe, budget: float | None) -> str:
     channels = 1 if recipe.images.grey else max(prepared.seen.channels, default=3)
-    network = NETWORKS.build(recipe.network, channels, outputs_for(len(prepared.dataset.classes)))
+    outputs = 1 if recipe.finds_centres else outputs_for(len(prepared.dataset.classes))
+    network = NETWORKS.build(recipe.network, channels, outputs)
     shape = (recipe.fit.batch_size, channels, *VIEWS.build(recipe.view).size)
     compute = choose_compute(network, shape, recipe.fit.precision)
     seconds = step_seconds(network, shape, compute.precision, compute.channels_last, compute.accelerator)
     rate = f"{shape[0] / seconds:.0f} views of {shape[2]}x{shape[3]} a second measured on this machine ({compute.precision})"
-    if recipe.fit.budget is not None:
-        return f"Trains for {recipe.fit.budget:g} minutes: about {60 * recipe.fit.budget / seconds:,.0f} steps; {rate}."
+    if budget is not None:
+        return f"Trains for {budget:g} minutes: about {60 * budget / seconds:,.0f} steps; {rate}."
     assert recipe.fit.epochs is not None, "a planned recipe has a length"
     pictures = max(len(split.train) for split in prepared.splits)
     steps = recipe.fit.epochs * -(-pictures * recipe.fit.samples // shape[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from modicum.datasets import load_field_of_view, load_label, load_picture
 from modicum.datasets.case import Case, Dataset
 from modicum.errors import ModicumError
 from modicum.images.intensity import working_pixels
-from modicum.views import TrainingPicture, View
+from modicum.views import TrainingPicture
 
 
 def load_case(case: Case, dataset: Dataset, channels: int | None, *, grey: bool) -> TrainingPicture:
@@ -45,17 +45,23 @@ def _dark_outside(pixels: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_]) -
 
 
 def load_training(
-    cases: Sequence[Case], dataset: Dataset, view: View, channels: int | None, *, grey: bool
+    cases: Sequence[Case],
+    dataset: Dataset,
+    keep: Callable[[TrainingPicture], TrainingPicture],
+    channels: int | None,
+    *,
+    grey: bool,
 ) -> list[TrainingPicture]:
-    """All pictures of a training, decoded once and kept as the view wants them.
+    """All pictures of a training, decoded once.
 
     Args:
+        keep: a picture as it is worth keeping, e.g. `View.prepare`.
         channels: None: as many as the pictures have; grey ones among coloured ones are repeated over three.
     """
     pictures = []
     with bar(f"Reading {len(cases)} pictures", len(cases)) as progress:
         for case in cases:
-            pictures.append(view.prepare(load_case(case, dataset, channels, grey=grey)))
+            pictures.append(keep(load_case(case, dataset, channels, grey=grey)))
             progress.step()
     most = max((p.image.shape[2] for p in pictures), default=1)
     return [p if p.image.shape[2] == most else replace(p, image=np.repeat(p.image, most, axis=2)) for p in pictures]

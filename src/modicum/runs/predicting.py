@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modicum.bundle import Bundle
+from modicum.bundle import Bundle, class_numbers
 from modicum.console import bar
 from modicum.errors import ModicumError
 from modicum.evaluation import overlay
@@ -26,14 +26,6 @@ class Predicted:
 
     written: tuple[Path, ...]
     failed: tuple[ModicumError, ...]
-
-
-def class_numbers(probability: npt.NDArray[Any], bundle: Bundle) -> npt.NDArray[np.uint8]:
-    """Class numbers (H, W) from probability maps (K, H, W): the threshold for one class, else the most probable."""
-    if len(probability) == 1:
-        return np.asarray(probability[0] >= bundle.threshold, np.uint8)
-    background = 1 - probability.sum(axis=0, dtype=np.float32)
-    return np.asarray(np.argmax(np.concatenate([background[None], probability]), axis=0), np.uint8)
 
 
 def mask_values(numbers: npt.NDArray[np.uint8], bundle: Bundle) -> npt.NDArray[Any]:

@@ -49,6 +49,11 @@ def prepare(
     """
     dataset = discover(data)
     blind = choose_recipe(Fingerprint(), recipe, minutes, changes, seed).recipe  # its way of dividing needs no picture
+    if blind.finds_centres:
+        raise ModicumError(
+            "a heatmap of centres is no segmentation.",
+            remedy="Use it to find the objects: --recipe small-polar --set localiser=heatmap",
+        )
     findings, unusable = examine(dataset)
     splits = _splits(dataset, blind.data, blind.seed, folds, unusable)
     findings = join_findings(findings, check_split(dataset, *splits))

@@ -14,6 +14,7 @@ from modicum.evaluation import Evaluator, ReportData, write_report
 from modicum.planning import Plan
 from modicum.runs.folder import RunFolder, environment
 from modicum.runs.prepare import Prepared
+from modicum.runs.steps import Steps, second_looks
 from modicum.runs.testing import examples
 from modicum.runs.training import Trained
 
@@ -25,6 +26,7 @@ class Outcome:
     prepared: Prepared
     trainings: Sequence[Trained]  # one for each split; with folds, the last is the model's own
     evaluator: Evaluator
+    steps: Steps
     findings: Sequence[Finding]
 
     @property
@@ -68,6 +70,7 @@ class Outcome:
             notes.append("Only pixels inside the field of view count.")
         if len(self.dataset.classes) == 1:
             notes.append(self._threshold())
+        notes += self._localiser()
         if not self.splits[0].val:
             notes.append(
                 "So few labels were there that none were set aside for validation: the validation curve is that of training "
@@ -75,9 +78,19 @@ class Outcome:
             )
         return notes
 
+    def _localiser(self) -> list[str]:
+        """How the objects were found in the test pictures."""
+        if self.model.bundle.upper_bound:
+            return ["UPPER BOUND: every test picture was looked at where its true mask says that the object is."]
+        if not self.steps.lost:
+            return []
+        few = ", ".join(self.steps.lost[:5]) + (" ..." if len(self.steps.lost) > 5 else "")
+        return [f"In {len(self.steps.lost)} test pictures the localiser found nothing; they were shown whole ({few})."]
+
     def _threshold(self) -> str:
-        said = f"Threshold {self.model.bundle.threshold:.3f}"
-        if self.plan.recipe.finish.threshold != "auto":
+        bundle = self.model.bundle
+        said = f"Threshold {bundle.threshold:.3f}" + ("" if bundle.low is None else f", lower one {bundle.low:.3f}")
+        if "auto" not in (self.plan.recipe.finish.threshold, self.plan.recipe.finish.low):
             return f"{said}, set by the recipe."
         if not self.splits[0].val:
             return f"{said}, because there were no validation pictures to choose it on."
@@ -91,9 +104,12 @@ class Outcome:
         return {
             "test": self.evaluator.summary(),
             "counts": self.counts(),
-            "params": self.model.parameters,
-            "seconds": round(sum(t.seconds for t in self.trainings), 1),
-            "steps": sum(t.history[-1].step for t in self.trainings),
+            "params": sum(one.parameters for one in self.model.both),
+            "seconds": round(sum(one.seconds for t in self.trainings for one in t.both), 1),
+            "steps": sum(one.history[-1].step for t in self.trainings for one in t.both),
+            "upper_bound": self.model.bundle.upper_bound,
+            "by_step": [asdict(step) for step in self.steps.figures(self.evaluator)],
+            "localiser_found_nothing": self.steps.lost,
             "precision": self.model.compute.precision,
             "recipe": self.plan.recipe.name,
             "protocol": self.protocol(),
@@ -103,7 +119,8 @@ class Outcome:
 
 def write_run_report(outcome: Outcome, folder: RunFolder) -> None:
     """report.html of a run."""
-    summary, table = outcome.evaluator.summary(), outcome.evaluator.table()
+    whole, table = outcome.summary(), outcome.evaluator.table()
+    summary = whole["test"]
     cases = {c.id: c for c in outcome.dataset.labelled}
     dice = {str(case): float(value) for case, value in table.groupby("case")["dice"].mean().items()}
     tested = [cases[i] for i in dice]
@@ -117,8 +134,7 @@ def write_run_report(outcome: Outcome, folder: RunFolder) -> None:
     ]
     data = ReportData(
         title=f"{outcome.dataset.root.resolve().name}: {' and '.join(outcome.dataset.classes)}",
-        subtitle=f"{outcome.dataset.layout}; {model.parameters:,} parameters; trained for "
-        f"{sum(t.seconds for t in outcome.trainings) / 60:.1f} minutes",
+        subtitle=f"{outcome.dataset.layout}; {whole['params']:,} parameters; trained for {whole['seconds'] / 60:.1f} minutes",
         headline=summary["dice"],
         recipe=outcome.plan.recipe.model_dump(mode="json"),
         reasons=reasons,
@@ -132,6 +148,8 @@ def write_run_report(outcome: Outcome, folder: RunFolder) -> None:
         findings=list(outcome.findings),
         environment=environment(outcome.plan.recipe.seed),
         classes=list(outcome.dataset.classes),
-        notes=outcome.protocol(),
+        notes=whole["protocol"],
+        steps=outcome.steps.figures(outcome.evaluator),
+        second_looks=second_looks(dice, tested, outcome.dataset.code, outcome.model.bundle),
     )
     write_report(folder.report, data)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from modicum.bundle import Bundle
+from modicum.bundle import Bundle, class_numbers
 from modicum.console import bar
 from modicum.datasets import load_field_of_view, load_label, load_picture
 from modicum.datasets.case import Case, LabelCode
@@ -17,14 +17,18 @@ from modicum.evaluation import Evaluator, Example
 from modicum.images import read_mask, write_mask
 from modicum.images.intensity import working_pixels
 from modicum.inference import Segmenter
-from modicum.runs.predicting import class_numbers, mask_values
+from modicum.runs.predicting import mask_values
+from modicum.runs.steps import Steps
 
 
-def test_bundle(bundle: Bundle, cases: Sequence[Case], code: LabelCode, evaluator: Evaluator, masks: Path) -> list[Finding]:
+def test_bundle(
+    bundle: Bundle, cases: Sequence[Case], code: LabelCode, evaluator: Evaluator, masks: Path, steps: Steps | None = None
+) -> list[Finding]:
     """Predict labelled cases, write their masks, and add them to the evaluator.
 
     Args:
         code: how the label files become the model's class numbers.
+        steps: gathers what each of two networks contributes.
 
     Returns:
         one error for each case that could not be tested; the others are.
@@ -35,7 +39,7 @@ def test_bundle(bundle: Bundle, cases: Sequence[Case], code: LabelCode, evaluato
     with bar(f"Testing on {len(cases)} pictures", len(cases)) as progress:
         for case in cases:
             try:
-                _test(case, code, segmenter, bundle, evaluator, masks / f"{case.id}.png")
+                _test(case, code, segmenter, bundle, evaluator, masks / f"{case.id}.png", steps or Steps())
             except ModicumError as error:
                 file = str(error.file or case.image)
                 failed.append(Finding("error", "not-tested", f"not tested: {error.problem}", file, error.remedy))
@@ -43,19 +47,26 @@ def test_bundle(bundle: Bundle, cases: Sequence[Case], code: LabelCode, evaluato
     return failed
 
 
-def _test(case: Case, code: LabelCode, segmenter: Segmenter, bundle: Bundle, evaluator: Evaluator, mask: Path) -> None:
-    probability = segmenter.probabilities(load_picture(case))
-    numbers = class_numbers(probability, bundle)
+def _test(
+    case: Case, code: LabelCode, segmenter: Segmenter, bundle: Bundle, evaluator: Evaluator, mask: Path, steps: Steps
+) -> None:
+    picture, truth, valid = load_picture(case), load_label(case, code), load_field_of_view(case)
+    look = segmenter.look(picture, bundle.true_mask(truth))
+    numbers = class_numbers(look.probability, bundle)
     evaluator.add(
         case.id,
-        probability,
-        load_label(case, code),
-        valid=load_field_of_view(case),
+        look.probability,
+        truth,
+        valid=valid,
         patient=case.patient,
         attributes=case.attributes,
         prediction=numbers,
     )
     write_mask(mask, mask_values(numbers, bundle))
+    steps.add(case, look, truth, valid)
+    if steps.ideal is not None:
+        told = segmenter.look(picture, truth > 0).probability
+        steps.add_ideal(case, told, truth, valid, class_numbers(told, bundle))
 
 
 def examples(dice: dict[str, float], cases: Sequence[Case], code: LabelCode, bundle: Bundle, masks: Path) -> list[Example]:

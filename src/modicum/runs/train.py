@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modicum.bundle import Bundle
+from modicum.bundle import Bundle, class_numbers
 from modicum.console import say
 from modicum.datasets.case import Split
 from modicum.errors import Finding
 from modicum.evaluation import Evaluator
 from modicum.images import read_picture
 from modicum.runs.folder import RunFolder
-from modicum.runs.predicting import class_numbers
 from modicum.runs.prepare import Prepared, prepare, tell
 from modicum.runs.reporting import Outcome, write_run_report
+from modicum.runs.steps import Steps, steps_of
 from modicum.runs.testing import test_bundle
 from modicum.runs.training import Trained, train_once
 
@@ -77,11 +77,16 @@ def train(
         say(f"- {reason}")
     tested, model = _train(prepared, folder)
     model.bundle.save(folder.bundle)
-    evaluator, failed = _test(prepared, tested, model, folder)
+    evaluator, steps, failed = _test(prepared, tested, model, folder)
     trainings = tested if model is tested[0] else [*tested, model]
-    findings = tuple(dict.fromkeys([*prepared.findings, *(f for t in trainings for f in t.findings), *failed]))
-    outcome = Outcome(prepared, trainings, evaluator, findings)
+    findings = tuple(
+        dict.fromkeys([*prepared.findings, *(f for t in trainings for one in t.both for f in one.findings), *failed])
+    )
+    outcome = Outcome(prepared, trainings, evaluator, steps, findings)
     summary = outcome.summary()
+    folder.write("cases.csv", evaluator.table().to_csv(index=False))
+    if steps.ideal is not None:
+        folder.write("steps.csv", steps.table(evaluator).to_csv(index=False))
     folder.write_json("summary.json", summary)
     write_run_report(outcome, folder)
     return Run(folder.path, summary, findings)
@@ -105,16 +110,19 @@ def _train(prepared: Prepared, folder: RunFolder) -> tuple[list[Trained], Traine
     return tested, replace(model, bundle=replace(model.bundle, threshold=threshold))
 
 
-def _test(prepared: Prepared, tested: Sequence[Trained], model: Trained, folder: RunFolder) -> tuple[Evaluator, list[Finding]]:
+def _test(
+    prepared: Prepared, tested: Sequence[Trained], model: Trained, folder: RunFolder
+) -> tuple[Evaluator, Steps, list[Finding]]:
     """Every test picture, by the training that has not seen it."""
     dataset = prepared.dataset
     evaluator = Evaluator(dataset.classes, [model.bundle.threshold] * len(dataset.classes))
-    cases = {c.id: c for c in dataset.labelled}
+    cases, steps = {c.id: c for c in dataset.labelled}, steps_of(model.bundle)
     failed: list[Finding] = []
     for trained, split in zip(tested, prepared.splits, strict=True):
-        failed += test_bundle(trained.bundle, [cases[i] for i in split.test], dataset.code, evaluator, folder.predictions)
+        chosen = [cases[i] for i in split.test]
+        failed += test_bundle(trained.bundle, chosen, dataset.code, evaluator, folder.predictions, steps)
     tell(failed)
-    return evaluator, failed
+    return evaluator, steps, failed
 
 
 def _finished(folder: RunFolder) -> Run:

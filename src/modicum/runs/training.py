@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 
 import torch
@@ -18,13 +18,14 @@ from modicum.console import bar, say
 from modicum.datasets.alignment import label_shift
 from modicum.datasets.case import Dataset, Split
 from modicum.errors import Finding
-from modicum.evaluation.curves import ProbabilityHistogram, steady_threshold
-from modicum.images.intensity import Intensity
 from modicum.losses import LOSSES, Loss
 from modicum.networks import NETWORKS
 from modicum.recipes import Recipe
 from modicum.runs.folder import RunFolder, digest
-from modicum.runs.pictures import load_training
+from modicum.runs.localising import first_recipe, given_bundle, learned
+from modicum.runs.material import Material, read_material
+from modicum.runs.thresholds import with_threshold
+from modicum.starts import copy_alike
 from modicum.supervision.labelled import LabelledPictures
 from modicum.training.batches import stream
 from modicum.training.checkpoint import Checkpoints
@@ -39,12 +40,11 @@ from modicum.training.validation import validator
 from modicum.views import VIEWS, TrainingPicture
 
 _VIEWS_LOOKED_AT = 32  # after each epoch
-_THRESHOLD_PICTURES = 40
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came out of one training."""
+    """What came out of one training, and of that of its localiser."""
 
     bundle: Bundle
     history: list[EpochRecord]
@@ -52,32 +52,57 @@ class Trained:
     compute: Compute
     parameters: int
     seconds: float
+    first: Trained | None = None  # the localiser's training
 
-
-@dataclass(frozen=True)
-class _Material:
-    """The pictures of a split in memory, and how they are shown."""
-
-    train: list[TrainingPicture]
-    val: list[TrainingPicture]  # the training pictures where there are no others
-    intensity: Intensity
-    show: Callable[..., LabelledPictures]  # (pictures, policy) -> batches of views of them
+    @property
+    def both(self) -> list[Trained]:
+        """The localiser's training, if there was one, and this one."""
+        return [*(self.first.both if self.first else []), self]
 
 
 def train_once(
     dataset: Dataset, split: Split, recipe: Recipe, folder: RunFolder, part: str = "", minutes: float | None = None
 ) -> Trained:
-    """Train on one split, going on from its checkpoints where there are some.
+    """Train on one split, going on from its checkpoints where there are some; the localiser first, where one must be trained.
 
     Args:
         part: "" or, for one of several trainings of a run, its subfolder with a slash at the end.
-        minutes: this training's share of a budget; None: the recipe's own length.
+        minutes: this training's share of a budget, localiser included; None: the recipe's own length.
     """
-    material = _read(dataset, split, recipe)
+    material = read_material(dataset, split, recipe)
+    minutes = recipe.fit.budget if minutes is None and recipe.fit.epochs is None else minutes
+    own = first_recipe(recipe, material.train)
+    first = None
+    if own is not None:
+        shares = (own.fit.budget or 0) / (recipe.fit.budget or 1)
+        first_minutes = None if minutes is None or own.fit.epochs else minutes * shares
+        minutes = minutes - first_minutes if minutes and first_minutes else minutes
+        say("The localiser")
+        first = train_once(dataset, split, own, folder, f"{part}localiser/", first_minutes)
+        say("The network that sees what it finds")
+    return _train(dataset, split, recipe, material, folder, part, minutes, first)
+
+
+def _train(
+    dataset: Dataset,
+    split: Split,
+    recipe: Recipe,
+    material: Material,
+    folder: RunFolder,
+    part: str,
+    minutes: float | None,
+    first: Trained | None,
+) -> Trained:
+    """The network of a recipe, once its localiser is there."""
+    classes = ("object",) if recipe.finds_centres else dataset.classes
     source = material.show(material.train, POLICIES.build(recipe.fit.augmentation))
-    findings = _examine(material.train, source, dataset.classes)
+    findings = _examine(material.train, source, classes)
     torch.manual_seed(recipe.seed)
-    network = NETWORKS.build(recipe.network, material.intensity.channels, outputs_for(len(dataset.classes)))
+    network = NETWORKS.build(recipe.network, material.intensity.channels, outputs_for(len(classes)))
+    localiser = first.bundle if first else given_bundle(recipe)
+    if recipe.start == "localiser" and localiser is not None:
+        begun = copy_alike(localiser.weights, network)
+        folder.log(f"{part}{begun.copied} of {begun.parameters} weights begin as the localiser's")
     compute = _compute(network, source, recipe, folder, part)
     loss: Loss = LOSSES.build(recipe.fit.loss)
     parts = _parts(recipe, network, compute, loss, Checkpoints(folder.path / part / "checkpoints"))
@@ -96,7 +121,7 @@ def train_once(
     with bar("Training", 1.0) as progress:
 
         def after_step(pace: Pace, loss: float) -> None:
-            dice = f"  Dice {history[-1].val_dice:.3f}" if history else ""
+            dice = f"  Dice {history[-1].val_dice:.3f}" if history and not recipe.finds_centres else ""
             progress.update(pace.progress, 1.0, f"loss {loss:.3f}{dice}  step {pace.step}")
 
         batches = partial(stream, source, workers=recipe.fit.workers)
@@ -104,25 +129,14 @@ def train_once(
     best = parts.checkpoints.best() if recipe.fit.keep == "best" else None
     if best is not None:
         parts.average.network.load_state_dict(best["average"])
-    findings += diagnose(history, own_validation=bool(split.val))
+    findings += diagnose(history, own_validation=bool(split.val), masks=not recipe.finds_centres)
     for finding in findings:
         folder.log(f"{part}doctor: {finding.kind}: {finding.message}")
-    bundle = _bundle(recipe, parts.average.network, dataset, split, material, compute)
+    bundle = _bundle(recipe, parts.average.network, dataset, split, material, localiser)
+    if not recipe.finds_centres:
+        bundle = with_threshold(bundle, material.untouched_val(), bf16=compute.precision == "bf16-mixed")
     size = sum(p.numel() for p in network.parameters())
-    return Trained(bundle, history, findings, compute, size, pace.elapsed)
-
-
-def _read(dataset: Dataset, split: Split, recipe: Recipe) -> _Material:
-    cases = {c.id: c for c in dataset.labelled}
-    view, grey = VIEWS.build(recipe.view), recipe.images.grey
-    teaching = [cases[i] for i in split.train]
-    train = load_training(teaching, dataset, view, 1 if grey else None, grey=grey)
-    channels = train[0].image.shape[2]
-    val = load_training([cases[i] for i in split.val], dataset, view, channels, grey=grey) if split.val else train
-    own = recipe.images.normalise == "picture"
-    intensity = Intensity.of([p.image for p in train], per_picture=own, grey=grey)
-    show = partial(LabelledPictures, view=view, intensity=intensity, batch_size=recipe.fit.batch_size, seed=recipe.seed)
-    return _Material(train, val, intensity, show)
+    return Trained(bundle, history, findings, compute, size, pace.elapsed, first)
 
 
 def _examine(train: Sequence[TrainingPicture], source: LabelledPictures, classes: Sequence[str]) -> list[Finding]:
@@ -182,16 +196,17 @@ def _forward(compute: Compute, network: nn.Module, images: torch.Tensor) -> torc
 
 
 def _bundle(
-    recipe: Recipe, network: nn.Module, dataset: Dataset, split: Split, material: _Material, compute: Compute
+    recipe: Recipe, network: nn.Module, dataset: Dataset, split: Split, material: Material, localiser: Bundle | None
 ) -> Bundle:
-    """The trained network with its threshold: chosen on the validation pictures, .5 without any."""
-    numbers = tuple(range(1, len(dataset.classes) + 1))
+    """The trained network, its threshold not yet chosen."""
+    classes = ("object",) if recipe.finds_centres else dataset.classes
+    numbers = tuple(range(1, len(classes) + 1))
     as_given = dataset.code.kind == "index" and all(0 < v < 2**16 for v in dataset.code.values)
     shown = {c.id: digest(c.image) for c in dataset.labelled if c.id in {*split.train, *split.val}}
-    bundle = Bundle(
+    return Bundle(
         recipe=recipe,
         weights={k: v.cpu() for k, v in network.state_dict().items()},
-        classes=dataset.classes,
+        classes=classes,
         intensity=material.intensity,
         threshold=0.5,
         label_values=(255,) if len(numbers) == 1 else dataset.code.values if as_given else numbers,
@@ -202,19 +217,6 @@ def _bundle(
             "seen": shown,  # pictures that trained it or chose its threshold, by their content
             "data": dataset.layout,
         },
+        localiser=localiser if VIEWS.build(recipe.view).localised else None,
+        localiser_settings=learned(recipe, material.train),
     )
-    if len(dataset.classes) > 1:
-        return bundle
-    if recipe.finish.threshold != "auto":
-        return replace(bundle, threshold=recipe.finish.threshold)
-    if material.val is material.train:  # a threshold tuned on pictures that the network knows by heart suits no others
-        return bundle
-    histograms = []
-    segmenter = bundle.segmenter(bf16=compute.precision == "bf16-mixed")
-    with bar("Choosing the threshold", len(material.val[:_THRESHOLD_PICTURES])) as progress:
-        for picture in material.val[:_THRESHOLD_PICTURES]:
-            valid = None if picture.valid is None else picture.valid.astype(bool)
-            histograms.append(ProbabilityHistogram())
-            histograms[-1].add(segmenter.probabilities(picture.image)[0], picture.label > 0, valid)
-            progress.step()
-    return replace(bundle, threshold=steady_threshold(histograms))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from modicum.augment import Policy, borrowed_levels, random_detail, random_levels, random_map
-from modicum.geometry import compose, sample
+from modicum.geometry import sample
 from modicum.images.intensity import Intensity
 from modicum.training.batches import Batch
 from modicum.views import TrainingPicture, View
@@ -64,8 +64,8 @@ class LabelledPictures:
         rng = np.random.default_rng((self.seed, number))
         which = self._order(number // len(self.pictures))[number % len(self.pictures)]
         picture, (mean, sd) = self.pictures[which], self._scales[which]
-        by = compose([self.view.training_map(picture, rng), random_map(self.policy, self.view.size, rng)])
-        levels = np.repeat(_LEVELS, len(mean), axis=1)
+        glimpse = self.view.training_glimpse(picture, partial(random_map, self.policy, rng=rng), rng)
+        by, levels = glimpse.by, glimpse.stretched(np.repeat(_LEVELS, len(mean), axis=1))
         if rng.random() < self.policy.borrow:
             other = self._looks[rng.integers(len(self.pictures))]
             levels = borrowed_levels(levels, self._looks[which], other, rng.random())

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from modicum.geometry import Affine, CoordinateMap, Shape, inverse, sample
+from modicum.geometry import Affine, Border, CoordinateMap, Polar, Shape, compose, crop, inverse, sample
 
 Answer = npt.NDArray[np.float32]  # (K, h, w)
 
 
-def fuse(answers: Iterable[tuple[CoordinateMap, Answer]], shape: Shape, classes: int) -> npt.NDArray[np.float16]:
+def averaged(answers: Iterable[tuple[CoordinateMap, Answer]], shape: Shape, classes: int) -> npt.NDArray[np.float16]:
     """Probability map (K, H, W) of the picture from answers (K, h, w) and the maps that showed the picture.
 
     Where answers overlap they are averaged with Gaussian weights (Isensee et al. 2021): the middle of a tile knows most.
     Tiles are worked off in bands, so that beyond the result only one row of tiles is held in memory.
 
     Args:
-        answers: in the order of `View.inference_maps`.
+        answers: windows from the top row down.
     """
     fused = np.zeros((classes, *shape), np.float16)
     for rows, values in _bands(answers, shape, classes):
@@ -36,8 +37,7 @@ def _bands(
         corner = _corner(by)
         if corner is None:  # a map that is not a mere window: as large as the picture
             window = gaussian_window(by.target)
-            back = sample(np.moveaxis(answer * window, 0, -1), inverse(by), border="zero").reshape(*shape, classes)
-            corner, answer, window = (0, 0), np.moveaxis(back, -1, 0), sample(window, inverse(by), border="zero")
+            corner, answer, window = (0, 0), way_back(answer * window, by), way_back(window[None], by)[0]
         else:
             window = gaussian_window(by.target)
             answer = answer * window
@@ -54,6 +54,56 @@ def _bands(
         total[:, y - top : bottom - top, x:right] += answer[:, : bottom - y, : right - x]
         weight[y - top : bottom - top, x:right] += window[: bottom - y, : right - x]
     yield slice(top, top + weight.shape[0]), _normalised(total, weight)
+
+
+def highest(answers: Iterable[tuple[CoordinateMap, Answer]], shape: Shape, classes: int) -> npt.NDArray[np.float16]:
+    """Probability map (K, H, W): where answers overlap the highest one (OR of the masks), nothing where there is none.
+
+    thesis-data-efficient-segmentation eq. 5.4. Only the part of the picture that a crop covers is touched, so that the time
+    for many small crops does not grow with the picture.
+    """
+    fused = np.zeros((classes, *shape), np.float16)
+    for by, answer in answers:
+        corners = by.backward(np.array([[-0.5, -0.5], [by.target[0] - 0.5, by.target[1] - 0.5]]))
+        top, left = np.maximum(np.ceil(corners.min(axis=0)), 0).astype(int)
+        bottom, right = np.minimum(np.floor(corners.max(axis=0)) + 1, shape).astype(int)
+        if top >= bottom or left >= right:
+            continue
+        window = compose([inverse(by), crop(shape, (top, left), (bottom - top, right - left))])
+        part = fused[:, top:bottom, left:right]
+        np.maximum(part, _sampled(answer, window), out=part, casting="same_kind")
+    return fused
+
+
+def votes(answers: Iterable[tuple[Polar, Answer]], shape: Shape, classes: int) -> npt.NDArray[np.float16]:
+    """Agreement (K, H, W), 0 to 1, of the answers about several centres: thesis-data-efficient-segmentation eq. 4.11.
+
+    Of each answer the component that holds its own centre counts twice and all others once: a polar view knows most of the
+    object it is centred on. The sum is divided by its largest value; what no answer marks is 0.
+    """
+    total = np.zeros((classes, *shape), np.float32)
+    for by, answer in answers:
+        for number, one in enumerate(way_back(answer, by)):
+            marked = one >= 0.5
+            total[number] += np.where(marked, one * (1 + _holding(marked, by.centre)), 0)
+    return (total / max(1.0, float(total.max()))).astype(np.float16)
+
+
+def _holding(mask: npt.NDArray[np.bool_], point: tuple[float, float]) -> npt.NDArray[np.bool_]:
+    """The component of a mask (H, W) that holds a point (y, x); nothing where the point lies outside."""
+    _, numbers = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    y, x = (int(np.clip(round(c), 0, n - 1)) for c, n in zip(point, mask.shape, strict=True))
+    return np.asarray((numbers == numbers[y, x]) & mask)
+
+
+def way_back(answer: Answer, by: CoordinateMap) -> Answer:
+    """An answer (K, h, w) in the geometry of the picture (K, H, W), zero where it says nothing."""
+    return _sampled(answer, inverse(by), "turn" if isinstance(by, Polar) else "zero")
+
+
+def _sampled(answer: Answer, by: CoordinateMap, border: Border = "zero") -> Answer:
+    seen = sample(np.ascontiguousarray(np.moveaxis(answer, 0, -1)), by, border=border)
+    return np.moveaxis(seen.reshape(*by.target, len(answer)), -1, 0)
 
 
 def gaussian_window(shape: Shape) -> npt.NDArray[np.float32]:

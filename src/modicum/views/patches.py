@@ -10,15 +10,16 @@ import numpy as np
 from pydantic import Field
 
 from modicum.errors import ModicumError
-from modicum.geometry import Border, CoordinateMap, Shape, crop
-from modicum.views.view import VIEWS, TrainingPicture, shape_of
+from modicum.geometry import Border, Shape, compose, crop
+from modicum.views.places import Place
+from modicum.views.view import VIEWS, Glimpse, Move, TrainingPicture, View, shape_of
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 _KEPT_POINTS = 4096  # pixels remembered for each class, enough to aim patches at
 
 
 @dataclass(frozen=True)
-class Patches:
+class Patches(View):
     """Windows of a picture, none of them resized.
 
     A share `foreground` of the training patches is centred near a pixel of a class drawn at random among those present,
@@ -39,19 +40,20 @@ class Patches:
             objects.append(rng.permutation(points)[:_KEPT_POINTS])
         return replace(picture, objects=tuple(objects))
 
-    def training_map(self, picture: TrainingPicture, rng: np.random.Generator) -> CoordinateMap:
+    def training_glimpse(self, picture: TrainingPicture, move: Move, rng: np.random.Generator) -> Glimpse:
         room = np.maximum(np.array(picture.shape) - self.size, 0)
         corner = rng.uniform(0, room + 1e-9)
         if picture.objects and rng.random() < self.foreground:
             points = picture.objects[rng.integers(len(picture.objects))]
             offset = rng.uniform(0.25, 0.75, 2) * self.size
             corner = np.clip(points[rng.integers(len(points))] - offset, 0, room)
-        return crop(picture.shape, (int(corner[0]), int(corner[1])), self.size)
+        window = crop(picture.shape, (int(corner[0]), int(corner[1])), self.size)
+        return Glimpse(compose([window, move(self.size)]))
 
-    def inference_maps(self, shape: Shape) -> Sequence[CoordinateMap]:
+    def glimpses(self, shape: Shape, places: Sequence[Place]) -> Sequence[Glimpse]:
         edges = [self._tiling(length) for length in shape]
         size = (edges[0][0], edges[1][0])
-        return [crop(shape, (y, x), size) for y in edges[0][1] for x in edges[1][1]]
+        return [Glimpse(crop(shape, (y, x), size)) for y in edges[0][1] for x in edges[1][1]]
 
     def _tiling(self, length: int) -> tuple[int, list[int]]:
         """Edge of the tiles along one side, and where each begins: as few as may be, evenly spread."""

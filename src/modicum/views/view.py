@@ -5,16 +5,36 @@ M(I) = aggregate_i T_i^-1(F(T_i(I))): a view gives the maps T_i; it knows nothin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from modicum.errors import ModicumError
-from modicum.geometry import Border, CoordinateMap, Shape
+from modicum.geometry import Border, CoordinateMap, Shape, shrink_label, shrink_picture
 from modicum.tables import Table
+from modicum.views.fusion import Answer, averaged
+from modicum.views.places import Levels, Place
+
+Move = Callable[[Shape], CoordinateMap]  # a random movement of a picture of this shape, from augmentation
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """One way to show a picture: T_i."""
+
+    by: CoordinateMap
+    levels: Levels | None = None  # darkest and brightest intensity (C,), 0 to 1, that are told apart; None: all
+
+    def stretched(self, table: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """A table of intensities (256, C), 0 to 1, with its levels cut out and stretched to 0..1."""
+        if self.levels is None:
+            return table
+        low, high = self.levels
+        return np.clip((table - low) / (high - low), 0, 1).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -26,36 +46,54 @@ class TrainingPicture:
     label: npt.NDArray[np.uint8]  # (H, W), class numbers, 0 is background
     valid: npt.NDArray[np.uint8] | None = None  # (H, W), 1 inside the field of view
     objects: tuple[npt.NDArray[np.int32], ...] = ()  # for each class present: some of its pixels (n, 2), (y, x)
+    places: tuple[Place, ...] = ()  # where its objects are, for views that look at objects
 
     @property
     def shape(self) -> Shape:
         return self.label.shape[0], self.label.shape[1]
 
 
-class View(Protocol):
-    """What a network sees of a picture."""
+class View(ABC):
+    """What a network sees of a picture. The defaults are those of a view that needs nothing but the picture's size."""
 
-    @property
-    def size(self) -> Shape:
-        """Height and width of what the network sees in training."""
-        ...
+    size: Shape  # height and width of what the network sees in training
+    border: Border  # what is shown beyond the picture's edge: its mirror image, or nothing (black background)
+    localised: ClassVar[bool] = False  # it looks at objects: a localiser must say where they are
+    flips: ClassVar[tuple[tuple[int, ...], ...]] = ((2,), (3,), (2, 3))  # axes of (N, C, H, W) that may be flipped
 
-    @property
-    def border(self) -> Border:
-        """What augmentation shows beyond the picture's edge: its mirror image, or nothing (black background)."""
-        ...
-
+    @abstractmethod
     def prepare(self, picture: TrainingPicture) -> TrainingPicture:
         """The picture as it is worth keeping, done once."""
-        ...
 
-    def training_map(self, picture: TrainingPicture, rng: np.random.Generator) -> CoordinateMap:
-        """One way to show a prepared picture to the network in training; its target is `size`."""
-        ...
+    @abstractmethod
+    def training_glimpse(self, picture: TrainingPicture, move: Move, rng: np.random.Generator) -> Glimpse:
+        """One way to show a prepared picture to the network in training, moved at random; its target is `size`."""
 
-    def inference_maps(self, shape: Shape) -> Sequence[CoordinateMap]:
-        """All ways in which a picture of this shape is shown; all with one target shape, top row first."""
-        ...
+    def places(self, mask: npt.NDArray[np.bool_], picture: npt.NDArray[np.uint8]) -> tuple[Place, ...]:
+        """What this view must know of the objects in a mask (H, W) of a picture (H, W, C): phi = f(mask)."""
+        return ()
+
+    @abstractmethod
+    def glimpses(self, shape: Shape, places: Sequence[Place]) -> Sequence[Glimpse]:
+        """All ways in which a picture of this shape is shown; all with one target shape.
+
+        Args:
+            places: none where nothing was found; a view that looks at objects then shows the whole picture.
+        """
+
+    def fuse(self, answers: Iterable[tuple[Glimpse, Answer]], shape: Shape, classes: int) -> npt.NDArray[np.float16]:
+        """Probability map (K, H, W) of the picture from the answers (K, h, w) to its glimpses, in their order."""
+        return averaged(((g.by, a) for g, a in answers), shape, classes)
+
+
+def shrunk(picture: TrainingPicture, smallest: Shape) -> TrainingPicture:
+    """The picture area-averaged by the largest whole factor that keeps at least this size."""
+    return replace(
+        picture,
+        image=shrink_picture(picture.image, smallest),
+        label=shrink_label(picture.label, smallest),
+        valid=None if picture.valid is None else shrink_label(picture.valid, smallest),
+    )
 
 
 def shape_of(size: int | Sequence[int]) -> Shape:

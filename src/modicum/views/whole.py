@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from modicum.geometry import Border, CoordinateMap, Shape, resize, shrink_label, shrink_picture
-from modicum.views.view import VIEWS, TrainingPicture, shape_of
+from modicum.geometry import Border, Shape, compose, resize
+from modicum.views.places import Place
+from modicum.views.view import VIEWS, Glimpse, Move, TrainingPicture, View, shape_of, shrunk
 
 
 @dataclass(frozen=True)
-class Whole:
+class Whole(View):
     """The whole picture at one size; the answer is brought back to the picture's own size by bilinear interpolation.
 
     Beyond the edge lies nothing: the mirror image of half a large object would be an object that no real picture shows
@@ -23,18 +24,13 @@ class Whole:
     border: Border = "zero"
 
     def prepare(self, picture: TrainingPicture) -> TrainingPicture:
-        return replace(
-            picture,
-            image=shrink_picture(picture.image, self.size),
-            label=shrink_label(picture.label, self.size),
-            valid=None if picture.valid is None else shrink_label(picture.valid, self.size),
-        )
+        return shrunk(picture, self.size)
 
-    def training_map(self, picture: TrainingPicture, rng: np.random.Generator) -> CoordinateMap:
-        return resize(picture.shape, self.size)
+    def training_glimpse(self, picture: TrainingPicture, move: Move, rng: np.random.Generator) -> Glimpse:
+        return Glimpse(compose([resize(picture.shape, self.size), move(self.size)]))
 
-    def inference_maps(self, shape: Shape) -> Sequence[CoordinateMap]:
-        return [resize(shape, self.size)]
+    def glimpses(self, shape: Shape, places: Sequence[Place]) -> Sequence[Glimpse]:
+        return [Glimpse(resize(shape, self.size))]
 
 
 @VIEWS.register("whole")

@@ -6,9 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from modicum.errors import ModicumError
-from modicum.evaluation.report.data import Example, ReportData
+from modicum.evaluation.report.data import Example, ReportData, SecondLook, StepFigures
 
-__all__ = ["Example", "ReportData", "write_report"]
+__all__ = ["Example", "ReportData", "SecondLook", "StepFigures", "write_report"]
 
 
 def write_report(path: Path | str, data: ReportData) -> None:

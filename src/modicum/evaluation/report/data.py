@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from modicum.errors import Finding
 from modicum.evaluation.curves import ProbabilityHistogram
+from modicum.evaluation.pictures import Box
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,35 @@ class Example:
     prediction: npt.NDArray[np.uint8]  # (H, W) class numbers
     valid: npt.NDArray[Any] | None = None  # (H, W); pixels that counted
     role: str = "median"  # best, median or worst
+
+
+@dataclass(frozen=True)
+class SecondLook:
+    """What the second network of a two-step method saw of one test picture."""
+
+    case_id: str
+    dice: float  # mean over classes
+    image: npt.NDArray[np.uint8]  # (H, W, 3)
+    rough: npt.NDArray[np.uint8] | npt.NDArray[np.bool_]  # (H, W) what the localiser marked; zero where it found nothing
+    centres: tuple[tuple[float, float], ...]  # (y, x) in pixels of the picture; the first is that of what is shown
+    boxes: tuple[Box, ...]  # what was cut out, in pixels of the picture; the first is what is shown; none for polar
+    shown: npt.NDArray[np.uint8]  # (h, w, 3) the transformed picture that the second network saw; the first of several
+    answer: npt.NDArray[np.uint8]  # (h, w) class numbers that it answered, in the transformed picture
+    shown_truth: npt.NDArray[np.uint8]  # (h, w) the truth in the transformed picture
+    prediction: npt.NDArray[np.uint8]  # (H, W) the final class numbers
+    truth: npt.NDArray[np.uint8]  # (H, W) class numbers
+    views: int = 1  # how many such views of this picture there were
+    found: bool = True  # False: the localiser found nothing and the whole picture was shown
+
+
+@dataclass(frozen=True)
+class StepFigures:
+    """The test figures of one step of a two-step method, or of the method under other conditions."""
+
+    name: str  # "first network alone", "both networks", "with true places"
+    dice: Mapping[str, Any]  # like summary["dice"]: mean, ci95, median, sd, n
+    upper_bound: bool = False  # made with the true mask: no new picture can have it
+    difference: Mapping[str, Any] | None = None  # mean, ci95, p of this minus the first row, paired over pictures
 
 
 @dataclass(frozen=True)
@@ -49,3 +79,5 @@ class ReportData:
     findings: Sequence[Finding] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()  # how the figures were made, in words
+    second_looks: Sequence[SecondLook] = ()  # of a two-step method
+    steps: Sequence[StepFigures] = ()  # of a two-step method; the first row is what the others are compared with

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from modicum.errors import Finding
 from modicum.evaluation import pictures
-from modicum.evaluation.report import figures, words
+from modicum.evaluation.report import figures, second_look, words
 from modicum.evaluation.report.data import ReportData
 from modicum.evaluation.report.panels import panels
 
@@ -41,6 +41,9 @@ def render(data: ReportData) -> str:
         examples=[(e, words.figure("dice", e.dice), panels(e, len(data.classes))) for e in _shown(data)],
         legend=_legend(several),
         class_colours=[(name, _css(pictures.class_colour(k))) for k, name in enumerate(data.classes, 1)] if several else [],
+        steps=second_look.step_rows(data.steps),
+        looks=second_look.shown_looks(data.second_looks),
+        look_legend=[(_css(colour), text) for colour, text in second_look.legend(data.second_looks)],
         metric_rows=words.metric_rows(summary),
         class_rows=_class_rows(summary),
         heads=heads,

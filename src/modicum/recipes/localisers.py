@@ -1,0 +1,106 @@
+"""Who tells a view where the objects are. Each kind says what must be trained for it: a recipe of its own, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from modicum.tables import Table
+
+Part = dict[str, Any]
+Labels = Literal["labelled", "boxes", "points"]
+_Share = Annotated[float, Field(gt=0, lt=1)]
+_Size = Annotated[int, Field(ge=8)]
+
+
+@dataclass(frozen=True)
+class LocaliserPlan:
+    """What a localiser is and how it comes about."""
+
+    kind: Literal["segmenter", "heatmap", "threshold", "truth"]
+    share: float = 0.0  # of the budget
+    changes: Part | None = None  # what its recipe has different from the main one; None: there is nothing to train
+    bundle: str | None = None  # a model trained before
+
+    def recipe(self, main: Mapping[str, Any]) -> Part | None:
+        """The values of the localiser's own recipe, from those of the main recipe."""
+        if self.changes is None:
+            return None
+        own = {k: v for k, v in main.items() if k in ("seed", "data", "images", "fit", "supervision", "network", "finish")}
+        inner = own["network"].get("inner")  # of a network that is itself two
+        finish = {**own["finish"], "low": None, **({} if own["finish"]["low"] is None else {"threshold": 0.5})}
+        merged = {
+            **own,
+            "finish": finish,  # hysteresis is for the sum of several answers
+            **({"network": inner} if inner else {}),
+            **{k: v for k, v in self.changes.items() if k != "fit"},
+            "name": f"{main.get('name', 'custom')}, localiser",
+        }
+        fit = {**own["fit"], **self.changes.get("fit", {})}
+        if fit.get("budget") is not None and "epochs" not in self.changes.get("fit", {}):
+            fit["budget"] = fit["budget"] * self.share
+        return {**merged, "fit": fit}
+
+
+LOCALISERS: Table[LocaliserPlan] = Table("localiser")
+
+
+@LOCALISERS.register("segmenter", "Benčević et al. 2021, approach A (SYSTEMS D2)")
+def segmenter(
+    *,
+    size: _Size = 96,
+    network: Part | str | None = None,
+    supervision: Labels = "labelled",
+    share: _Share = 0.4,
+    fit: Part = {},  # noqa: B006 (never changed)
+    bundle: str | None = None,
+) -> LocaliserPlan:
+    """A network that segments the whole picture at a small size; or any model trained before (`bundle`: its file).
+
+    `network` is the main one if null; `share` of the budget is spent on it; `fit` is what its training does differently;
+    `supervision: boxes` or `points` lets it learn from no more than those.
+    """
+    if bundle is not None:
+        return LocaliserPlan("segmenter", bundle=bundle)
+    changes: Part = {"view": {"name": "whole", "size": size}, "supervision": supervision, "fit": fit}
+    return LocaliserPlan("segmenter", share, changes | ({"network": network} if network else {}))
+
+
+@LOCALISERS.register("heatmap", "Benčević et al. 2021, approach B; Newell et al. 2016 (SYSTEMS D3)")
+def heatmap(
+    *,
+    size: _Size = 128,
+    stacks: Annotated[int, Field(ge=1)] = 2,
+    width: Annotated[int, Field(ge=2)] = 32,
+    sigma: Annotated[float, Field(gt=0)] | None = None,
+    objects: Literal["one", "each"] = "one",
+    pixel: Literal["mse", "bce"] = "mse",
+    share: _Share = 0.4,
+    fit: Part = {},  # noqa: B006 (never changed)
+) -> LocaliserPlan:
+    """A stacked hourglass network whose heatmap peaks at the centre of the object, or of each.
+
+    `sigma` of the Gaussian is a share of the picture's longer side, chosen from the size of the objects if null.
+    """
+    changes: Part = {
+        "view": {"name": "whole", "size": size},
+        "network": {"name": "hourglass", "stacks": stacks, "width": width},
+        "finish": {"threshold": 0.5, "flips": True},
+        "fit": {"loss": {"name": "heatmap", "objects": objects, "pixel": pixel} | ({"sigma": sigma} if sigma else {}), **fit},
+    }
+    return LocaliserPlan("heatmap", share, changes)
+
+
+@LOCALISERS.register("threshold", "Otsu 1979 (SYSTEMS E1)")
+def threshold() -> LocaliserPlan:
+    """Otsu's threshold on the channel and the side that suit the training pictures best. Nothing is trained."""
+    return LocaliserPlan("threshold")
+
+
+@LOCALISERS.register("truth", "SYSTEMS D1")
+def truth() -> LocaliserPlan:
+    """The true mask: an upper bound for comparison; such a model cannot segment new pictures."""
+    return LocaliserPlan("truth")

@@ -1,0 +1,58 @@
+"""What a localiser learns from the training pictures besides its network, and what a new training begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modicum.bundle import Bundle
+from modicum.classical import OtsuThreshold
+from modicum.recipes import Recipe, change, checked
+from modicum.recipes.localisers import LOCALISERS
+from modicum.views import TrainingPicture
+from modicum.views.places import each, together
+
+_SIGMA = 0.4  # standard deviation of a heatmap's Gaussian, in radii of the typical object
+
+
+def first_recipe(recipe: Recipe, pictures: Sequence[TrainingPicture]) -> Recipe | None:
+    """The recipe of the localiser's own training, if it has one; the width of a heatmap's Gaussian follows the objects."""
+    first = recipe.first
+    if first is None or recipe.localiser is None or "sigma" not in recipe.localiser or recipe.localiser["sigma"]:
+        return first
+    sigma = _SIGMA * typical_radius(pictures, recipe.localiser["objects"])
+    return checked(change(first.model_dump(), [f"fit.loss.sigma={max(sigma, 1e-3):.4f}"]))
+
+
+def given_bundle(recipe: Recipe) -> Bundle | None:
+    """The model trained before that serves as localiser, where the recipe names one."""
+    path = LOCALISERS.build(recipe.localiser).bundle if recipe.localiser else None
+    return None if path is None else Bundle.load(Path(path))
+
+
+def learned(recipe: Recipe, pictures: Sequence[TrainingPicture]) -> dict[str, Any]:
+    """What a bundle must keep for its localiser: the typical radius, or the channel and side of a threshold."""
+    kind = recipe.localiser["name"] if recipe.localiser else None
+    if kind == "heatmap" and recipe.localiser:
+        return {"radius": typical_radius(pictures, recipe.localiser["objects"])}
+    if kind == "threshold":
+        return vars(OtsuThreshold.fitted((p.image, p.label > 0) for p in pictures))
+    return {}
+
+
+def typical_radius(pictures: Sequence[TrainingPicture], objects: str) -> float:
+    """Median radius of the objects (of discs of their area) as a share of the picture's longer side; .1 without any.
+
+    Args:
+        objects: "one": all foreground of a picture is one object; "each": every component.
+    """
+    shares = []
+    for picture in pictures:
+        mask = picture.label > 0
+        count = len(each(mask) if objects == "each" else together(mask))
+        if count:
+            shares.append(np.sqrt(mask.sum() / count / np.pi) / max(mask.shape))
+    return float(np.median(shares)) if shares else 0.1

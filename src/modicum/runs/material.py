@@ -1,0 +1,50 @@
+"""The pictures of a split in memory, as a recipe wants them shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from modicum.datasets.case import Dataset, Split
+from modicum.images.intensity import Intensity
+from modicum.recipes import Recipe
+from modicum.runs.pictures import load_training
+from modicum.supervision.labelled import LabelledPictures
+from modicum.supervision.weak import weakened
+from modicum.views import VIEWS, TrainingPicture
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a training learns from and looks at."""
+
+    train: list[TrainingPicture]
+    val: list[TrainingPicture]  # the training pictures where there are no others
+    intensity: Intensity
+    show: Callable[..., LabelledPictures]  # (pictures, policy) -> batches of views of them
+    untouched_val: Callable[[], list[TrainingPicture]]  # validation pictures as they are on disk; none where there are none
+
+
+def read_material(dataset: Dataset, split: Split, recipe: Recipe) -> Material:
+    """Training and validation pictures of a split, decoded once and kept as the recipe's view wants them."""
+    cases = {c.id: c for c in dataset.labelled}
+    view, grey = VIEWS.build(recipe.view), recipe.images.grey
+
+    def keep(picture: TrainingPicture) -> TrainingPicture:
+        return view.prepare(weakened(picture, recipe.supervision))
+
+    train = load_training([cases[i] for i in split.train], dataset, keep, 1 if grey else None, grey=grey)
+    channels = train[0].image.shape[2]
+    val = load_training([cases[i] for i in split.val], dataset, keep, channels, grey=grey) if split.val else train
+    own = recipe.images.normalise == "picture"
+    intensity = Intensity.of([p.image for p in train], per_picture=own, grey=grey)
+    return Material(
+        train,
+        val,
+        intensity,
+        partial(LabelledPictures, view=view, intensity=intensity, batch_size=recipe.fit.batch_size, seed=recipe.seed),
+        lambda: load_training(
+            [cases[i] for i in split.val], dataset, lambda p: weakened(p, recipe.supervision), channels, grey=grey
+        ),
+    )

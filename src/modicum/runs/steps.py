@@ -1,0 +1,133 @@
+"""What each step of a method of two networks contributes: its localiser alone, both, and both with the true places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from modicum.bundle import Bundle, class_numbers
+from modicum.datasets import load_label, load_picture
+from modicum.datasets.case import Case, LabelCode
+from modicum.evaluation import Evaluator, SecondLook, StepFigures
+from modicum.evaluation.statistics import paired_difference
+from modicum.geometry import sample
+from modicum.images.intensity import working_pixels
+from modicum.inference import Look, Segmenter
+
+_ALONE = {"segmenter": "first network alone", "threshold": "threshold alone"}  # localisers whose mask is an answer
+_TRUE_PLACES = "with true places"
+_SHOWN = 6
+
+
+@dataclass
+class Steps:
+    """Test figures gathered case by case; nothing is gathered for a method of one network, or for an upper bound."""
+
+    name: str = ""  # of the localiser's row
+    alone: Evaluator | None = None  # the localiser's mask as the answer
+    ideal: Evaluator | None = None  # told the true places
+    lost: list[str] = field(default_factory=list)  # cases in which the localiser found nothing
+
+    def add(self, case: Case, look: Look, truth: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_] | None) -> None:
+        """The localiser's part of one tested case."""
+        if look.rough is None:
+            return
+        if look.lost:
+            self.lost.append(case.id)
+        if self.alone is not None:
+            self.alone.add(case.id, None, truth, valid=valid, patient=case.patient, prediction=look.rough.astype(np.uint8))
+
+    def add_ideal(
+        self, case: Case, probability: npt.NDArray[np.float16], truth: npt.NDArray[np.uint8],
+        valid: npt.NDArray[np.bool_] | None, numbers: npt.NDArray[np.uint8],
+    ) -> None:  # fmt: skip
+        """The answer of the second network when it is told the true places."""
+        if self.ideal is not None:
+            self.ideal.add(case.id, probability, truth, valid=valid, patient=case.patient, prediction=numbers)
+
+    def table(self, both: Evaluator) -> pd.DataFrame:
+        """Dice (averaged over classes) of every case, a column for each step."""
+        columns = {name: evaluator.table().groupby("case")["dice"].mean() for name, evaluator, _ in self._rows(both)}
+        patients = both.table().groupby("case")["patient"].first()
+        return pd.DataFrame({"patient": patients, **columns}).reset_index()
+
+    def figures(self, both: Evaluator) -> list[StepFigures]:
+        """A row for each step, those after the first compared with it; none for a method of one network."""
+        rows, table = self._rows(both), self.table(both)
+        if len(rows) < 2:
+            return []
+        patients = [patient or case for patient, case in zip(table["patient"], table["case"], strict=True)]
+        found = []
+        for name, evaluator, bound in rows:
+            difference = None
+            if evaluator is not rows[0][1]:
+                difference = dict(paired_difference(table[name], table[rows[0][0]], patients))
+            found.append(StepFigures(name, evaluator.summary()["dice"], bound, difference))
+        return found
+
+    def _rows(self, both: Evaluator) -> list[tuple[str, Evaluator, bool]]:
+        """(name, figures, whether it is an upper bound) of every step that there is."""
+        rows = [(self.name, self.alone, False), ("both networks", both, False), (_TRUE_PLACES, self.ideal, True)]
+        return [(name, evaluator, bound) for name, evaluator, bound in rows if evaluator is not None]
+
+
+def steps_of(bundle: Bundle) -> Steps:
+    """What is worth gathering for a model."""
+    kind = bundle.recipe.localiser["name"] if bundle.recipe.localiser else None
+    if kind is None or bundle.upper_bound or not bundle.segmenter().view.localised:
+        return Steps()
+    alone = Evaluator(("object",)) if kind in _ALONE and len(bundle.classes) == 1 else None
+    return Steps(_ALONE.get(kind, ""), alone, Evaluator(bundle.classes, [bundle.threshold] * len(bundle.classes)))
+
+
+def second_looks(dice: dict[str, float], cases: Sequence[Case], code: LabelCode, bundle: Bundle) -> list[SecondLook]:
+    """The worst, the middle and the best of the tested cases, as the second network saw them."""
+    segmenter = bundle.segmenter()
+    if not segmenter.view.localised:
+        return []
+    order = sorted(dice, key=lambda case_id: dice[case_id])
+    middle = max(0, len(order) // 2 - 1)
+    chosen = dict.fromkeys([*order[:2], *order[middle : middle + 2], *order[-2:]])
+    by_id = {c.id: c for c in cases}
+    return [_second_look(by_id[c], dice[c], code, bundle, segmenter) for c in list(chosen)[:_SHOWN]]
+
+
+def _second_look(case: Case, dice: float, code: LabelCode, bundle: Bundle, segmenter: Segmenter) -> SecondLook:
+    picture, truth = load_picture(case), load_label(case, code)
+    look = segmenter.look(picture, bundle.true_mask(truth))
+    first, pixels = look.glimpses[0], segmenter.pixels(picture)
+    answer = next(iter(segmenter.answers(pixels, look.glimpses[:1])))
+    shown = sample(pixels, first.by, border=segmenter.view.border)
+    table = np.linspace(0, 1, 256, dtype=np.float32)[:, None].repeat(pixels.shape[2], 1)
+    levels = np.rint(first.stretched(table) * 255).astype(np.uint8)
+    shown = np.stack([levels[shown[..., c], c] for c in range(shown.shape[2])], axis=-1)
+    corners = [_box(g.by.backward(np.array([[-0.5, -0.5], [n - 0.5 for n in g.by.target]]))) for g in look.glimpses]
+    windows = not look.lost and bundle.recipe.view["name"] in ("crops", "rescale", "translate")
+    return SecondLook(
+        case_id=case.id,
+        dice=dice,
+        image=working_pixels(picture, 3),
+        rough=np.zeros(truth.shape, bool) if look.rough is None else look.rough,
+        centres=tuple(p.centre for p in look.places),
+        boxes=tuple(corners) if windows else (),
+        shown=working_pixels(shown, 3),
+        answer=(answer[0] >= bundle.threshold).astype(np.uint8) if len(answer) == 1 else _most_probable(answer),
+        shown_truth=sample(truth, first.by, border="zero", nearest=True),
+        prediction=class_numbers(look.probability, bundle),
+        truth=truth,
+        views=len(look.glimpses),
+        found=not look.lost,
+    )
+
+
+def _most_probable(answer: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    return np.asarray(np.argmax(np.concatenate([1 - answer.sum(0, keepdims=True), answer]), axis=0), np.uint8)
+
+
+def _box(corners: npt.NDArray[np.float64]) -> tuple[float, float, float, float]:
+    (top, left), (bottom, right) = corners + 0.5
+    return float(top), float(left), float(bottom), float(right)

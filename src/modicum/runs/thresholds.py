@@ -1,0 +1,70 @@
+"""The threshold of a model, or its two of hysteresis: chosen on validation pictures, as the whole model sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from modicum.bundle import Bundle, class_numbers
+from modicum.console import bar
+from modicum.evaluation.curves import ProbabilityHistogram, steady_choice, steady_threshold
+from modicum.evaluation.metrics import binary_metrics
+from modicum.views import TrainingPicture
+
+_PICTURES = 40
+_LOW, _HIGH = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+
+
+def with_threshold(bundle: Bundle, pictures: Sequence[TrainingPicture], *, bf16: bool) -> Bundle:
+    """The bundle with the threshold of its recipe or, where that is left to be chosen, the one that suits the pictures.
+
+    Several classes compete by the highest probability and have none.
+
+    Args:
+        pictures: of validation, as they are on disk; none: .5, and 0 for the lower one of hysteresis.
+    """
+    finish = bundle.recipe.finish
+    fixed = replace(
+        bundle,
+        threshold=0.5 if finish.threshold == "auto" else finish.threshold,
+        low=0.0 if finish.low == "auto" else finish.low,
+    )
+    if len(bundle.classes) > 1:
+        return replace(fixed, low=None)
+    if not pictures or "auto" not in (finish.threshold, finish.low):
+        return fixed
+    histograms, answers = [], []
+    segmenter = bundle.segmenter(bf16=bf16)
+    with bar("Choosing the threshold", len(pictures[:_PICTURES])) as progress:
+        for picture in pictures[:_PICTURES]:
+            valid = None if picture.valid is None else picture.valid.astype(bool)
+            probability = segmenter.look(picture.image, bundle.true_mask(picture.label)).probability
+            histograms.append(ProbabilityHistogram())
+            histograms[-1].add(probability[0], picture.label > 0, valid)
+            answers.append((probability, picture.label > 0, valid))
+            progress.step()
+    if fixed.low is None:
+        return replace(fixed, threshold=steady_threshold(histograms))
+    low, high = _hysteresis(fixed, answers)
+    return replace(fixed, low=low, threshold=high)
+
+
+def _hysteresis(
+    bundle: Bundle, answers: Sequence[tuple[npt.NDArray[np.float16], npt.NDArray[np.bool_], npt.NDArray[np.bool_] | None]]
+) -> tuple[float, float]:
+    """The pair next to the bundle's own that is as good as the best one, as far as the pictures can tell."""
+    finish = bundle.recipe.finish
+    lows = _LOW if finish.low == "auto" else (bundle.low or 0.0,)
+    highs = _HIGH if finish.threshold == "auto" else (bundle.threshold,)
+    pairs = [(low, high) for low, high in product(lows, highs) if low <= high]
+    dice = np.empty((len(answers), len(pairs)))
+    for row, (probability, truth, valid) in enumerate(answers):
+        for column, (low, high) in enumerate(pairs):
+            found = class_numbers(probability, replace(bundle, low=low, threshold=high)) > 0
+            dice[row, column] = binary_metrics(found, truth, valid, distances=False)["dice"]
+    own = np.array([abs(low - (bundle.low or 0.0)) + abs(high - bundle.threshold) for low, high in pairs])
+    return pairs[steady_choice(dice, own)]
