@@ -137,8 +137,9 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_budget_is_kept(tmp_path: Path) -> None:
+    parts = assemble(tmp_path)  # imports what is slow to import
     start = time.monotonic()
-    history = train(assemble(tmp_path), Pace(None, 3.0, 2), Squares(slow=0.01))
+    history = train(parts, Pace(None, 3.0, 2), Squares(slow=0.01))
     took = time.monotonic() - start
     assert 2.4 < took < 3.8
     assert history[-1].learning_rate < 0.1 * max(r.learning_rate for r in history)  # the schedule came to rest
