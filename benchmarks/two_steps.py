@@ -50,12 +50,12 @@ class Cell:
 
 def centres(minutes: float, seeds: int) -> Iterator[Cell]:
     for seed in range(seeds):
-        for data in ("isic2018", "kvasir_seg"):
+        for data in ("kvasir_seg", "isic2018"):
             yield Cell("centres", "whole picture", data, 160, minutes, "small-whole", seed=seed)
             yield Cell("centres", "polar, centre from a mask", data, 160, minutes, "small-polar", seed=seed)
-            heat = ("localiser=heatmap",)
+            heat = ("start=random", "localiser={name: heatmap, share: 0.6, pixel: bce}")
             yield Cell("centres", "polar, centre from a heatmap", data, 160, minutes, "small-polar", heat, seed=seed)
-            true = ("localiser=truth",)
+            true = ("start=random", "localiser=truth")
             yield Cell("centres", "polar, TRUE centre (upper bound)", data, 160, minutes, "small-polar", true, seed=seed)
 
 
@@ -95,7 +95,7 @@ def pair(minutes: float, seeds: int) -> Iterator[Cell]:
 
 
 EXPERIMENTS = {f.__name__: (f, minutes) for f, minutes in
-               ((centres, 5.0), (fractions, 3.0), (crops, 4.0), (several, 4.0), (pair, 4.0))}  # fmt: skip
+               ((centres, 10.0), (fractions, 3.0), (crops, 4.0), (several, 4.0), (pair, 4.0))}  # fmt: skip
 
 
 def manifest(data: str, labels: int, folder: Path) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 import modicum as md
@@ -19,7 +20,8 @@ from modicum.errors import ModicumError
 from modicum.runs.train import Run
 
 TINY = ["network.widths=[4,8]", "fit.epochs=6", "fit.batch_size=4", "fit.precision=32-true", "fit.rate=0.02"]
-POLAR = [*TINY, "view.size=[40,24]", "localiser={name: segmenter, size: 32}"]
+RANDOM = "start=random"
+POLAR = [*TINY, RANDOM, "view.size=[40,24]", "localiser={name: segmenter, size: 32}"]
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +77,8 @@ def test_new_pictures_need_no_truth(polar: Run, discs: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("recipe", "changes"),
     [
-        ("small-polar", ["view.size=[40,24]", "localiser={name: heatmap, size: 32, stacks: 1, width: 8}"]),
-        ("small-polar", ["view={name: polar, size: [40,24], objects: each}", "localiser=threshold", "finish.low=auto"]),
+        ("small-polar", [RANDOM, "view.size=[40,24]", "localiser={name: heatmap, size: 32, stacks: 1, width: 8}"]),
+        ("small-polar", [RANDOM, "view={name: polar, size: [40,24], objects: each}", "localiser=threshold", "finish.low=auto"]),
         ("small-crops", ["view.size=32", "localiser={name: segmenter, size: 32, supervision: boxes}"]),
         ("small-crops", ["view.size=32", "localiser={name: segmenter, size: 32, supervision: points}"]),
         ("small-rescale", ["view.size=32", "localiser={name: segmenter, size: 32, fit: {epochs: 3}}", "start=localiser"]),
@@ -113,12 +115,21 @@ def test_true_places_are_an_upper_bound_and_segment_nothing_new(discs: Path, tmp
 
 def test_any_trained_model_can_localise(polar: Run, finished: Run, discs: Path, tmp_path: Path) -> None:
     given = ["localiser={name: segmenter, bundle: " + json.dumps(str(finished.folder / "model.modicum")) + "}"]
-    run = md.train(discs, tmp_path / "run", recipe="small-polar", changes=[*POLAR, *given])
+    run = md.train(discs, tmp_path / "run", recipe="small-polar", changes=[*POLAR, *given], seed=3)
     assert run.bundle.localiser is not None
     for key, value in finished.bundle.weights.items():
         assert np.array_equal(run.bundle.localiser.weights[key].numpy(), value.numpy())
+    _overlap(finished, run)
+    assert any(f.kind == "localiser-has-seen-test-pictures" for f in run.findings)
     with pytest.raises(ModicumError, match="no such file"):
         md.train(discs, tmp_path / "other", recipe="small-polar", changes=[*POLAR, "localiser.bundle=nowhere.modicum"])
+
+
+def _overlap(first: Run, second: Run) -> None:
+    """A picture that trained the first run is tested in the second: else the warning above would be wrong."""
+    parts = [pd.read_csv(run.folder / "split.csv") for run in (first, second)]
+    trained = set(parts[0][parts[0]["part"] != "test"]["case"])
+    assert trained & set(parts[1][parts[1]["part"] == "test"]["case"]), "nothing to warn of"
 
 
 def test_pictures_in_which_nothing_is_found_are_counted(polar: Run, discs: Path) -> None:
@@ -156,8 +167,9 @@ def test_a_run_killed_in_its_second_training_does_not_repeat_the_first(discs: Pa
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        (["view=whole", "localiser=truth"], "needs no localiser"),
+        ([RANDOM, "view=whole", "localiser=truth"], "needs no localiser"),
         (["start=localiser", "localiser=truth"], "has no weights"),
+        (["start=localiser", "localiser=heatmap"], "has no weights"),
         (["localiser=segmentor"], "Did you mean 'segmenter'"),
         (["localiser={name: heatmap, stack: 3}"], "Did you mean 'stacks'"),
         (["localiser={name: segmenter, network: unett}"], "Did you mean 'unet'"),

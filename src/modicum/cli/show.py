@@ -68,6 +68,10 @@ def show_run(run: Run) -> None:
     if problems:
         show_findings(problems)
     show_summary(run.summary["test"])
+    show_steps(run.summary["by_step"])
+    for note in run.summary["protocol"]:
+        if note.startswith("UPPER BOUND"):
+            _out.print(f"[yellow]{escape(note)}[/yellow]")
     _out.print(f"Model:  {run.folder / 'model.modicum'}\nReport: {run.folder / 'report.html'}", markup=False)
 
 
@@ -76,6 +80,7 @@ def show_evaluation(done: Mapping[str, Any]) -> None:
     for note in done["notes"]:
         _out.print(f"- {escape(note)}")
     show_summary(done["test"])
+    show_steps(done.get("by_step", []))
     if done["findings"]:
         show_findings(Finding(**f) for f in done["findings"])
 
@@ -98,6 +103,23 @@ def show_summary(summary: Mapping[str, Any]) -> None:
     dice = summary["dice"]
     low, high = dice["ci95"]
     _out.print(f"Dice {_number(dice['mean'])} (95 % interval {_number(low)} to {_number(high)}) on {dice['n']} pictures")
+
+
+def show_steps(steps: Sequence[Mapping[str, Any]]) -> None:
+    """What each of two networks contributes; an upper bound is said to be one."""
+    if not steps:
+        return
+    table = Table(box=None, header_style="bold")
+    for column in ("", "Dice", "95 % interval", "difference", "95 % interval", "p"):
+        table.add_column(column, justify="left" if not column else "right")
+    for step in steps:
+        low, high = step["dice"]["ci95"]
+        row = [step["name"] + (" (upper bound)" if step["upper_bound"] else ""), _number(step["dice"]["mean"])]
+        row.append(f"{_number(low)} to {_number(high)}")
+        if (d := step["difference"]) is not None:
+            row += [_number(d["mean"]), f"{_number(d['ci95'][0])} to {_number(d['ci95'][1])}", f"{d['p']:.2g}"]
+        table.add_row(*row)
+    _out.print(table)
 
 
 def show_recipes() -> None:

@@ -44,6 +44,7 @@ class Fingerprint:
     examined: int = 0  # labelled pictures that the figures below come from
     foreground_share: dict[str, dict[str, float]] = field(default_factory=dict)  # class -> mean, min, max
     objects_per_picture: float = 0.0  # median
+    single_share: float = 0.0  # of labelled pictures that hold exactly one object
     object_diameter_px: float = 0.0  # median, of a disc of the same area
     relative_diameter: float = 0.0  # of the picture's longer side
     object_thickness_px: float = 0.0  # of the thinnest class; a strip counts its width, a disc 2/3 of its diameter
@@ -87,6 +88,7 @@ def fingerprint(dataset: Dataset, progress: Progress | None = None, *, seed: int
         examined=len(labelled),
         foreground_share=_shares(dataset.classes, labelled),
         objects_per_picture=_median([s.objects for s in labelled]),
+        single_share=round(float(np.mean([s.objects == 1 for s in labelled])), 3) if labelled else 0.0,
         object_diameter_px=_median([d for s in labelled for d in s.diameters]),
         relative_diameter=_median([d / s.longest for s in labelled for d in s.diameters], 4),
         object_thickness_px=_thinnest(labelled),

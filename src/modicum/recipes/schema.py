@@ -122,9 +122,12 @@ class Recipe(_Axis):
             raise ModicumError(f"the view '{self.view['name']}' needs no localiser.", remedy="Leave out the key localiser.")
         if (self.network["name"] == "hourglass") != self.finds_centres:
             raise ModicumError("the network 'hourglass' and the loss 'heatmap' belong together: they find centres, not masks.")
-        first = self.first
-        if self.start == "localiser" and first is None and self.localiser and not self.localiser.get("bundle"):
-            raise ModicumError(f"the localiser '{self.localiser['name']}' has no weights.", remedy="Use --set start=random")
+        if self.start == "localiser" and self.localiser and self.localiser["name"] != "segmenter":
+            raise ModicumError(
+                f"the localiser '{self.localiser['name']}' has no weights that this network could start from.",
+                remedy="Use --set start=random",
+            )
+        _ = self.first  # is checked when it is made
         return self
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from modicum.datasets import LabelCode, discover, guess_patients, infer_code, lo
 from modicum.datasets.case import Case, Dataset
 from modicum.datasets.loading import decode
 from modicum.errors import Finding, ModicumError
-from modicum.evaluation import Evaluator, Example, ReportData, write_report
+from modicum.evaluation import Evaluator, ReportData, write_report
 from modicum.images import is_picture, picture_suffix, read_mask
 from modicum.runs.folder import RunFolder, digest, environment
+from modicum.runs.steps import second_looks, steps_of
 from modicum.runs.testing import examples, test_bundle
 
 
@@ -37,14 +38,20 @@ def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str =
     code = _code_for(bundle, dataset)
     cases, notes = _chosen(dataset, bundle, part)
     folder = _place(out if out is not None else bundle_path.parent / f"evaluation-{data.resolve().stem}")
-    evaluator = Evaluator(bundle.classes, [bundle.threshold] * len(bundle.classes))
-    failed = test_bundle(bundle, cases, code, evaluator, folder.predictions)
+    evaluator, steps = Evaluator(bundle.classes, [bundle.threshold] * len(bundle.classes)), steps_of(bundle)
+    failed = test_bundle(bundle, cases, code, evaluator, folder.predictions, steps)
     if len(failed) == len(cases):
         raise ModicumError(failed[0].message, file=failed[0].file, remedy=failed[0].remedy)
     dice = {str(case): float(value) for case, value in evaluator.table().groupby("case")["dice"].mean().items()}
-    shown = examples(dice, cases, code, bundle, folder.predictions)
-    title = f"{bundle_path.name} on {data.resolve().name}"
-    return _report(evaluator, folder, title, shown, notes, bundle.classes, failed), folder.path
+    whole = _figures(evaluator, [*notes, *steps.notes(bundle)], failed) | steps.summary(evaluator)
+    data_of_report = replace(
+        _report_data(evaluator, f"{bundle_path.name} on {data.resolve().name}", whole["notes"], bundle.classes, failed),
+        examples=examples(dice, cases, code, bundle, folder.predictions),
+        steps=steps.figures(evaluator),
+        second_looks=second_looks(dice, cases, code, bundle),
+    )
+    _write(folder, whole, evaluator, data_of_report)
+    return whole, folder.path
 
 
 def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Path | None = None) -> dict[str, Any]:
@@ -82,8 +89,11 @@ def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Pat
     told = [*notes, *([guessed] if guessed else [])]
     for note in told:
         say(f"- {note}")
-    place = None if out is None else _place(out)
-    return _report(evaluator, place, f"{predictions.name} against {labels.name}", [], told, classes, [])
+    whole = _figures(evaluator, told, [])
+    if out is not None:
+        title = f"{predictions.name} against {labels.name}"
+        _write(_place(out), whole, evaluator, _report_data(evaluator, title, told, classes, []))
+    return whole
 
 
 def _chosen(dataset: Dataset, bundle: Bundle, part: str) -> tuple[list[Case], list[str]]:
@@ -172,38 +182,32 @@ def _place(path: Path) -> RunFolder:
     return RunFolder(path)
 
 
-def _report(
-    evaluator: Evaluator,
-    folder: RunFolder | None,
-    title: str,
-    shown: list[Example],
-    notes: list[str],
-    classes: Sequence[str],
-    failed: list[Finding],
-) -> dict[str, Any]:
+def _figures(evaluator: Evaluator, notes: Sequence[str], failed: Sequence[Finding]) -> dict[str, Any]:
+    """summary.json of an evaluation."""
+    return {"test": evaluator.summary(), "notes": list(notes), "findings": [asdict(f) for f in failed]}
+
+
+def _report_data(
+    evaluator: Evaluator, title: str, notes: Sequence[str], classes: Sequence[str], failed: Sequence[Finding]
+) -> ReportData:
     summary, table = evaluator.summary(), evaluator.table()
-    whole = {"test": summary, "notes": notes, "findings": [asdict(f) for f in failed]}
-    if folder is None:
-        return whole
-    folder.write_json("summary.json", whole)
-    folder.write("cases.csv", table.to_csv(index=False))
-    data = ReportData(
+    return ReportData(
         title=title,
         subtitle="Evaluation",
         headline=summary["dice"],
-        recipe={},
-        reasons=[],
-        split_reason="",
         counts={"test": int(table["case"].nunique())},
         history=pd.DataFrame(),
         summary=summary,
         table=table,
         histograms=evaluator.histograms,
-        examples=shown,
-        findings=failed,
+        findings=list(failed),
         environment=environment(0),
         classes=list(classes),
-        notes=notes,
+        notes=list(notes),
     )
+
+
+def _write(folder: RunFolder, whole: dict[str, Any], evaluator: Evaluator, data: ReportData) -> None:
+    folder.write_json("summary.json", whole)
+    folder.write("cases.csv", evaluator.table().to_csv(index=False))
     write_report(folder.report, data)
-    return whole

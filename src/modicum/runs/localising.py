@@ -10,8 +10,11 @@ import numpy as np
 
 from modicum.bundle import Bundle
 from modicum.classical import OtsuThreshold
+from modicum.datasets.case import Dataset, Split
+from modicum.errors import Finding
 from modicum.recipes import Recipe, change, checked
 from modicum.recipes.localisers import LOCALISERS
+from modicum.runs.folder import digest
 from modicum.views import TrainingPicture
 from modicum.views.places import each, together
 
@@ -31,6 +34,22 @@ def given_bundle(recipe: Recipe) -> Bundle | None:
     """The model trained before that serves as localiser, where the recipe names one."""
     path = LOCALISERS.build(recipe.localiser).bundle if recipe.localiser else None
     return None if path is None else Bundle.load(Path(path))
+
+
+def seen_by(localiser: Bundle | None, dataset: Dataset, split: Split) -> list[Finding]:
+    """A warning where a model that was trained before, on whatever pictures, has seen test pictures of this training."""
+    shown = set(localiser.provenance.get("seen", {}).values()) if localiser else set()
+    known = [c.id for c in dataset.labelled if c.id in split.test and digest(c.image) in shown]
+    if not known:
+        return []
+    return [
+        Finding(
+            "warning",
+            "localiser-has-seen-test-pictures",
+            f"the given localiser was trained on {len(known)} of the test pictures: the figures flatter ({known[0]} ...).",
+            remedy="Let the localiser be trained with the rest: leave out localiser.bundle.",
+        )
+    ]
 
 
 def learned(recipe: Recipe, pictures: Sequence[TrainingPicture]) -> dict[str, Any]:

@@ -70,22 +70,13 @@ class Outcome:
             notes.append("Only pixels inside the field of view count.")
         if len(self.dataset.classes) == 1:
             notes.append(self._threshold())
-        notes += self._localiser()
+        notes += self.steps.notes(self.model.bundle)
         if not self.splits[0].val:
             notes.append(
                 "So few labels were there that none were set aside for validation: the validation curve is that of training "
                 "pictures without augmentation, and flatters."
             )
         return notes
-
-    def _localiser(self) -> list[str]:
-        """How the objects were found in the test pictures."""
-        if self.model.bundle.upper_bound:
-            return ["UPPER BOUND: every test picture was looked at where its true mask says that the object is."]
-        if not self.steps.lost:
-            return []
-        few = ", ".join(self.steps.lost[:5]) + (" ..." if len(self.steps.lost) > 5 else "")
-        return [f"In {len(self.steps.lost)} test pictures the localiser found nothing; they were shown whole ({few})."]
 
     def _threshold(self) -> str:
         bundle = self.model.bundle
@@ -108,8 +99,7 @@ class Outcome:
             "seconds": round(sum(one.seconds for t in self.trainings for one in t.both), 1),
             "steps": sum(one.history[-1].step for t in self.trainings for one in t.both),
             "upper_bound": self.model.bundle.upper_bound,
-            "by_step": [asdict(step) for step in self.steps.figures(self.evaluator)],
-            "localiser_found_nothing": self.steps.lost,
+            **self.steps.summary(self.evaluator),
             "precision": self.model.compute.precision,
             "recipe": self.plan.recipe.name,
             "protocol": self.protocol(),

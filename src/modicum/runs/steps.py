@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,9 @@ _TRUE_PLACES = "with true places"
 _SHOWN = 6
 
 
+Numbers = npt.NDArray[np.uint8]
+
+
 @dataclass
 class Steps:
     """Test figures gathered case by case; nothing is gathered for a method of one network, or for an upper bound."""
@@ -32,22 +36,17 @@ class Steps:
     ideal: Evaluator | None = None  # told the true places
     lost: list[str] = field(default_factory=list)  # cases in which the localiser found nothing
 
-    def add(self, case: Case, look: Look, truth: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_] | None) -> None:
-        """The localiser's part of one tested case."""
-        if look.rough is None:
-            return
+    def add(
+        self, case: Case, truth: Numbers, valid: npt.NDArray[np.bool_] | None, look: Look, told: Look | None, bundle: Bundle
+    ) -> None:
+        """One tested case: as the localiser showed it and, for the upper bound, as it was seen when told the true places."""
         if look.lost:
             self.lost.append(case.id)
-        if self.alone is not None:
-            self.alone.add(case.id, None, truth, valid=valid, patient=case.patient, prediction=look.rough.astype(np.uint8))
-
-    def add_ideal(
-        self, case: Case, probability: npt.NDArray[np.float16], truth: npt.NDArray[np.uint8],
-        valid: npt.NDArray[np.bool_] | None, numbers: npt.NDArray[np.uint8],
-    ) -> None:  # fmt: skip
-        """The answer of the second network when it is told the true places."""
-        if self.ideal is not None:
-            self.ideal.add(case.id, probability, truth, valid=valid, patient=case.patient, prediction=numbers)
+        more: dict[str, Any] = {"valid": valid, "patient": case.patient}
+        if self.alone is not None and look.rough is not None:
+            self.alone.add(case.id, None, truth, prediction=look.rough.astype(np.uint8), **more)
+        if self.ideal is not None and told is not None:
+            self.ideal.add(case.id, told.probability, truth, prediction=class_numbers(told.probability, bundle), **more)
 
     def table(self, both: Evaluator) -> pd.DataFrame:
         """Dice (averaged over classes) of every case, a column for each step."""
@@ -68,6 +67,19 @@ class Steps:
                 difference = dict(paired_difference(table[name], table[rows[0][0]], patients))
             found.append(StepFigures(name, evaluator.summary()["dice"], bound, difference))
         return found
+
+    def summary(self, both: Evaluator) -> dict[str, Any]:
+        """Keys of summary.json."""
+        return {"by_step": [asdict(step) for step in self.figures(both)], "localiser_found_nothing": self.lost}
+
+    def notes(self, bundle: Bundle) -> list[str]:
+        """How the objects were found in the test pictures, in words, where something must be known of it."""
+        if bundle.upper_bound:
+            return ["UPPER BOUND: every test picture was looked at where its true mask says that the object is."]
+        if not self.lost:
+            return []
+        few = ", ".join(self.lost[:5]) + (" ..." if len(self.lost) > 5 else "")
+        return [f"In {len(self.lost)} test pictures the localiser found nothing; they were shown whole ({few})."]
 
     def _rows(self, both: Evaluator) -> list[tuple[str, Evaluator, bool]]:
         """(name, figures, whether it is an upper bound) of every step that there is."""

@@ -63,10 +63,8 @@ def _test(
         prediction=numbers,
     )
     write_mask(mask, mask_values(numbers, bundle))
-    steps.add(case, look, truth, valid)
-    if steps.ideal is not None:
-        told = segmenter.look(picture, truth > 0).probability
-        steps.add_ideal(case, told, truth, valid, class_numbers(told, bundle))
+    told = segmenter.look(picture, truth > 0) if steps.ideal is not None else None
+    steps.add(case, truth, valid, look, told, bundle)
 
 
 def examples(dice: dict[str, float], cases: Sequence[Case], code: LabelCode, bundle: Bundle, masks: Path) -> list[Example]:

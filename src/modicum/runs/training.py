@@ -22,7 +22,7 @@ from modicum.losses import LOSSES, Loss
 from modicum.networks import NETWORKS
 from modicum.recipes import Recipe
 from modicum.runs.folder import RunFolder, digest
-from modicum.runs.localising import first_recipe, given_bundle, learned
+from modicum.runs.localising import first_recipe, given_bundle, learned, seen_by
 from modicum.runs.material import Material, read_material
 from modicum.runs.thresholds import with_threshold
 from modicum.starts import copy_alike
@@ -96,10 +96,10 @@ def _train(
     """The network of a recipe, once its localiser is there."""
     classes = ("object",) if recipe.finds_centres else dataset.classes
     source = material.show(material.train, POLICIES.build(recipe.fit.augmentation))
-    findings = _examine(material.train, source, classes)
+    localiser = first.bundle if first else given_bundle(recipe)
+    findings = [*_examine(material.train, source, classes), *seen_by(localiser, dataset, split)]
     torch.manual_seed(recipe.seed)
     network = NETWORKS.build(recipe.network, material.intensity.channels, outputs_for(len(classes)))
-    localiser = first.bundle if first else given_bundle(recipe)
     if recipe.start == "localiser" and localiser is not None:
         begun = copy_alike(localiser.weights, network)
         folder.log(f"{part}{begun.copied} of {begun.parameters} weights begin as the localiser's")
@@ -203,6 +203,7 @@ def _bundle(
     numbers = tuple(range(1, len(classes) + 1))
     as_given = dataset.code.kind == "index" and all(0 < v < 2**16 for v in dataset.code.values)
     shown = {c.id: digest(c.image) for c in dataset.labelled if c.id in {*split.train, *split.val}}
+    shown = {**(localiser.provenance.get("seen", {}) if localiser else {}), **shown}
     return Bundle(
         recipe=recipe,
         weights={k: v.cpu() for k, v in network.state_dict().items()},

@@ -62,7 +62,7 @@ class PolarView(View):
 @VIEWS.register("polar", "Benčević et al. 2021 and 2022 (SYSTEMS D1, D5)")
 def polar_view(
     *,
-    size: int | tuple[int, int] = (160, 96),
+    size: int | tuple[int, int] = (96, 64),
     objects: Literal["one", "each"] = "one",
     jitter: _Share = 0.05,
     jitter_chance: _Share = 0.3,
