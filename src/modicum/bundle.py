@@ -12,6 +12,7 @@ import io
 import json
 import zipfile
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -91,7 +92,7 @@ class Bundle:
         segmenter = self.localiser.segmenter(flips=flips, bf16=bf16)
         if spec["name"] == "heatmap":
             return FromHeatmap(segmenter, self.localiser_settings["radius"], spec["objects"])
-        return FromMask(segmenter, self.localiser.threshold if len(self.localiser.classes) == 1 else 0.5)
+        return FromMask(segmenter, partial(class_numbers, bundle=self.localiser))
 
     def save(self, path: Path) -> None:
         """Write the file, whole or not at all.

@@ -8,7 +8,8 @@ import pytest
 
 from modicum.datasets import Fingerprint, discover, fingerprint
 from modicum.errors import ModicumError
-from modicum.planning import plan
+from modicum.planning import Plan, plan, with_angles
+from modicum.recipes import load
 
 LESION = Fingerprint(
     pictures=40,
@@ -66,3 +67,48 @@ def test_real_pictures(data_root: Path, name: str, view: str) -> None:
     if not (data_root / name).is_dir():
         pytest.skip(f"no {name} in {data_root}")
     assert plan(fingerprint(discover(data_root / name)), 5, []).recipe.view["name"] == view
+
+
+@pytest.mark.parametrize(
+    ("changes", "advised"),
+    [
+        ({"single_share": 0.95, "roundness": 0.8, "solidity": 0.95, "relative_diameter": 0.3}, "small-polar"),
+        ({"single_share": 0.5, "roundness": 0.8, "solidity": 0.95, "relative_diameter": 0.3}, None),  # often several
+        ({"single_share": 0.95, "roundness": 0.1, "solidity": 0.4, "relative_diameter": 0.3}, None),  # a vessel
+        ({"single_share": 0.95, "roundness": 0.8, "solidity": 0.95, "relative_diameter": 0.03}, "small-crops"),
+        ({"objects_per_picture": 20, "roundness": 0.8, "solidity": 0.95, "relative_diameter": 0.05}, "small-crops"),
+        ({"objects_per_picture": 20, "roundness": 0.02, "solidity": 0.4, "relative_diameter": 0.05}, None),
+    ],
+)
+def test_views_about_objects_are_recommended_where_they_suit(changes: dict, advised: str | None) -> None:
+    said = [reason for reason in plan(variant(**changes), 10, []).reasons if reason.startswith("Recommended")]
+    assert [f"--recipe {advised}" in reason for reason in said] == ([True] if advised else [])
+    told = plan(variant(**changes), 10, ["view=whole"]).reasons
+    assert not any(reason.startswith("Recommended") for reason in told), "who has chosen a view needs no advice"
+
+
+@pytest.mark.parametrize(
+    ("name", "advised"), [("kvasir_seg", "small-polar"), ("isic2018", "small-polar"), ("dsb2018", "small-crops")]
+)
+def test_real_data_get_the_advice_that_suits_them(name: str, advised: str, data_root: Path) -> None:
+    seen = fingerprint(discover(data_root / name))
+    assert any(f"--recipe {advised}" in reason for reason in plan(seen, 10, []).reasons)
+
+
+@pytest.mark.parametrize(("relative", "angles"), [(0.3, 80), (0.6, 144), (0.01, 32)])
+def test_angles_follow_the_size_of_the_objects(relative: float, angles: int) -> None:
+    """At the object's border, steps along the circle and away from the centre are alike, to the nearest 16."""
+    seen = variant(relative_diameter=relative, median_height=600, median_width=600)
+    chosen = with_angles(Plan(load("small-polar"), ()), seen)
+    assert chosen.recipe.view["size"] == [angles, 64]
+    assert chosen.reasons[-1].startswith(f"Polar view: {angles} angles")
+    if angles > 32:
+        radius, reach = relative * 300, 1.15 * 300 * 2**0.5
+        assert 2 * 3.1416 * radius / angles == pytest.approx(reach / 64, rel=0.1)
+
+
+def test_angles_that_were_given_stay() -> None:
+    seen = variant(relative_diameter=0.3)
+    for changes in (["view.size=[40, 24]"], ["view=whole", "start=random", "localiser=null"]):
+        chosen = Plan(load("small-polar", changes), ())
+        assert with_angles(chosen, seen) == chosen

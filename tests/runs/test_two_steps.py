@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -17,9 +19,11 @@ import pytest
 import modicum as md
 from discs import write_discs
 from modicum.errors import ModicumError
+from modicum.recipes import load
+from modicum.runs.evaluating import evaluate_bundle
 from modicum.runs.train import Run
 
-TINY = ["network.widths=[4,8]", "fit.epochs=6", "fit.batch_size=4", "fit.precision=32-true", "fit.rate=0.02"]
+TINY = ["network.widths=[4,8]", "fit.epochs=20", "fit.batch_size=4", "fit.precision=32-true", "fit.rate=0.02"]
 RANDOM = "start=random"
 POLAR = [*TINY, RANDOM, "view.size=[40,24]", "localiser={name: segmenter, size: 32}"]
 
@@ -80,7 +84,8 @@ def test_new_pictures_need_no_truth(polar: Run, discs: Path, tmp_path: Path) -> 
         ("small-polar", [RANDOM, "view.size=[40,24]", "localiser={name: heatmap, size: 32, stacks: 1, width: 8}"]),
         ("small-polar", [RANDOM, "view={name: polar, size: [40,24], objects: each}", "localiser=threshold", "finish.low=auto"]),
         ("small-crops", ["view.size=32", "localiser={name: segmenter, size: 32, supervision: boxes}"]),
-        ("small-crops", ["view.size=32", "localiser={name: segmenter, size: 32, supervision: points}"]),
+        ("small-polar", [RANDOM, "view.size=24", "localiser={name: segmenter, size: 32, supervision: points}"]),
+        ("small-crops", [RANDOM, "view.size=32", "localiser={name: heatmap, size: 32, stacks: 1, width: 8}"]),
         ("small-rescale", ["view.size=32", "localiser={name: segmenter, size: 32, fit: {epochs: 3}}", "start=localiser"]),
         ("small-translate", ["view.size=32", "localiser=threshold"]),
         ("small-range", ["view.size=32", "localiser={name: segmenter, size: 32}"]),
@@ -90,6 +95,7 @@ def test_every_view_goes_with_every_localiser(recipe: str, changes: list[str], d
     run = md.train(discs, tmp_path / "run", recipe=recipe, changes=[*TINY, *changes])
     steps = {row["name"]: row["dice"]["mean"] for row in run.summary["by_step"]}
     assert steps["with true places"] > 0.5, steps
+    assert steps["both networks"] > 0.2, steps
     assert run.bundle.segmenter().probabilities(picture(discs)).shape == (1, 48, 48)
     if "threshold" in str(changes):
         assert run.bundle.localiser_settings["bright"] is True
@@ -132,14 +138,84 @@ def _overlap(first: Run, second: Run) -> None:
     assert trained & set(parts[1][parts[1]["part"] == "test"]["case"]), "nothing to warn of"
 
 
-def test_pictures_in_which_nothing_is_found_are_counted(polar: Run, discs: Path) -> None:
-    dark = np.full((48, 60, 3), 60, np.uint8)
-    look = polar.bundle.segmenter().look(dark)
-    assert look.lost == (not look.rough.any())  # type: ignore[union-attr]
-    told = polar.bundle.segmenter().look(dark, np.zeros((48, 60), bool))
-    assert told.lost
-    assert len(told.glimpses) == 1
-    assert told.probability.shape == (1, 48, 60)
+def test_pictures_in_which_nothing_is_found_are_shown_whole_and_counted(polar: Run, discs: Path, tmp_path: Path) -> None:
+    assert polar.bundle.localiser is not None
+    blind = replace(polar.bundle, localiser=replace(polar.bundle.localiser, threshold=1.01))
+    look = blind.segmenter().look(picture(discs))
+    assert look.lost
+    assert len(look.glimpses) == 1
+    blind.save(tmp_path / "blind.modicum")
+    done, _ = evaluate_bundle(tmp_path / "blind.modicum", discs, tmp_path / "out", "all")
+    assert len(done["localiser_found_nothing"]) == 14
+    assert any("In 14 test pictures the localiser found nothing" in note for note in done["notes"])
+    sees, _ = evaluate_bundle(polar.folder / "model.modicum", discs, tmp_path / "sees", "all")
+    assert len(sees["localiser_found_nothing"]) < 14
+
+
+def test_a_localiser_learns_from_no_more_than_the_rest() -> None:
+    boxes = load("small-polar", ["supervision=boxes"])
+    assert boxes.first is not None
+    assert boxes.first.supervision == "boxes"
+    own = load("small-polar", ["localiser.supervision=boxes"])
+    assert own.supervision == "labelled"
+    assert own.first is not None
+    assert own.first.supervision == "boxes"
+
+
+@pytest.mark.parametrize(
+    ("changes", "epochs", "budget"),
+    [
+        ([], None, 6.0),  # its share of ten minutes
+        (["localiser.share=0.3"], None, 3.0),
+        (["localiser.fit={epochs: 3}"], 3, None),
+        (["localiser.fit={budget: 2}"], None, 2.0),
+        (["fit.budget=null", "fit.epochs=5"], 5, None),
+        (["fit.budget=null", "fit.epochs=5", "localiser.fit={budget: 2}"], None, 2.0),
+    ],
+)
+def test_the_length_of_the_first_training(changes: list[str], epochs: int | None, budget: float | None) -> None:
+    first = load("small-polar", changes).first
+    assert first is not None
+    assert (first.fit.epochs, first.fit.budget) == (epochs, budget)
+
+
+@pytest.mark.parametrize(("view", "objects"), [("crops", "each"), ("polar", "one"), ("{name: polar, objects: each}", "each")])
+def test_a_heatmap_shows_the_objects_that_the_view_looks_at(view: str, objects: str) -> None:
+    recipe = load("small-polar", [f"view={view}", RANDOM, "localiser=heatmap"])
+    assert recipe.localiser is not None
+    assert recipe.localiser["objects"] == objects
+    assert recipe.first is not None
+    assert recipe.first.fit.loss["objects"] == objects
+
+
+def test_a_budget_that_is_too_short_is_told_for_the_whole(tmp_path: Path) -> None:
+    write_discs(tmp_path / "data", 40, size=200)
+    changes = ["network.widths=[32,64]", "view=crops", "view.size=192", "localiser.size=192", "fit.precision=32-true"]
+    with pytest.raises(ModicumError, match="too short") as error:
+        md.train(tmp_path / "data", tmp_path / "run", recipe="small-polar", minutes=0.5 / 60, changes=changes)
+    share = re.search(r"budget of ([\d.]+) s .* about (\d+) steps fit, one epoch takes (\d+)", str(error.value))
+    advised = re.search(r"--budget (\d+)s", str(error.value))
+    assert share is not None
+    assert advised is not None
+    assert float(share[1]) == pytest.approx(0.3)
+    least = 0.3 / max(1, int(share[2])) * int(share[3])  # seconds that one epoch of the first training takes, at that speed
+    assert int(advised[1]) > 1.3 * least
+
+
+def test_folds_and_several_classes(tmp_path: Path) -> None:
+    """Each fold has its own localiser; the model takes the medians of their thresholds."""
+    data = write_discs(tmp_path / "data", 12)
+    for path in (data / "labels").iterdir():
+        mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) // 255
+        mask[:, mask.shape[1] // 2 :] *= 2
+        cv2.imwrite(str(path), mask)
+    run = md.train(data, tmp_path / "run", recipe="small-polar", folds=2, changes=POLAR)
+    assert len(run.bundle.classes) == 2
+    assert run.bundle.localiser is not None
+    assert (run.folder / "fold-2" / "localiser" / "metrics.csv").exists()
+    assert [row["name"] for row in run.summary["by_step"]] == ["both networks", "with true places"]
+    assert not any(f.kind == "class-too-rare" for f in run.findings)
+    assert run.segment(data / "images" / "case_00.png").shape == (48, 48)
 
 
 def test_a_run_killed_in_its_second_training_does_not_repeat_the_first(discs: Path, tmp_path: Path) -> None:
@@ -170,6 +246,11 @@ def test_a_run_killed_in_its_second_training_does_not_repeat_the_first(discs: Pa
         ([RANDOM, "view=whole", "localiser=truth"], "needs no localiser"),
         (["start=localiser", "localiser=truth"], "has no weights"),
         (["start=localiser", "localiser=heatmap"], "has no weights"),
+        (["view=crops", "localiser={name: segmenter, supervision: points}"], "points do not say"),
+        (["view=rescale", "supervision=points"], "points do not say"),
+        (["localiser={name: segmenter, fit: {budget: 12}}"], "leaves nothing"),
+        (["localiser={name: segmenter, bundle: old.modicum, supervision: boxes}"], "trained already"),
+        (["finish={threshold: 0.4, low: 0.6}"], "cannot be above"),
         (["localiser=segmentor"], "Did you mean 'segmenter'"),
         (["localiser={name: heatmap, stack: 3}"], "Did you mean 'stacks'"),
         (["localiser={name: segmenter, network: unett}"], "Did you mean 'unet'"),

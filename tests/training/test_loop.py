@@ -27,6 +27,7 @@ from modicum.training.optimisers import OPTIMISERS
 from modicum.training.pace import Pace
 from modicum.training.schedules import SCHEDULES
 from modicum.training.validation import validator
+from patience import patiently
 
 COMPUTE = Compute("cpu", "32-true", True, "test")
 
@@ -136,6 +137,7 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path, monkeypatch: pyte
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
+@patiently
 def test_a_budget_is_kept(tmp_path: Path) -> None:
     parts = assemble(tmp_path)  # imports what is slow to import
     start = time.monotonic()
@@ -146,6 +148,7 @@ def test_a_budget_is_kept(tmp_path: Path) -> None:
     assert len(history) > 10
 
 
+@patiently
 def test_a_budget_holds_when_the_machine_slows_down(tmp_path: Path) -> None:
     source = Squares(slow=0.002)
 
@@ -160,6 +163,7 @@ def test_a_budget_holds_when_the_machine_slows_down(tmp_path: Path) -> None:
     assert history[-1].learning_rate < 0.1 * max(r.learning_rate for r in history)
 
 
+@patiently
 def test_a_budget_too_short_for_one_epoch_is_refused_before_it_is_spent(tmp_path: Path) -> None:
     start = time.monotonic()
     with pytest.raises(ModicumError, match=r"too short.*Give at least --budget"):
@@ -167,6 +171,7 @@ def test_a_budget_too_short_for_one_epoch_is_refused_before_it_is_spent(tmp_path
     assert time.monotonic() - start < 6.0
 
 
+@patiently
 def test_a_training_that_slows_down_in_its_first_epoch_ends_in_time_with_a_checkpoint(tmp_path: Path) -> None:
     source = Squares(slow=0.002)
 

@@ -96,6 +96,25 @@ def test_every_object_of_several_is_shown_in_training() -> None:
         assert len(middles) == 3, name
 
 
+def test_several_classes_compete_by_probability() -> None:
+    """An object that only its own view sees keeps its probability, whatever the number of views."""
+    view: View = VIEWS.build({"name": "polar", "size": 64, "objects": "each"})
+    mask = discs((120, 120), (30, 30, 10), (30, 90, 10), (90, 30, 10), (90, 90, 10))
+    glimpses = view.glimpses(mask.shape, view.places(mask, labelled(mask).image))
+    answers = [(g, np.zeros((2, *g.by.target), np.float32)) for g in glimpses]
+    answers[0][1][1, :, :3] = 0.9  # about the first centre, of the second class
+    fused = view.fuse(answers, mask.shape, 2)
+    y, x = (round(c) for c in view.places(mask, labelled(mask).image)[0].centre)
+    assert fused[1, y, x] == pytest.approx(0.9, abs=0.01)
+
+
+def test_specks_get_no_view_of_their_own() -> None:
+    view: View = VIEWS.build({"name": "polar", "objects": "each"})
+    mask = discs((100, 100), (30, 30, 10))
+    mask[80, 80] = mask[60, 20:24] = True
+    assert len(view.places(mask, labelled(mask).image)) == 1
+
+
 def test_several_polar_views_agree_on_objects_and_not_on_chance_finds() -> None:
     """Weights 2 and 1, summed, divided by the largest value; the published thresholds 0 and .4 then drop the lone find."""
     view: View = VIEWS.build({"name": "polar", "size": [200, 120], "objects": "each"})
@@ -156,11 +175,29 @@ def test_where_crops_overlap_the_higher_answer_counts() -> None:
     assert fused[55, 5] == 0
 
 
+@pytest.mark.parametrize("name", ["crops", "polar", "translate", "rescale", "range"])
+def test_a_certain_answer_is_certain_up_to_the_edge(name: str) -> None:
+    """An object that touches the edge of the picture must not lose its last pixels on the way back."""
+    view: View = VIEWS.build({"name": name, "size": 32})
+    ones = [(g, np.ones((1, *g.by.target), np.float32)) for g in view.glimpses((200, 310), ())]
+    assert view.fuse(ones, (200, 310), 1).min() > 0.99
+
+
 def test_translation_brings_the_centre_to_the_middle() -> None:
     view: View = VIEWS.build({"name": "translate", "size": 100})
     mask = discs((100, 100), (20, 75, 10))
     (glimpse,) = view.glimpses(mask.shape, view.places(mask, labelled(mask).image))
     assert glimpse.by.forward(np.array([20.0, 75.0])) == pytest.approx([49.5, 49.5])
+
+
+@pytest.mark.parametrize(("name", "box"), [("rescale", (60, 70, 108, 118)), ("translate", (90, 80, 131, 121))])
+def test_a_window_that_is_not_resized_comes_back_in_place(name: str, box: tuple[int, int, int, int]) -> None:
+    """Scale one and a whole corner: what a tile looks like, too, but no tile lies above this window."""
+    shape = (200, 200)
+    view: View = VIEWS.build({"name": name, "size": 96 if name == "rescale" else 200})
+    mask = np.zeros(shape, bool)
+    mask[box[0] : box[2], box[1] : box[3]] = True
+    assert dice(brought_back(view, mask, view.places(mask, labelled(mask).image)), mask) > 0.98
 
 
 def test_rescaling_gives_every_object_one_size() -> None:

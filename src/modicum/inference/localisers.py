@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,19 +18,22 @@ _FAINTEST = 0.1  # a heatmap with no higher peak has found nothing
 
 @dataclass(frozen=True)
 class FromMask:
-    """Where a segmenter's probability of any foreground reaches its threshold."""
+    """Where a segmenter sees any foreground.
+
+    Args:
+        decide: probability maps (K, H, W) -> class numbers (H, W).
+    """
 
     segmenter: Segmenter
-    threshold: float
+    decide: Callable[[npt.NDArray[np.float16]], npt.NDArray[np.uint8]]
 
     def __call__(self, pixels: npt.NDArray[np.uint8]) -> Mask:
-        probability = self.segmenter.probabilities(pixels)
-        return np.asarray(probability.sum(axis=0, dtype=np.float32) >= self.threshold)
+        return np.asarray(self.decide(self.segmenter.probabilities(pixels)) > 0)
 
 
 @dataclass(frozen=True)
 class FromHeatmap:
-    """Discs of the typical radius about the peaks of a heatmap: the highest one, or every one.
+    """Discs of the typical radius about the peaks of a heatmap, the highest one or every one; smaller beside others and edges.
 
     Args:
         radius: share of the picture's longer side.
@@ -42,11 +46,15 @@ class FromHeatmap:
     def __call__(self, pixels: npt.NDArray[np.uint8]) -> Mask:
         heat = self.segmenter.probabilities(pixels)[0].astype(np.float32)
         radius = self.radius * max(heat.shape)
-        peaks = [highest_peak(heat)] if self.objects == "one" else peaks_apart(heat, radius)
+        peaks = np.array([highest_peak(heat)] if self.objects == "one" else peaks_apart(heat, radius)).reshape(-1, 2)
         mask = np.zeros(heat.shape, np.uint8)
-        for y, x in peaks:
+        for number, (y, x) in enumerate(peaks):
             if heat[round(y), round(x)] >= _FAINTEST:
-                cv2.circle(mask, (round(x), round(y)), max(1, round(radius)), 1, -1)
+                others = np.delete(peaks, number, axis=0) - (y, x)
+                apart = np.hypot(*others.T).min() / 2 - 1 if len(others) else np.inf  # discs that touch would be one object
+                beside = [min(c, n - 1 - c) for c, n in zip((y, x), heat.shape, strict=True)]  # a clipped one has moved
+                axes = [max(1, int(min(radius, apart, room))) for room in beside]
+                cv2.ellipse(mask, (round(x), round(y)), (axes[1], axes[0]), 0, 0, 360, 1, -1)
         return mask > 0
 
 

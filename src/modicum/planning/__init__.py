@@ -1,5 +1,5 @@
-"""From a fingerprint to a recipe."""
+"""From what the data are to what is trained."""
 
-from modicum.planning.plan import Plan, plan
+from modicum.planning.plan import Plan, plan, with_angles
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Plan", "plan", "with_angles"]

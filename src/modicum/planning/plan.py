@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,9 @@ from modicum.recipes import Recipe, change, checked
 
 _WHOLE = 96  # pixels of a whole picture: in few minutes, many steps and much context teach more than fine borders
 _THIN = 8.0  # pixels that a structure must keep across in a picture of 128
-
-
+_OFF_MIDDLE = 1.15  # the farthest corner is that much farther from an object than from the picture's middle
 _FEW = 5  # objects in a picture
+_NEARLY_ALL, _ROUNDISH, _SOLID, _SMALL = 0.85, 0.5, 0.85, 0.1  # of pictures; roundness; solidity; diameter to longer side
 _STEPS_COUNT = "many steps of a small network teach more in {:g} minutes than few steps of a large one."
 _AUGMENTATION = (
     "Augmentation: any rotation and flips, scale +-25 %, colour and brightness: with few labels, the more the better."
@@ -35,10 +36,50 @@ def plan(seen: Fingerprint, minutes: float, changes: Sequence[str]) -> Plan:
         changes: "key.key=value", applied last; what they touch is no longer the plan's, and its reason is left out.
     """
     values, reasons = (_patches if _needs_full_resolution(seen) else _whole)(seen, minutes)
+    if (advice := _advice(seen)) is not None:
+        reasons["view.advice"] = advice
     values |= {"name": "auto", "description": "Chosen from the data and the budget."}
     values["fit"] |= {"budget": minutes}
     told = [reason for axis, reason in reasons.items() if not any(_touches(change, axis) for change in changes)]
     return Plan(checked(change(values, list(changes))), tuple(told))
+
+
+def with_angles(chosen: Plan, seen: Fingerprint) -> Plan:
+    """The plan with the number of angles of a polar view that has only distances yet.
+
+    At the border of a typical object a step along the circle is then as long as one away from the centre.
+    """
+    view = chosen.recipe.view
+    if view["name"] != "polar" or not isinstance(view["size"], int) or not seen.relative_diameter:
+        return chosen
+    radius = seen.relative_diameter / 2 * _longest(seen)
+    reach = _OFF_MIDDLE * math.hypot(seen.median_height, seen.median_width) / 2
+    angles = 16 * max(2, round(2 * math.pi * radius / reach * view["size"] / 16))
+    recipe = checked(change(chosen.recipe.model_dump(), [f"view.size=[{angles}, {view['size']}]"]))
+    told = f"Polar view: {angles} angles for {view['size']} distances: a typical object has a radius of {radius:.0f} pixels."
+    return Plan(recipe, (*chosen.reasons, told))
+
+
+def _advice(seen: Fingerprint) -> str | None:
+    """A view about objects that suits these pictures, to be tried beside the recipe, if there is one."""
+    compact = seen.solidity >= _SOLID and seen.roundness >= _ROUNDISH
+    if compact and seen.single_share >= _NEARLY_ALL and seen.relative_diameter >= _SMALL:
+        return (
+            f"Recommended beside it, with 10 minutes or more: --recipe small-polar, because {seen.single_share:.0%} of the "
+            f"pictures hold one object, compact and roundish (roundness {seen.roundness:.2f}, solidity {seen.solidity:.2f})."
+        )
+    if compact and (seen.objects_per_picture > _FEW or 0 < seen.relative_diameter < _SMALL):
+        return (
+            f"Recommended beside it: --recipe small-crops, because objects are compact and {_many_or_small(seen)}; it looks at "
+            "each of them closely."
+        )
+    return None
+
+
+def _many_or_small(seen: Fingerprint) -> str:
+    if seen.objects_per_picture > _FEW:
+        return f"many ({seen.objects_per_picture:g} in a picture)"
+    return f"small ({seen.relative_diameter:.1%} of the picture's longer side)"
 
 
 def _touches(change: str, axis: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from modicum.errors import ModicumError
 from modicum.tables import Table
 
 Part = dict[str, Any]
@@ -39,10 +40,15 @@ class LocaliserPlan:
             **{k: v for k, v in self.changes.items() if k != "fit"},
             "name": f"{main.get('name', 'custom')}, localiser",
         }
-        fit = {**own["fit"], **self.changes.get("fit", {})}
-        if fit.get("budget") is not None and "epochs" not in self.changes.get("fit", {}):
-            fit["budget"] = fit["budget"] * self.share
-        return {**merged, "fit": fit}
+        return {**merged, "fit": self._fit(own["fit"], self.changes.get("fit", {}))}
+
+    def _fit(self, main: Part, own: Part) -> Part:
+        """How it is trained: with a length of its own, or with its share of the main one."""
+        if own.get("epochs") is not None:
+            return {**main, "budget": None, **own}
+        if own.get("budget") is not None:
+            return {**main, "epochs": None, **own}
+        return {**main, **own, "budget": None if main["budget"] is None else main["budget"] * self.share}
 
 
 LOCALISERS: Table[LocaliserPlan] = Table("localiser")
@@ -53,20 +59,25 @@ def segmenter(
     *,
     size: _Size = 96,
     network: Part | str | None = None,
-    supervision: Labels = "labelled",
+    supervision: Labels | None = None,
     share: _Share = 0.4,
     fit: Part = {},  # noqa: B006 (never changed)
     bundle: str | None = None,
 ) -> LocaliserPlan:
     """A network that segments the whole picture at a small size; or any model trained before (`bundle`: its file).
 
-    `network` is the main one if null; `share` of the budget is spent on it; `fit` is what its training does differently;
-    `supervision: boxes` or `points` lets it learn from no more than those.
+    `network` and `supervision` are the main ones if null; `share` of the budget is spent on it; `fit` is what its training does
+    differently; `supervision: boxes` or `points` lets it learn from no more than those.
+
+    Raises:
+        ModicumError: a model trained before is to be trained otherwise.
     """
+    own = {key: value for key, value in (("network", network), ("supervision", supervision)) if value}
     if bundle is not None:
+        if own or fit:
+            raise ModicumError("localiser.bundle is trained already: it has its own network, supervision and fit.")
         return LocaliserPlan("segmenter", bundle=bundle)
-    changes: Part = {"view": {"name": "whole", "size": size}, "supervision": supervision, "fit": fit}
-    return LocaliserPlan("segmenter", share, changes | ({"network": network} if network else {}))
+    return LocaliserPlan("segmenter", share, {"view": {"name": "whole", "size": size}, **own, "fit": fit})
 
 
 @LOCALISERS.register("heatmap", "Benčević et al. 2021, approach B; Newell et al. 2016 (SYSTEMS D3)")
@@ -76,20 +87,24 @@ def heatmap(
     stacks: Annotated[int, Field(ge=1)] = 2,
     width: Annotated[int, Field(ge=2)] = 32,
     sigma: Annotated[float, Field(gt=0)] | None = None,
-    objects: Literal["one", "each"] = "one",
+    objects: Literal["one", "each"] | None = None,
     pixel: Literal["mse", "bce"] = "mse",
     share: _Share = 0.4,
     fit: Part = {},  # noqa: B006 (never changed)
 ) -> LocaliserPlan:
     """A stacked hourglass network whose heatmap peaks at the centre of the object, or of each.
 
-    `sigma` of the Gaussian is a share of the picture's longer side, chosen from the size of the objects if null.
+    `sigma` of the Gaussian is a share of the picture's longer side, chosen from the size of the objects if null; `objects` are
+    those of the view if null.
     """
     changes: Part = {
         "view": {"name": "whole", "size": size},
         "network": {"name": "hourglass", "stacks": stacks, "width": width},
         "finish": {"threshold": 0.5, "flips": True},
-        "fit": {"loss": {"name": "heatmap", "objects": objects, "pixel": pixel} | ({"sigma": sigma} if sigma else {}), **fit},
+        "fit": {
+            "loss": {"name": "heatmap", "objects": objects or "one", "pixel": pixel} | ({"sigma": sigma} if sigma else {}),
+            **fit,
+        },
     }
     return LocaliserPlan("heatmap", share, changes)
 

@@ -17,7 +17,7 @@ from modicum.recipes.localisers import LOCALISERS
 from modicum.tables import Table
 from modicum.training.optimisers import OPTIMISERS
 from modicum.training.schedules import SCHEDULES
-from modicum.views import VIEWS
+from modicum.views import VIEWS, View
 
 Part = dict[str, Any]
 
@@ -88,6 +88,12 @@ class Finish(_Axis):
             raise ValueError("a threshold is a probability, 0 to 1")
         return threshold
 
+    @model_validator(mode="after")
+    def _lower_is_lower(self) -> Finish:
+        if isinstance(self.low, float) and isinstance(self.threshold, float) and self.low > self.threshold:
+            raise ValueError("low is the lower threshold of hysteresis: it cannot be above threshold")
+        return self
+
 
 class Data(_Axis):
     """How the cases are divided where the data set does not say."""
@@ -115,7 +121,8 @@ class Recipe(_Axis):
 
     @model_validator(mode="after")
     def _someone_who_localises(self) -> Recipe:
-        needed = VIEWS.build(self.view).localised
+        view = VIEWS.build(self.view)
+        needed = view.localised
         if self.localiser is None and (needed or self.start == "localiser"):
             self.localiser = LOCALISERS.resolve("segmenter")
         if self.localiser is not None and not needed and self.start != "localiser":
@@ -127,8 +134,24 @@ class Recipe(_Axis):
                 f"the localiser '{self.localiser['name']}' has no weights that this network could start from.",
                 remedy="Use --set start=random",
             )
-        _ = self.first  # is checked when it is made
+        if self.localiser is not None and self.localiser["name"] == "heatmap" and self.localiser["objects"] is None:
+            self.localiser = {**self.localiser, "objects": "each" if view.several else "one"}
+        if (first := self.first) is not None:
+            self._check_first(first, view)
         return self
+
+    def _check_first(self, first: Recipe, view: View) -> None:
+        """Whether the localiser's own recipe suits the main one; that it is a recipe at all was checked when it was made."""
+        if first.supervision == "points" and not first.finds_centres and view.extents:
+            raise ModicumError(
+                f"the view '{self.view['name']}' must know how far objects reach, which points do not say.",
+                remedy="Use boxes, or a polar view.",
+            )
+        if self.fit.budget is not None and first.fit.budget is not None and first.fit.budget >= self.fit.budget:
+            raise ModicumError(
+                f"the localiser's budget of {first.fit.budget:g} minutes leaves nothing of {self.fit.budget:g} for the rest.",
+                remedy="Give localiser.fit.budget less, or --budget more.",
+            )
 
     @property
     def finds_centres(self) -> bool:

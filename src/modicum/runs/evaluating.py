@@ -48,7 +48,7 @@ def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str =
         _report_data(evaluator, f"{bundle_path.name} on {data.resolve().name}", whole["notes"], bundle.classes, failed),
         examples=examples(dice, cases, code, bundle, folder.predictions),
         steps=steps.figures(evaluator),
-        second_looks=second_looks(dice, cases, code, bundle),
+        second_looks=second_looks(dice, cases, code, dict.fromkeys(dice, bundle)),
     )
     _write(folder, whole, evaluator, data_of_report)
     return whole, folder.path

@@ -11,7 +11,7 @@ import numpy as np
 from modicum.bundle import Bundle
 from modicum.classical import OtsuThreshold
 from modicum.datasets.case import Dataset, Split
-from modicum.errors import Finding
+from modicum.errors import Finding, ModicumError
 from modicum.recipes import Recipe, change, checked
 from modicum.recipes.localisers import LOCALISERS
 from modicum.runs.folder import digest
@@ -30,10 +30,28 @@ def first_recipe(recipe: Recipe, pictures: Sequence[TrainingPicture]) -> Recipe 
     return checked(change(first.model_dump(), [f"fit.loss.sigma={max(sigma, 1e-3):.4f}"]))
 
 
-def given_bundle(recipe: Recipe) -> Bundle | None:
-    """The model trained before that serves as localiser, where the recipe names one."""
+def given_bundle(recipe: Recipe, channels: int) -> Bundle | None:
+    """The model trained before that serves as localiser, where the recipe names one.
+
+    Args:
+        channels: of the pictures that it will see.
+
+    Raises:
+        ModicumError: it cannot be read, knows other channels, or needs the true mask itself.
+    """
     path = LOCALISERS.build(recipe.localiser).bundle if recipe.localiser else None
-    return None if path is None else Bundle.load(Path(path))
+    if path is None:
+        return None
+    bundle = Bundle.load(Path(path))
+    if channels not in (1, bundle.intensity.channels) and not bundle.intensity.grey:
+        raise ModicumError(
+            f"this model knows pictures of {bundle.intensity.channels} channels, these have {channels}.",
+            file=path,
+            remedy="Give another localiser.bundle, or let the localiser be trained.",
+        )
+    if bundle.upper_bound or bundle.recipe.finds_centres:
+        raise ModicumError("this model cannot find objects by itself.", file=path, remedy="Give another localiser.bundle.")
+    return bundle
 
 
 def seen_by(localiser: Bundle | None, dataset: Dataset, split: Split) -> list[Finding]:

@@ -23,7 +23,7 @@ class Material:
     val: list[TrainingPicture]  # the training pictures where there are no others
     intensity: Intensity
     show: Callable[..., LabelledPictures]  # (pictures, policy) -> batches of views of them
-    untouched_val: Callable[[], list[TrainingPicture]]  # validation pictures as they are on disk; none where there are none
+    untouched_val: Callable[[int], list[TrainingPicture]]  # so many validation pictures as they are on disk, or fewer
 
 
 def read_material(dataset: Dataset, split: Split, recipe: Recipe) -> Material:
@@ -44,7 +44,7 @@ def read_material(dataset: Dataset, split: Split, recipe: Recipe) -> Material:
         val,
         intensity,
         partial(LabelledPictures, view=view, intensity=intensity, batch_size=recipe.fit.batch_size, seed=recipe.seed),
-        lambda: load_training(
-            [cases[i] for i in split.val], dataset, lambda p: weakened(p, recipe.supervision), channels, grey=grey
+        lambda most: load_training(
+            [cases[i] for i in split.val[:most]], dataset, lambda p: weakened(p, recipe.supervision), channels, grey=grey
         ),
     )

@@ -21,7 +21,7 @@ from modicum.datasets import (
 from modicum.datasets.case import Split
 from modicum.datasets.fingerprint import Fingerprint
 from modicum.errors import Finding, ModicumError
-from modicum.planning import Plan, plan
+from modicum.planning import Plan, plan, with_angles
 from modicum.recipes import load
 from modicum.recipes.schema import Data
 
@@ -60,7 +60,8 @@ def prepare(
     tell(findings)
     tested = frozenset(splits[0].test) if len(splits) == 1 else frozenset()
     seen = fingerprint(replace(dataset, cases=tuple(c for c in dataset.cases if c.id not in tested)))
-    return Prepared(dataset, tuple(findings), tuple(splits), seen, choose_recipe(seen, recipe, minutes, changes, seed))
+    chosen = with_angles(choose_recipe(seen, recipe, minutes, changes, seed), seen)
+    return Prepared(dataset, tuple(findings), tuple(splits), seen, chosen)
 
 
 def choose_recipe(seen: Fingerprint, recipe: str, minutes: float | None, changes: Sequence[str], seed: int | None) -> Plan:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from modicum.bundle import Bundle
 from modicum.datasets.case import Dataset, Split
 from modicum.errors import Finding
 from modicum.evaluation import Evaluator, ReportData, write_report
@@ -44,6 +45,10 @@ class Outcome:
     @property
     def model(self) -> Trained:
         return self.trainings[-1]
+
+    def tested_with(self) -> dict[str, Bundle]:
+        """For each test case the model that it was tested with."""
+        return {c: t.bundle for t, split in zip(self.trainings, self.splits, strict=False) for c in split.test}
 
     def counts(self) -> dict[str, int]:
         """Pictures in each part."""
@@ -85,9 +90,10 @@ class Outcome:
             return f"{said}, set by the recipe."
         if not self.splits[0].val:
             return f"{said}, because there were no validation pictures to choose it on."
+        usual = ".5" if bundle.low is None else "0 and .5"
         if len(self.splits) == 1:
-            return f"{said}, nearest to .5 within one standard error of the best mean Dice on the validation pictures."
-        each = ", ".join(f"{t.bundle.threshold:.3f}" for t in self.trainings[:-1])
+            return f"{said}, nearest to {usual} within one standard error of the best mean Dice on the validation pictures."
+        each = ", ".join(f"{t.bundle.threshold:.3f}" for t in self.trainings[:-1])  # likewise the lower one and the localiser's
         return f"{said}, the median of the folds' ({each}), each chosen on the fold's own validation pictures and tested so."
 
     def summary(self) -> dict[str, Any]:
@@ -107,10 +113,9 @@ class Outcome:
         }
 
 
-def write_run_report(outcome: Outcome, folder: RunFolder) -> None:
-    """report.html of a run."""
-    whole, table = outcome.summary(), outcome.evaluator.table()
-    summary = whole["test"]
+def write_run_report(outcome: Outcome, whole: dict[str, Any], folder: RunFolder) -> None:
+    """report.html of a run; `whole` is its summary."""
+    summary, table = whole["test"], outcome.evaluator.table()
     cases = {c.id: c for c in outcome.dataset.labelled}
     dice = {str(case): float(value) for case, value in table.groupby("case")["dice"].mean().items()}
     tested = [cases[i] for i in dice]
@@ -140,6 +145,6 @@ def write_run_report(outcome: Outcome, folder: RunFolder) -> None:
         classes=list(outcome.dataset.classes),
         notes=whole["protocol"],
         steps=outcome.steps.figures(outcome.evaluator),
-        second_looks=second_looks(dice, tested, outcome.dataset.code, outcome.model.bundle),
+        second_looks=second_looks(dice, tested, outcome.dataset.code, outcome.tested_with()),
     )
     write_report(folder.report, data)

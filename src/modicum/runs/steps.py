@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,7 +17,8 @@ from modicum.evaluation import Evaluator, SecondLook, StepFigures
 from modicum.evaluation.statistics import paired_difference
 from modicum.geometry import sample
 from modicum.images.intensity import working_pixels
-from modicum.inference import Look, Segmenter
+from modicum.inference import Look
+from modicum.views import VIEWS
 
 _ALONE = {"segmenter": "first network alone", "threshold": "threshold alone"}  # localisers whose mask is an answer
 _TRUE_PLACES = "with true places"
@@ -90,26 +91,31 @@ class Steps:
 def steps_of(bundle: Bundle) -> Steps:
     """What is worth gathering for a model."""
     kind = bundle.recipe.localiser["name"] if bundle.recipe.localiser else None
-    if kind is None or bundle.upper_bound or not bundle.segmenter().view.localised:
+    if kind is None or bundle.upper_bound or not VIEWS.build(bundle.recipe.view).localised:
         return Steps()
     alone = Evaluator(("object",)) if kind in _ALONE and len(bundle.classes) == 1 else None
     return Steps(_ALONE.get(kind, ""), alone, Evaluator(bundle.classes, [bundle.threshold] * len(bundle.classes)))
 
 
-def second_looks(dice: dict[str, float], cases: Sequence[Case], code: LabelCode, bundle: Bundle) -> list[SecondLook]:
-    """The worst, the middle and the best of the tested cases, as the second network saw them."""
-    segmenter = bundle.segmenter()
-    if not segmenter.view.localised:
+def second_looks(
+    dice: dict[str, float], cases: Sequence[Case], code: LabelCode, bundles: Mapping[str, Bundle]
+) -> list[SecondLook]:
+    """The worst, the middle and the best of the tested cases, as the second network saw them.
+
+    Args:
+        bundles: for each case the model that it was tested with.
+    """
+    if not all(VIEWS.build(b.recipe.view).localised for b in bundles.values()):
         return []
     order = sorted(dice, key=lambda case_id: dice[case_id])
     middle = max(0, len(order) // 2 - 1)
     chosen = dict.fromkeys([*order[:2], *order[middle : middle + 2], *order[-2:]])
     by_id = {c.id: c for c in cases}
-    return [_second_look(by_id[c], dice[c], code, bundle, segmenter) for c in list(chosen)[:_SHOWN]]
+    return [_second_look(by_id[c], dice[c], code, bundles[c]) for c in list(chosen)[:_SHOWN]]
 
 
-def _second_look(case: Case, dice: float, code: LabelCode, bundle: Bundle, segmenter: Segmenter) -> SecondLook:
-    picture, truth = load_picture(case), load_label(case, code)
+def _second_look(case: Case, dice: float, code: LabelCode, bundle: Bundle) -> SecondLook:
+    picture, truth, segmenter = load_picture(case), load_label(case, code), bundle.segmenter()
     look = segmenter.look(picture, bundle.true_mask(truth))
     first, pixels = look.glimpses[0], segmenter.pixels(picture)
     answer = next(iter(segmenter.answers(pixels, look.glimpses[:1])))

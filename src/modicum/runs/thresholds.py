@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -19,13 +19,14 @@ _PICTURES = 40
 _LOW, _HIGH = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
-def with_threshold(bundle: Bundle, pictures: Sequence[TrainingPicture], *, bf16: bool) -> Bundle:
+def with_threshold(bundle: Bundle, validation: Callable[[int], Sequence[TrainingPicture]], *, bf16: bool) -> Bundle:
     """The bundle with the threshold of its recipe or, where that is left to be chosen, the one that suits the pictures.
 
     Several classes compete by the highest probability and have none.
 
     Args:
-        pictures: of validation, as they are on disk; none: .5, and 0 for the lower one of hysteresis.
+        validation: at most so many pictures of validation, as they are on disk; without any the threshold is .5, and 0 the
+            lower one of hysteresis.
     """
     finish = bundle.recipe.finish
     fixed = replace(
@@ -35,17 +36,19 @@ def with_threshold(bundle: Bundle, pictures: Sequence[TrainingPicture], *, bf16:
     )
     if len(bundle.classes) > 1:
         return replace(fixed, low=None)
-    if not pictures or "auto" not in (finish.threshold, finish.low):
+    pictures = validation(_PICTURES) if "auto" in (finish.threshold, finish.low) else ()
+    if not pictures:
         return fixed
     histograms, answers = [], []
     segmenter = bundle.segmenter(bf16=bf16)
-    with bar("Choosing the threshold", len(pictures[:_PICTURES])) as progress:
-        for picture in pictures[:_PICTURES]:
+    with bar("Choosing the threshold", len(pictures)) as progress:
+        for picture in pictures:
             valid = None if picture.valid is None else picture.valid.astype(bool)
             probability = segmenter.look(picture.image, bundle.true_mask(picture.label)).probability
             histograms.append(ProbabilityHistogram())
             histograms[-1].add(probability[0], picture.label > 0, valid)
-            answers.append((probability, picture.label > 0, valid))
+            if fixed.low is not None:
+                answers.append((probability, picture.label > 0, valid))
             progress.step()
     if fixed.low is None:
         return replace(fixed, threshold=steady_threshold(histograms))
@@ -60,7 +63,7 @@ def _hysteresis(
     finish = bundle.recipe.finish
     lows = _LOW if finish.low == "auto" else (bundle.low or 0.0,)
     highs = _HIGH if finish.threshold == "auto" else (bundle.threshold,)
-    pairs = [(low, high) for low, high in product(lows, highs) if low <= high]
+    pairs = [(low, high) for low, high in product(lows, highs) if low <= high] or [(lows[0], lows[0])]
     dice = np.empty((len(answers), len(pairs)))
     for row, (probability, truth, valid) in enumerate(answers):
         for column, (low, high) in enumerate(pairs):

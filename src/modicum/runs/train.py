@@ -25,6 +25,7 @@ from modicum.runs.reporting import Outcome, write_run_report
 from modicum.runs.steps import Steps, steps_of
 from modicum.runs.testing import test_bundle
 from modicum.runs.training import Trained, train_once
+from modicum.training.pace import BudgetTooShort
 
 
 @dataclass(frozen=True)
@@ -79,35 +80,53 @@ def train(
     model.bundle.save(folder.bundle)
     evaluator, steps, failed = _test(prepared, tested, model, folder)
     trainings = tested if model is tested[0] else [*tested, model]
-    findings = tuple(
-        dict.fromkeys([*prepared.findings, *(f for t in trainings for one in t.both for f in one.findings), *failed])
-    )
+    findings = tuple(dict.fromkeys([*prepared.findings, *(f for t in trainings for f in t.all_findings), *failed]))
     outcome = Outcome(prepared, trainings, evaluator, steps, findings)
     summary = outcome.summary()
     folder.write("cases.csv", evaluator.table().to_csv(index=False))
     if steps.ideal is not None:
         folder.write("steps.csv", steps.table(evaluator).to_csv(index=False))
     folder.write_json("summary.json", summary)
-    write_run_report(outcome, folder)
+    write_run_report(outcome, summary, folder)
     return Run(folder.path, summary, findings)
 
 
 def _train(prepared: Prepared, folder: RunFolder) -> tuple[list[Trained], Trained]:
     """One training for each split, and that of the model: the only one, or one more on all labelled pictures."""
-    dataset, recipe, splits = prepared.dataset, prepared.plan.recipe, prepared.splits
+    recipe, splits = prepared.plan.recipe, prepared.splits
     several = len(splits) > 1
     share = None if recipe.fit.budget is None else recipe.fit.budget / (len(splits) + several)
     tested = []
     for number, split in enumerate(splits, 1):
         if several:
             say(f"Fold {number} of {len(splits)}")
-        tested.append(train_once(dataset, split, recipe, folder, f"fold-{number}/" if several else "", share))
+        tested.append(_train_part(prepared, split, folder, f"fold-{number}/" if several else "", share))
     if not several:
         return tested, tested[0]
     say("The model: trained on all labelled pictures")
-    model = train_once(dataset, _everything(splits), recipe, folder, "all/", share)
-    threshold = median(t.bundle.threshold for t in tested)
-    return tested, replace(model, bundle=replace(model.bundle, threshold=threshold))
+    model = _train_part(prepared, _everything(splits), folder, "all/", share)
+    return tested, replace(model, bundle=_with_medians(model.bundle, [t.bundle for t in tested]))
+
+
+def _train_part(prepared: Prepared, split: Split, folder: RunFolder, part: str, share: float | None) -> Trained:
+    """One of the trainings of a run, in its share of the budget; where that is too short, the whole is."""
+    try:
+        return train_once(prepared.dataset, split, prepared.plan.recipe, folder, part, share)
+    except BudgetTooShort as error:
+        whole = prepared.plan.recipe.fit.budget
+        raise error if share is None or whole is None else error.scaled(whole / share) from None
+
+
+def _with_medians(bundle: Bundle, tested: Sequence[Bundle]) -> Bundle:
+    """The model of all pictures with the thresholds of the folds' models, which had validation pictures; its localiser too."""
+    lows = [t.low for t in tested if t.low is not None]
+    found = [t.localiser for t in tested if t.localiser is not None]
+    return replace(
+        bundle,
+        threshold=median(t.threshold for t in tested),
+        low=median(lows) if lows else None,
+        localiser=_with_medians(bundle.localiser, found) if bundle.localiser and found else bundle.localiser,
+    )
 
 
 def _test(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 import torch
@@ -32,9 +32,9 @@ from modicum.training.checkpoint import Checkpoints
 from modicum.training.device import Compute, choose_compute
 from modicum.training.doctor import diagnose, rare_classes
 from modicum.training.ema import AveragedWeights
-from modicum.training.loop import EpochRecord, Parts, fit
+from modicum.training.loop import EpochRecord, Parts, Validation, fit
 from modicum.training.optimisers import OPTIMISERS
-from modicum.training.pace import Pace
+from modicum.training.pace import BudgetTooShort, Pace
 from modicum.training.schedules import SCHEDULES
 from modicum.training.validation import validator
 from modicum.views import VIEWS, TrainingPicture
@@ -59,6 +59,12 @@ class Trained:
         """The localiser's training, if there was one, and this one."""
         return [*(self.first.both if self.first else []), self]
 
+    @property
+    def all_findings(self) -> list[Finding]:
+        """Of both trainings; those of the localiser's say so."""
+        found = self.first.all_findings if self.first else []
+        return [*(replace(f, message=f"localiser: {f.message}") for f in found), *self.findings]
+
 
 def train_once(
     dataset: Dataset, split: Split, recipe: Recipe, folder: RunFolder, part: str = "", minutes: float | None = None
@@ -72,15 +78,26 @@ def train_once(
     material = read_material(dataset, split, recipe)
     minutes = recipe.fit.budget if minutes is None and recipe.fit.epochs is None else minutes
     own = first_recipe(recipe, material.train)
-    first = None
-    if own is not None:
-        shares = (own.fit.budget or 0) / (recipe.fit.budget or 1)
-        first_minutes = None if minutes is None or own.fit.epochs else minutes * shares
-        minutes = minutes - first_minutes if minutes and first_minutes else minutes
-        say("The localiser")
-        first = train_once(dataset, split, own, folder, f"{part}localiser/", first_minutes)
-        say("The network that sees what it finds")
-    return _train(dataset, split, recipe, material, folder, part, minutes, first)
+    if own is None:
+        return _train(dataset, split, recipe, material, folder, part, minutes)
+    say("The localiser")
+    own_minutes = own.fit.budget
+    if minutes is not None and own_minutes is not None and recipe.fit.budget is not None:
+        own_minutes *= minutes / recipe.fit.budget  # with folds, everything is shorter
+    first = _within(minutes, own_minutes, lambda: train_once(dataset, split, own, folder, f"{part}localiser/", own_minutes))
+    say("The network that sees what it finds")
+    left = None if minutes is None else max(minutes - sum(t.seconds for t in first.both) / 60, 1e-3)
+    return _within(minutes, left, lambda: _train(dataset, split, recipe, material, folder, part, left, first))
+
+
+def _within(whole: float | None, share: float | None, train: Callable[[], Trained]) -> Trained:
+    """Train in a share of a budget; where that is too short, what is said of the share is said of the whole."""
+    try:
+        return train()
+    except BudgetTooShort as error:
+        if whole is None or share is None:
+            raise
+        raise error.scaled(whole / share) from None
 
 
 def _train(
@@ -91,25 +108,46 @@ def _train(
     folder: RunFolder,
     part: str,
     minutes: float | None,
-    first: Trained | None,
+    first: Trained | None = None,
 ) -> Trained:
     """The network of a recipe, once its localiser is there."""
     classes = ("object",) if recipe.finds_centres else dataset.classes
     source = material.show(material.train, POLICIES.build(recipe.fit.augmentation))
-    localiser = first.bundle if first else given_bundle(recipe)
+    localiser = first.bundle if first else given_bundle(recipe, material.intensity.channels)
     findings = [*_examine(material.train, source, classes), *seen_by(localiser, dataset, split)]
     torch.manual_seed(recipe.seed)
     network = NETWORKS.build(recipe.network, material.intensity.channels, outputs_for(len(classes)))
     if recipe.start == "localiser" and localiser is not None:
-        begun = copy_alike(localiser.weights, network)
-        folder.log(f"{part}{begun.copied} of {begun.parameters} weights begin as the localiser's")
+        findings += _begin_as(localiser, network, folder, part)
     compute = _compute(network, source, recipe, folder, part)
     loss: Loss = LOSSES.build(recipe.fit.loss)
     parts = _parts(recipe, network, compute, loss, Checkpoints(folder.path / part / "checkpoints"))
-    looks = material.show(material.val, POLICIES.build("none"))
-    count = -(-min(max(len(material.val), 8), _VIEWS_LOOKED_AT) // looks.batch_size)
-    validate = validator([looks.batch(i) for i in range(count)], loss, partial(_forward, compute))
     pace = _pace(recipe, minutes, source)
+    history = _run(recipe, parts, source, _looks(material, loss, compute), pace, folder, part)
+    best = parts.checkpoints.best() if recipe.fit.keep == "best" else None
+    if best is not None:
+        parts.average.network.load_state_dict(best["average"])
+    findings += diagnose(history, own_validation=bool(split.val), masks=not recipe.finds_centres)
+    for finding in findings:
+        folder.log(f"{part}doctor: {finding.kind}: {finding.message}")
+    bundle = _bundle(recipe, parts.average.network, dataset, split, material, localiser)
+    if not recipe.finds_centres:
+        bundle = with_threshold(bundle, material.untouched_val, bf16=compute.precision == "bf16-mixed")
+    given = localiser.network().parameters() if localiser and not first and bundle.localiser else ()
+    size = sum(p.numel() for p in (*network.parameters(), *given))
+    return Trained(bundle, history, findings, compute, size, pace.elapsed, first)
+
+
+def _run(
+    recipe: Recipe,
+    parts: Parts,
+    source: LabelledPictures,
+    validate: Callable[[nn.Module], Validation],
+    pace: Pace,
+    folder: RunFolder,
+    part: str,
+) -> list[EpochRecord]:
+    """The loop itself, with its progress bar and metrics.csv; the records of all epochs."""
     history: list[EpochRecord] = [EpochRecord(**r) for r in (parts.checkpoints.latest() or {"history": []})["history"]]
     if history:
         say(f"Going on after epoch {len(history)}.")
@@ -126,23 +164,31 @@ def _train(
 
         batches = partial(stream, source, workers=recipe.fit.workers)
         fit(parts, batches, validate, pace, recipe.seed, after_step, after_epoch)
-    best = parts.checkpoints.best() if recipe.fit.keep == "best" else None
-    if best is not None:
-        parts.average.network.load_state_dict(best["average"])
-    findings += diagnose(history, own_validation=bool(split.val), masks=not recipe.finds_centres)
-    for finding in findings:
-        folder.log(f"{part}doctor: {finding.kind}: {finding.message}")
-    bundle = _bundle(recipe, parts.average.network, dataset, split, material, localiser)
-    if not recipe.finds_centres:
-        bundle = with_threshold(bundle, material.untouched_val(), bf16=compute.precision == "bf16-mixed")
-    size = sum(p.numel() for p in network.parameters())
-    return Trained(bundle, history, findings, compute, size, pace.elapsed, first)
+    return history
+
+
+def _looks(material: Material, loss: Loss, compute: Compute) -> Callable[[nn.Module], Validation]:
+    """The look at validation pictures after each epoch."""
+    looks = material.show(material.val, POLICIES.build("none"))
+    count = -(-min(max(len(material.val), 8), _VIEWS_LOOKED_AT) // looks.batch_size)
+    return validator([looks.batch(i) for i in range(count)], loss, partial(_forward, compute))
+
+
+def _begin_as(localiser: Bundle, network: nn.Module, folder: RunFolder, part: str) -> list[Finding]:
+    """Give a network the localiser's weights wherever it is like it; a warning where it hardly is."""
+    begun = copy_alike(localiser.weights, network)
+    told = f"{begun.copied:,} of {begun.parameters:,} weights begin as the localiser's"
+    folder.log(f"{part}{told}")
+    if begun.copied >= 0.5 * begun.parameters:
+        return []
+    remedy = "Give both the same network, or use --set start=random"
+    return [Finding("warning", "start-hardly-alike", f"only {told}.", remedy=remedy)]
 
 
 def _examine(train: Sequence[TrainingPicture], source: LabelledPictures, classes: Sequence[str]) -> list[Finding]:
     """What the doctor sees before the first step."""
     shift = label_shift([(p.image, p.label) for p in train[:16]])
-    rare = rare_classes([source.batch(i).target for i in range(8)], classes)
+    rare = rare_classes([source.batch(i).target.clamp(max=len(classes)) for i in range(8)], classes)
     return ([shift] if shift else []) + rare
 
 
@@ -203,7 +249,8 @@ def _bundle(
     numbers = tuple(range(1, len(classes) + 1))
     as_given = dataset.code.kind == "index" and all(0 < v < 2**16 for v in dataset.code.values)
     shown = {c.id: digest(c.image) for c in dataset.labelled if c.id in {*split.train, *split.val}}
-    shown = {**(localiser.provenance.get("seen", {}) if localiser else {}), **shown}
+    if localiser is not None:  # names may be the same in other data
+        shown |= {f"localiser: {name}": content for name, content in localiser.provenance.get("seen", {}).items()}
     return Bundle(
         recipe=recipe,
         weights={k: v.cpu() for k, v in network.state_dict().items()},

@@ -21,19 +21,21 @@ class Transfer:
 def copy_alike(weights: Mapping[str, torch.Tensor], network: nn.Module) -> Transfer:
     """Copy into a network, in place, every weight of the same name and shape (thesis-data-efficient-segmentation 4.2.1).
 
-    A network that holds such networks as parts (`coarse.`, `fine.`) gets them in every part. A convolution that sees more
-    channels than the trained one begins with zero for those, so that at first it answers as the trained one did.
+    A network that holds such networks as parts (`coarse.`, `fine.`) gets them in every part. A first convolution that sees
+    more channels than the trained one begins with zero for those, so that at first it answers as the trained one did.
     """
-    copied = 0
+    first = next((name for name, weight in weights.items() if weight.dim() > 2), "")
+    copied, parameters = 0, dict(network.named_parameters())
     for name, own in network.state_dict().items():
-        given = weights.get(name, weights.get(name.partition(".")[2]))
+        part = name if name in weights else name.partition(".")[2]
+        given = weights.get(part)
         if given is None or own.shape[:1] != given.shape[:1] or own.shape[2:] != given.shape[2:]:
             continue
         if own.shape == given.shape:
             own.copy_(given)
-        elif own.dim() == 4 and own.shape[1] > given.shape[1]:
+        elif part == first and own.shape[1] > given.shape[1]:
             own.zero_()[:, : given.shape[1]] = given.to(own)
         else:
             continue
-        copied += given.numel() if own.is_floating_point() else 0
-    return Transfer(copied, sum(p.numel() for p in network.parameters()))
+        copied += given.numel() if name in parameters else 0
+    return Transfer(copied, sum(p.numel() for p in parameters.values()))

@@ -15,6 +15,18 @@ TIMED_STEPS = 5  # after two that warm up caches
 EPOCHS_BY_THE_CLOCK = 40
 
 
+class BudgetTooShort(ModicumError):
+    """Not even one epoch fits into a budget."""
+
+    def __init__(self, problem: str, needed: float) -> None:
+        super().__init__(problem, remedy=f"Give at least --budget {max(1, round(needed + 0.5))}s, or choose a smaller network.")
+        self.needed = needed  # seconds
+
+    def scaled(self, factor: float) -> BudgetTooShort:
+        """What is needed where this budget is one part of `factor` of the whole."""
+        return BudgetTooShort(self.problem, self.needed * factor)
+
+
 @dataclass
 class Pace:
     """Progress 0..1 of a training.
@@ -115,8 +127,8 @@ class Pace:
             left = self.steps_left
             step_seconds = (self.seconds - self.elapsed) / left if left else self.elapsed / self.step
             needed = (self.elapsed + step_seconds * (self.round_steps - self.step)) * 1.2
-            raise ModicumError(
-                f"the budget of {self.seconds:g} s is too short: about {possible} steps fit, "
+            raise BudgetTooShort(
+                f"the budget of {self.seconds:.3g} s is too short: about {possible} steps fit, "
                 f"one epoch takes {self.round_steps}.",
-                remedy=f"Give at least --budget {max(1, round(needed + 0.5))}s, or choose a smaller network.",
+                needed,
             )

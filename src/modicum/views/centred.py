@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from modicum.geometry import Border, Shape, compose, crop, resize
+from modicum.geometry import Border, Shape
 from modicum.views.places import Box, Mask, Place, everything, together
-from modicum.views.view import VIEWS, Glimpse, Move, TrainingPicture, View, shape_of
+from modicum.views.view import VIEWS, Glimpse, Move, TrainingPicture, View, framed, shape_of
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -31,6 +31,10 @@ class Centred(View):
     border: Border = "zero"
     localised: ClassVar[bool] = True
 
+    @property
+    def extents(self) -> bool:
+        return self.fill is not None
+
     def prepare(self, picture: TrainingPicture) -> TrainingPicture:
         return replace(picture, places=self.places(picture.label > 0, picture.image))
 
@@ -44,10 +48,10 @@ class Centred(View):
         extent = (bottom - top) * growth[0], (right - left) * growth[1]
         y, x = (top + bottom) / 2 + shift[0], (left + right) / 2 + shift[1]
         box = (y - extent[0] / 2, x - extent[1] / 2, y + extent[0] / 2, x + extent[1] / 2)
-        return self._glimpse(box, picture.shape, move)
+        return framed(box, picture.shape, self.size, move)
 
     def glimpses(self, shape: Shape, places: Sequence[Place]) -> Sequence[Glimpse]:
-        return [self._glimpse(self._window(shape, places), shape)]
+        return [framed(self._window(shape, places), shape, self.size)]
 
     def _window(self, shape: Shape, places: Sequence[Place]) -> Box:
         if not places:
@@ -58,12 +62,6 @@ class Centred(View):
         top, left, bottom, right = places[0].box
         y, x = (bottom - top) * (1 / self.fill - 1) / 2, (right - left) * (1 / self.fill - 1) / 2
         return top - y, left - x, bottom + y, right + x
-
-    def _glimpse(self, box: Box, shape: Shape, move: Move | None = None) -> Glimpse:
-        top, left, bottom, right = box
-        extent = max(1, round(bottom - top)), max(1, round(right - left))
-        shown = [crop(shape, (top, left), extent), resize(extent, self.size)]
-        return Glimpse(compose([*shown, move(self.size)] if move else shown))
 
 
 @VIEWS.register("translate", "thesis-data-efficient-segmentation 4.2 (SYSTEMS D10)")

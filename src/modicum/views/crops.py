@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from modicum.geometry import Border, Shape, compose, crop, resize
+from modicum.geometry import Border, Shape
 from modicum.views.fusion import Answer, highest
 from modicum.views.places import Box, Mask, Place, each, everything, gathered, inside, jittered, padded, squared
-from modicum.views.view import VIEWS, Glimpse, Move, TrainingPicture, View, shape_of
+from modicum.views.view import VIEWS, Glimpse, Move, TrainingPicture, View, framed, shape_of
 
 _Pixels = Annotated[float, Field(ge=0)]
 _UNIT = 256  # lengths are given in pixels of a picture whose longer side has so many, as those of the document
@@ -34,35 +34,39 @@ class Crops(View):
     border: Border = "reflect"
     localised: ClassVar[bool] = True
 
+    @property
+    def several(self) -> bool:
+        return True
+
+    @property
+    def extents(self) -> bool:
+        return True
+
     def prepare(self, picture: TrainingPicture) -> TrainingPicture:
-        return replace(picture, places=self.places(picture.label > 0, picture.image))
+        """With the windows about the objects as its places, worked out once."""
+        places = self.places(picture.label > 0, picture.image)
+        windows = self.windows([p.box for p in places], picture.shape)
+        return replace(picture, places=tuple(Place(((w[0] + w[2]) / 2, (w[1] + w[3]) / 2), w) for w in windows))
 
     def places(self, mask: Mask, picture: npt.NDArray[np.uint8]) -> tuple[Place, ...]:
         return each(mask, self.smallest)
 
     def training_glimpse(self, picture: TrainingPicture, move: Move, rng: np.random.Generator) -> Glimpse:
         if not picture.places:
-            return self._glimpse(everything(picture.shape).box, picture.shape, move)
-        windows = self.windows([p.box for p in picture.places], picture.shape)
-        chosen = windows[rng.integers(len(windows))]
+            return framed(everything(picture.shape).box, picture.shape, self.size, move)
+        chosen = picture.places[rng.integers(len(picture.places))].box
         reach = self.jitter * max(picture.shape) / _UNIT
-        return self._glimpse(inside(squared(jittered(chosen, reach, rng)), picture.shape), picture.shape, move)
+        return framed(inside(squared(jittered(chosen, reach, rng)), picture.shape), picture.shape, self.size, move)
 
     def glimpses(self, shape: Shape, places: Sequence[Place]) -> Sequence[Glimpse]:
         boxes = self.windows([p.box for p in places], shape) if places else [everything(shape).box]
-        return [self._glimpse(box, shape) for box in boxes]
+        return [framed(box, shape, self.size) for box in boxes]
 
     def windows(self, boxes: Sequence[Box], shape: Shape) -> list[Box]:
         """What is cut out for these boxes: padded, squared, gathered where they are many, and shifted into the picture."""
         padding = self.padding * max(shape) / _UNIT
         wanted = [squared(padded(box, padding)) for box in boxes]
         return [inside(box, shape) for box in (wanted if self.most is None else gathered(wanted, self.most))]
-
-    def _glimpse(self, box: Box, shape: Shape, move: Move | None = None) -> Glimpse:
-        top, left, bottom, right = box
-        extent = max(1, round(bottom - top)), max(1, round(right - left))
-        shown = [crop(shape, (top, left), extent), resize(extent, self.size)]
-        return Glimpse(compose([*shown, move(self.size)] if move else shown))
 
     def fuse(self, answers: Iterable[tuple[Glimpse, Answer]], shape: Shape, classes: int) -> npt.NDArray[np.float16]:
         return highest(((g.by, a) for g, a in answers), shape, classes)

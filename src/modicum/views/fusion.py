@@ -43,17 +43,23 @@ def _bands(
             answer = answer * window
         y, x = corner
         if y > top:
+            total, weight = _grown(total, weight, y - top)
             yield slice(top, y), _normalised(total[:, : y - top], weight[: y - top])
             total, weight, top = total[:, y - top :], weight[y - top :], y
         bottom = min(y + answer.shape[1], shape[0])
-        missing = bottom - (top + weight.shape[0])
-        if missing > 0:
-            total = np.pad(total, [(0, 0), (0, missing), (0, 0)])
-            weight = np.pad(weight, [(0, missing), (0, 0)])
+        total, weight = _grown(total, weight, bottom - top)
         right = min(x + answer.shape[2], shape[1])
         total[:, y - top : bottom - top, x:right] += answer[:, : bottom - y, : right - x]
         weight[y - top : bottom - top, x:right] += window[: bottom - y, : right - x]
     yield slice(top, top + weight.shape[0]), _normalised(total, weight)
+
+
+def _grown(
+    total: npt.NDArray[np.float32], weight: npt.NDArray[np.float32], rows: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Sums and weights with at least so many rows."""
+    missing = max(0, rows - weight.shape[0])
+    return np.pad(total, [(0, 0), (0, missing), (0, 0)]), np.pad(weight, [(0, missing), (0, 0)])
 
 
 def highest(answers: Iterable[tuple[CoordinateMap, Answer]], shape: Shape, classes: int) -> npt.NDArray[np.float16]:
@@ -71,7 +77,7 @@ def highest(answers: Iterable[tuple[CoordinateMap, Answer]], shape: Shape, class
             continue
         window = compose([inverse(by), crop(shape, (top, left), (bottom - top, right - left))])
         part = fused[:, top:bottom, left:right]
-        np.maximum(part, _sampled(answer, window), out=part, casting="same_kind")
+        np.maximum(part, _sampled(answer, window, "reflect"), out=part, casting="same_kind")  # no fading at its edge
     return fused
 
 
@@ -79,13 +85,16 @@ def votes(answers: Iterable[tuple[Polar, Answer]], shape: Shape, classes: int) -
     """Agreement (K, H, W), 0 to 1, of the answers about several centres: thesis-data-efficient-segmentation eq. 4.11.
 
     Of each answer the component that holds its own centre counts twice and all others once: a polar view knows most of the
-    object it is centred on. The sum is divided by its largest value; what no answer marks is 0.
+    object it is centred on. The sum is divided by its largest value; what no answer marks is 0. Several
+    classes compete by probability and not by votes: of each the highest answer counts.
     """
     total = np.zeros((classes, *shape), np.float32)
     for by, answer in answers:
-        for number, one in enumerate(way_back(answer, by)):
-            marked = one >= 0.5
-            total[number] += np.where(marked, one * (1 + _holding(marked, by.centre)), 0)
+        back = way_back(answer, by)
+        if classes > 1:
+            total = np.maximum(total, back)
+        else:
+            total += np.where(back >= 0.5, back * (1 + _holding(back[0] >= 0.5, by.centre)), 0)
     return (total / max(1.0, float(total.max()))).astype(np.float16)
 
 

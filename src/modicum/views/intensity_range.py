@@ -28,9 +28,13 @@ class IntensityRange(View):
     border: Border = "zero"
     localised: ClassVar[bool] = True
 
+    @property
+    def extents(self) -> bool:
+        return True
+
     def prepare(self, picture: TrainingPicture) -> TrainingPicture:
-        smaller = shrunk(picture, self.size)
-        return replace(smaller, places=self.places(smaller.label > 0, smaller.image))
+        places = self.places(picture.label > 0, picture.image)  # of the picture as it is: averaging narrows the range
+        return replace(shrunk(picture, self.size), places=places)
 
     def places(self, mask: Mask, picture: npt.NDArray[np.uint8]) -> tuple[Place, ...]:
         """All foreground, with the 1st and 99th percentile of its intensities: single wrong pixels do not widen the range."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
@@ -15,6 +16,7 @@ from modicum.views.fusion import Answer, votes, way_back
 from modicum.views.places import Mask, Place, each, everything, together
 from modicum.views.view import VIEWS, Glimpse, Move, TrainingPicture, View, shape_of, shrunk
 
+_SMALLEST, _MOST = 3, 100  # pixels high and wide that a component must be to get a view of its own; views of a picture
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -33,12 +35,17 @@ class PolarView(View):
     localised: ClassVar[bool] = True
     flips: ClassVar[tuple[tuple[int, ...], ...]] = ((2,),)  # near and far are not alike
 
+    @property
+    def several(self) -> bool:
+        return self.objects == "each"
+
     def prepare(self, picture: TrainingPicture) -> TrainingPicture:
-        smaller = shrunk(picture, (self.size[1], self.size[1]))
+        side = math.ceil(math.sqrt(2) * self.size[1])  # of a picture whose half diagonal has a pixel for each column
+        smaller = shrunk(picture, (side, side))
         return replace(smaller, places=self.places(smaller.label > 0, smaller.image))
 
     def places(self, mask: Mask, picture: npt.NDArray[np.uint8]) -> tuple[Place, ...]:
-        return together(mask) if self.objects == "one" else each(mask)
+        return each(mask, _SMALLEST)[:_MOST] if self.several else together(mask)
 
     def training_glimpse(self, picture: TrainingPicture, move: Move, rng: np.random.Generator) -> Glimpse:
         places = picture.places or (everything(picture.shape),)
@@ -53,7 +60,7 @@ class PolarView(View):
         return [Glimpse(polar(shape, p.centre, self.size)) for p in places or (everything(shape),)]
 
     def fuse(self, answers: Iterable[tuple[Glimpse, Answer]], shape: Shape, classes: int) -> npt.NDArray[np.float16]:
-        if self.objects == "each":
+        if self.several:
             return votes(((g.by, a) for g, a in answers if isinstance(g.by, Polar)), shape, classes)
         ((glimpse, answer),) = answers
         return way_back(answer, glimpse.by).astype(np.float16)
@@ -62,14 +69,15 @@ class PolarView(View):
 @VIEWS.register("polar", "Benčević et al. 2021 and 2022 (SYSTEMS D1, D5)")
 def polar_view(
     *,
-    size: int | tuple[int, int] = (96, 64),
+    size: int | tuple[int, int] = 64,
     objects: Literal["one", "each"] = "one",
     jitter: _Share = 0.05,
     jitter_chance: _Share = 0.3,
 ) -> PolarView:
-    """The picture in polar coordinates about the object that a localiser finds (size: angles and distances).
+    """The picture in polar coordinates about the object that a localiser finds.
 
-    One transform about everything, or one about each object. In training a centre is moved, with the probability
-    `jitter_chance`, by up to `jitter` of the picture's shorter side.
+    `size` is the number of angles and of distances; of distances alone when it is one number: a run then takes as many angles
+    as suit the size of its objects (planning), else half as many again. One transform about everything, or one about each
+    object. In training a centre is moved, with probability `jitter_chance`, by up to `jitter` of the picture's shorter side.
     """
-    return PolarView(shape_of(size), objects, jitter, jitter_chance)
+    return PolarView(shape_of((3 * size // 2, size) if isinstance(size, int) else size), objects, jitter, jitter_chance)

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.errors import ModicumError
-from modicum.geometry import Border, CoordinateMap, Shape, shrink_label, shrink_picture
+from modicum.geometry import Border, CoordinateMap, Shape, compose, crop, resize, shrink_label, shrink_picture
 from modicum.tables import Table
 from modicum.views.fusion import Answer, averaged
-from modicum.views.places import Levels, Place
+from modicum.views.places import Box, Levels, Place
 
 Move = Callable[[Shape], CoordinateMap]  # a random movement of a picture of this shape, from augmentation
 
@@ -61,6 +61,16 @@ class View(ABC):
     localised: ClassVar[bool] = False  # it looks at objects: a localiser must say where they are
     flips: ClassVar[tuple[tuple[int, ...], ...]] = ((2,), (3,), (2, 3))  # axes of (N, C, H, W) that may be flipped
 
+    @property
+    def several(self) -> bool:
+        """Whether it looks at each object for itself."""
+        return False
+
+    @property
+    def extents(self) -> bool:
+        """Whether it must know more of an object than where it is: how far it reaches, what it looks like."""
+        return False
+
     @abstractmethod
     def prepare(self, picture: TrainingPicture) -> TrainingPicture:
         """The picture as it is worth keeping, done once."""
@@ -94,6 +104,14 @@ def shrunk(picture: TrainingPicture, smallest: Shape) -> TrainingPicture:
         label=shrink_label(picture.label, smallest),
         valid=None if picture.valid is None else shrink_label(picture.valid, smallest),
     )
+
+
+def framed(box: Box, shape: Shape, size: Shape, move: Move | None = None) -> Glimpse:
+    """What lies in a box of a picture of this shape, resized to `size` and then moved; the box may reach outside."""
+    top, left, bottom, right = box
+    extent = max(1, round(bottom - top)), max(1, round(right - left))
+    shown = [crop(shape, (top, left), extent), resize(extent, size)]
+    return Glimpse(compose([*shown, move(size)] if move else shown))
 
 
 def shape_of(size: int | Sequence[int]) -> Shape:
