@@ -9,6 +9,7 @@ import torch
 from scipy import ndimage
 from torch import nn
 
+from by_heart import learn
 from modicum.errors import ModicumError
 from modicum.inference import ready
 from modicum.losses import LOSSES
@@ -179,13 +180,7 @@ def test_one_batch_is_learned_by_heart_and_half_precision_agrees() -> None:
     for one, (y, x) in zip(target, [(5, 8), (20, 60), (40, 10)], strict=True):
         one[y : y + 16, x : x + 19] = 1
     images = target[:, None] + 0.2 * torch.randn(3, 1, 61, 90)
-    optimiser, loss = torch.optim.Adam(network.parameters(), 1e-2), LOSSES.build("dice_ce")
-    for _ in range(80):
-        optimiser.zero_grad()
-        value = loss(network(images), target)
-        value.backward()
-        optimiser.step()
-    assert value.item() < 0.1
+    assert learn(network, images, target, LOSSES.build("dice_ce"), rate=1e-2, steps=80) < 0.1
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         rough = network.eval()(images)
     with torch.no_grad():

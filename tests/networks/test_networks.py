@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from by_heart import learn
 from modicum.inference import ready
 from modicum.losses import LOSSES
 from modicum.networks import NETWORKS
@@ -40,13 +41,7 @@ def test_one_batch_is_learned_by_heart() -> None:
     network = NETWORKS.build(SMALL, 1, 1)
     target = (torch.rand(2, 1, 8, 8) > 0.5).float().repeat_interleave(4, 2).repeat_interleave(4, 3)[:, 0]
     images = target[:, None] + 0.1 * torch.randn(2, 1, 32, 32)
-    optimiser, loss = torch.optim.Adam(network.parameters(), 1e-2), LOSSES.build("dice_ce")
-    for _ in range(60):
-        optimiser.zero_grad()
-        value = loss(network(images), target)
-        value.backward()
-        optimiser.step()
-    assert float(value) < 0.1
+    assert learn(network, images, target, LOSSES.build("dice_ce"), rate=1e-2, steps=60) < 0.1
 
 
 @pytest.mark.parametrize("size", [(200, 200), (50, 71), (64, 33), (3, 5), (1, 1)])

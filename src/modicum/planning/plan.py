@@ -65,13 +65,13 @@ def _advice(seen: Fingerprint) -> str | None:
     compact = seen.solidity >= _SOLID and seen.roundness >= _ROUNDISH
     if compact and seen.single_share >= _NEARLY_ALL and seen.relative_diameter >= _SMALL:
         return (
-            f"Recommended for comparison: --recipe small-polar, because {seen.single_share:.0%} of the pictures hold one object, "
-            f"compact and roundish (roundness {seen.roundness:.2f}, solidity {seen.solidity:.2f})."
+            f"Recommended for comparison: --recipe small-polar, because {seen.single_share:.0%} of the pictures hold one "
+            f"object, compact and roundish (roundness {seen.roundness:.2f}, solidity {seen.solidity:.2f})."
         )
     if compact and (seen.objects_per_picture > _FEW or 0 < seen.relative_diameter < _SMALL):
         return (
-            f"Recommended for comparison: --recipe small-crops, because objects are compact and {_many_or_small(seen)}; it looks at "
-            "each of them closely."
+            f"Recommended for comparison: --recipe small-crops, because objects are compact and {_many_or_small(seen)}; "
+            "it looks at each of them closely."
         )
     return None
 

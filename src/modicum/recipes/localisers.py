@@ -19,9 +19,8 @@ _Size = Annotated[int, Field(ge=8)]
 
 @dataclass(frozen=True)
 class LocaliserPlan:
-    """What a localiser is and how it comes about."""
+    """How a localiser comes about."""
 
-    kind: Literal["segmenter", "heatmap", "threshold", "truth"]
     share: float = 0.0  # of the budget
     changes: Part | None = None  # what its recipe has different from the main one; None: there is nothing to train
     bundle: str | None = None  # a model trained before
@@ -76,8 +75,8 @@ def segmenter(
     if bundle is not None:
         if own or fit:
             raise ModicumError("localiser.bundle is trained already: it has its own network, supervision and fit.")
-        return LocaliserPlan("segmenter", bundle=bundle)
-    return LocaliserPlan("segmenter", share, {"view": {"name": "whole", "size": size}, **own, "fit": fit})
+        return LocaliserPlan(bundle=bundle)
+    return LocaliserPlan(share, {"view": {"name": "whole", "size": size}, **own, "fit": fit})
 
 
 @LOCALISERS.register("heatmap", "Benčević et al. 2021, approach B; Newell et al. 2016 (SYSTEMS D3)")
@@ -106,16 +105,16 @@ def heatmap(
             **fit,
         },
     }
-    return LocaliserPlan("heatmap", share, changes)
+    return LocaliserPlan(share, changes)
 
 
 @LOCALISERS.register("threshold", "Otsu 1979 (SYSTEMS E1)")
 def threshold() -> LocaliserPlan:
     """Otsu's threshold on the channel and the side that suit the training pictures best. Nothing is trained."""
-    return LocaliserPlan("threshold")
+    return LocaliserPlan()
 
 
 @LOCALISERS.register("truth", "SYSTEMS D1")
 def truth() -> LocaliserPlan:
     """The true mask: an upper bound for comparison; such a model cannot segment new pictures."""
-    return LocaliserPlan("truth")
+    return LocaliserPlan()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from modicum.datasets import load_label, load_picture
 from modicum.datasets.case import Case, LabelCode
 from modicum.evaluation import Evaluator, SecondLook, StepFigures
 from modicum.evaluation.statistics import paired_difference
-from modicum.geometry import sample
+from modicum.geometry import Affine, sample
 from modicum.images.intensity import working_pixels
 from modicum.inference import Look
 from modicum.views import VIEWS
@@ -124,7 +124,7 @@ def _second_look(case: Case, dice: float, code: LabelCode, bundle: Bundle) -> Se
     levels = np.rint(first.stretched(table) * 255).astype(np.uint8)
     shown = np.stack([levels[shown[..., c], c] for c in range(shown.shape[2])], axis=-1)
     corners = [_box(g.by.backward(np.array([[-0.5, -0.5], [n - 0.5 for n in g.by.target]]))) for g in look.glimpses]
-    windows = not look.lost and bundle.recipe.view["name"] in ("crops", "rescale", "translate")
+    windows = not look.lost and all(isinstance(g.by, Affine) and g.levels is None for g in look.glimpses)
     return SecondLook(
         case_id=case.id,
         dice=dice,
@@ -133,17 +133,13 @@ def _second_look(case: Case, dice: float, code: LabelCode, bundle: Bundle) -> Se
         centres=tuple(p.centre for p in look.places),
         boxes=tuple(corners) if windows else (),
         shown=working_pixels(shown, 3),
-        answer=(answer[0] >= bundle.threshold).astype(np.uint8) if len(answer) == 1 else _most_probable(answer),
+        answer=class_numbers(answer, replace(bundle, low=None)),  # hysteresis is for the whole picture
         shown_truth=sample(truth, first.by, border="zero", nearest=True),
         prediction=class_numbers(look.probability, bundle),
         truth=truth,
         views=len(look.glimpses),
         found=not look.lost,
     )
-
-
-def _most_probable(answer: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    return np.asarray(np.argmax(np.concatenate([1 - answer.sum(0, keepdims=True), answer]), axis=0), np.uint8)
 
 
 def _box(corners: npt.NDArray[np.float64]) -> tuple[float, float, float, float]:
