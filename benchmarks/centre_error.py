@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,18 @@ def case(bundle: md.Bundle, segmenter: Segmenter, row: dict[str, str], rng: np.r
 
     radius, angle = np.sqrt(truth.sum() / np.pi), rng.uniform(0, 2 * np.pi)
     way = radius * np.array([np.sin(angle), np.cos(angle)])
-    found: dict[str, Any] = {f"moved {m:g}": score(about(segmenter, picture, centre(truth) + m * way)) for m in MOVED}
+    second = replace(segmenter, with_localiser=False)
+    found: dict[str, Any] = {f"moved {m:g}": score(about(second, picture, centre(truth) + m * way)) for m in MOVED}
     look = segmenter.look(picture)
+    answers = second.answers(segmenter.pixels(picture), look.glimpses)
     rough = look.rough if look.rough is not None else truth
     error = np.linalg.norm(np.array(look.places[0].centre) - centre(truth)) / radius if look.places else np.inf
-    return found | {"error": float(error), "both networks": score(look.probability), "first mask": overlap(rough, truth)}
+    return found | {
+        "error": float(error),
+        "both networks": score(look.probability),
+        "second network": score(segmenter.view.fuse(zip(look.glimpses, answers, strict=True), truth.shape, 1)),
+        "first mask": overlap(rough, truth),
+    }
 
 
 def main() -> None:
@@ -79,7 +87,13 @@ def main() -> None:
         binned = table.groupby(pd.cut(table["error"], BINS, include_lowest=True), observed=True)
         print(f"\n{place.name}: median error {table['error'].median():.3f} radii")
         print("true centre moved by:", "  ".join(f"{m:g} {table[f'moved {m:g}'].mean():.4f}" for m in MOVED))
-        print(binned[["both networks", "first mask", "moved 0"]].mean().assign(pictures=binned.size()).round(4).to_string())
+        print(
+            binned[["first mask", "second network", "both networks", "moved 0"]]
+            .mean()
+            .assign(pictures=binned.size())
+            .round(4)
+            .to_string()
+        )
         results[place.name] = rows
     (options.out / "centre_error.json").write_text(json.dumps(results, indent=1))
 

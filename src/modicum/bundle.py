@@ -28,7 +28,7 @@ from torch import nn
 from modicum.classical import OtsuThreshold
 from modicum.errors import ModicumError
 from modicum.images.intensity import Intensity
-from modicum.inference import FromHeatmap, FromMask, Localiser, Segmenter, ready
+from modicum.inference import FromHeatmap, FromMask, Localiser, Rough, Segmenter, ready
 from modicum.networks import NETWORKS
 from modicum.recipes import Recipe, checked, dump
 from modicum.views import VIEWS
@@ -72,12 +72,20 @@ class Bundle:
             bf16=bf16,
             flips=self.recipe.finish.flips if flips is None else flips,
             localiser=self._localiser(flips, bf16),
+            with_localiser=self.with_localiser,
         )
 
     @property
     def upper_bound(self) -> bool:
         """Whether it looks where the true mask says: for comparison only."""
         return self.recipe.localiser is not None and self.recipe.localiser["name"] == "truth"
+
+    @property
+    def with_localiser(self) -> bool:
+        """Whether its answer is averaged with that of the localiser, as the recipe wishes where that can be."""
+        if self.localiser is None or not self.recipe.finish.with_localiser or self.localiser.recipe.finds_centres:
+            return False
+        return self.localiser.classes == self.classes and self.localiser.recipe.supervision == self.recipe.supervision
 
     def true_mask(self, label: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
         """What a model that is an upper bound must be told of a picture (H, W); None for every other."""
@@ -86,7 +94,8 @@ class Bundle:
     def _localiser(self, flips: bool | None, bf16: bool) -> Localiser | None:
         spec = self.recipe.localiser
         if spec is not None and spec["name"] == "threshold":
-            return OtsuThreshold(**self.localiser_settings)
+            threshold = OtsuThreshold(**self.localiser_settings)
+            return lambda pixels: Rough(threshold(pixels))
         if spec is None or self.localiser is None:
             return None
         segmenter = self.localiser.segmenter(flips=flips, bf16=bf16)

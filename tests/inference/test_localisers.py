@@ -34,27 +34,27 @@ PIXELS = np.zeros((128, 160, 3), np.uint8)
 @pytest.mark.parametrize("at", [(64.0, 80.0), (20.0, 130.0), (5.0, 80.0), (120.0, 4.0)])
 def test_the_centre_of_the_disc_is_the_peak(at: tuple[float, float]) -> None:
     """Beside the edge, too: a clipped disc would have another centre of mass."""
-    mask = FromHeatmap(Heat(peaks((128, 160), at)), 0.15)(PIXELS)  # type: ignore[arg-type]
+    mask = FromHeatmap(Heat(peaks((128, 160), at)), 0.15)(PIXELS).mask  # type: ignore[arg-type]
     (place,) = together(mask)
     assert place.centre == pytest.approx(at, abs=0.6)
 
 
 def test_the_disc_has_the_typical_radius() -> None:
-    mask = FromHeatmap(Heat(peaks((128, 160), (60, 80))), 0.125)(PIXELS)  # type: ignore[arg-type]
+    mask = FromHeatmap(Heat(peaks((128, 160), (60, 80))), 0.125)(PIXELS).mask  # type: ignore[arg-type]
     assert np.sqrt(mask.sum() / np.pi) == pytest.approx(20, abs=1)
 
 
 @pytest.mark.parametrize("distance", [11, 15, 20, 30])
 def test_neighbours_stay_apart(distance: int) -> None:
     at = [(60.0, 40.0), (60.0, 40.0 + distance)]
-    mask = FromHeatmap(Heat(peaks((128, 160), *at)), 10 / 160, "each")(PIXELS)  # type: ignore[arg-type]
+    mask = FromHeatmap(Heat(peaks((128, 160), *at)), 10 / 160, "each")(PIXELS).mask  # type: ignore[arg-type]
     assert sorted(p.centre for p in each(mask)) == [pytest.approx(c, abs=0.6) for c in at]
 
 
 def test_a_faint_heatmap_has_found_nothing() -> None:
     for objects in ("one", "each"):
         heat = Heat(peaks((128, 160), (60, 80), height=0.05))
-        assert not FromHeatmap(heat, 0.1, objects)(PIXELS).any()  # type: ignore[arg-type]
+        assert not FromHeatmap(heat, 0.1, objects)(PIXELS).mask.any()  # type: ignore[arg-type]
 
 
 def test_a_flat_top_is_one_peak_in_its_middle() -> None:
@@ -67,7 +67,7 @@ def test_a_flat_top_is_one_peak_in_its_middle() -> None:
 
 def test_a_mask_is_whatever_the_segmenter_decides() -> None:
     heat = peaks((128, 160), (60, 80))
-    mask = FromMask(Heat(heat), lambda p: (p[0] > 0.7).astype(np.uint8))(PIXELS)  # type: ignore[arg-type]
+    mask = FromMask(Heat(heat), lambda p: (p[0] > 0.7).astype(np.uint8))(PIXELS).mask  # type: ignore[arg-type]
     assert np.array_equal(mask, heat.astype(np.float16) > 0.7)
 
 

@@ -138,6 +138,29 @@ def _overlap(first: Run, second: Run) -> None:
     assert trained & set(parts[1][parts[1]["part"] == "test"]["case"]), "nothing to warn of"
 
 
+def test_the_answers_of_both_networks_are_averaged(polar: Run, discs: Path) -> None:
+    bundle, image = polar.bundle, picture(discs)
+    assert bundle.localiser is not None
+    finish = bundle.recipe.finish.model_copy(update={"with_localiser": False})
+    second = replace(bundle, recipe=bundle.recipe.model_copy(update={"finish": finish})).segmenter()
+    first = bundle.localiser.segmenter().probabilities(image).astype(float)
+    told = np.zeros((48, 48), bool)
+    told[10:20, 30:40] = True
+    for mask in (None, told):
+        look, alone = bundle.segmenter().look(image, mask), second.look(image, mask)
+        assert np.abs(first - alone.probability).max() > 0.05, "nothing to average"
+        assert np.abs(look.probability - (first + alone.probability) / 2).max() < 2e-3
+        assert look.places == alone.places
+    assert "mean of both" in polar.folder.joinpath("report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("supervision", ["boxes", "points"])
+def test_boxes_and_points_are_not_averaged_with_masks(polar: Run, supervision: str) -> None:
+    assert polar.bundle.localiser is not None
+    rough = load("small-whole", [f"supervision={supervision}"])
+    assert not replace(polar.bundle, localiser=replace(polar.bundle.localiser, recipe=rough)).with_localiser
+
+
 def test_pictures_in_which_nothing_is_found_are_shown_whole_and_counted(polar: Run, discs: Path, tmp_path: Path) -> None:
     assert polar.bundle.localiser is not None
     blind = replace(polar.bundle, localiser=replace(polar.bundle.localiser, threshold=1.01))

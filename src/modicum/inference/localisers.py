@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from modicum.inference.segmenter import Segmenter
+from modicum.inference.segmenter import Rough, Segmenter
 
 Mask = npt.NDArray[np.bool_]
 _FAINTEST = 0.1  # a heatmap with no higher peak has found nothing
@@ -27,8 +27,9 @@ class FromMask:
     segmenter: Segmenter
     decide: Callable[[npt.NDArray[np.float16]], npt.NDArray[np.uint8]]
 
-    def __call__(self, pixels: npt.NDArray[np.uint8]) -> Mask:
-        return np.asarray(self.decide(self.segmenter.probabilities(pixels)) > 0)
+    def __call__(self, pixels: npt.NDArray[np.uint8]) -> Rough:
+        probability = self.segmenter.probabilities(pixels)
+        return Rough(self.decide(probability) > 0, probability)
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class FromHeatmap:
     radius: float
     objects: Literal["one", "each"] = "one"
 
-    def __call__(self, pixels: npt.NDArray[np.uint8]) -> Mask:
+    def __call__(self, pixels: npt.NDArray[np.uint8]) -> Rough:
         heat = self.segmenter.probabilities(pixels)[0].astype(np.float32)
         radius = self.radius * max(heat.shape)
         peaks = np.array([highest_peak(heat)] if self.objects == "one" else peaks_apart(heat, radius)).reshape(-1, 2)
@@ -55,7 +56,7 @@ class FromHeatmap:
                 beside = [min(c, n - 1 - c) for c, n in zip((y, x), heat.shape, strict=True)]  # a clipped one has moved
                 axes = [max(1, int(min(radius, apart, room))) for room in beside]
                 cv2.ellipse(mask, (round(x), round(y)), (axes[1], axes[0]), 0, 0, 360, 1, -1)
-        return mask > 0
+        return Rough(mask > 0)
 
 
 def highest_peak(heat: npt.NDArray[np.float32]) -> tuple[float, float]:

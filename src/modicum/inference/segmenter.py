@@ -24,8 +24,16 @@ from modicum.views import Glimpse, Place, View
 _BATCH_PIXELS = 512 * 1024  # seen by the network at once: bounds the memory whatever the picture
 
 
-Localiser = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.bool_]]
-"""Working pixels (H, W, C) -> mask (H, W) of roughly where the objects are; empty where nothing was found."""
+@dataclass(frozen=True)
+class Rough:
+    """What a localiser makes of one picture."""
+
+    mask: npt.NDArray[np.bool_]  # (H, W), roughly where the objects are; empty where nothing was found
+    probability: npt.NDArray[np.float16] | None = None  # (K, H, W), where it is a segmenter itself
+
+
+Localiser = Callable[[npt.NDArray[np.uint8]], Rough]
+"""From working pixels (H, W, C)."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class Segmenter:
     bf16: bool = False
     flips: bool = False  # average over the flips that the view allows: better, two to four times the time
     localiser: Localiser | None = None  # for a view that looks at objects
+    with_localiser: bool = False  # average with the probability maps of the localiser, which knows the same classes
 
     def probabilities(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
         """Probability maps (K, H, W) of the foreground classes for a picture (H, W, C) of any dtype."""
@@ -63,7 +72,7 @@ class Segmenter:
         """Probability maps of a picture (H, W, C) of any dtype, and what the network was shown for them.
 
         Args:
-            mask: (H, W) instead of the localiser's; the true one gives an upper bound.
+            mask: (H, W) to look at instead of the localiser's; the true one gives an upper bound.
 
         Raises:
             ModicumError: channels that the model does not know; a view of objects with neither localiser nor mask.
@@ -71,25 +80,30 @@ class Segmenter:
         pixels = self.pixels(picture)
         shape = (pixels.shape[0], pixels.shape[1])
         rough = self._rough(pixels, mask) if self.view.localised else None
-        places = () if rough is None else self.view.places(rough, pixels)
+        places = () if rough is None else self.view.places(rough.mask, pixels)
         glimpses = self.view.glimpses(shape, places)
         answers = zip(glimpses, self.answers(pixels, glimpses), strict=True)
-        return Look(self.view.fuse(answers, shape, self.classes), glimpses, rough, places)
+        probability = self.view.fuse(answers, shape, self.classes)
+        if rough is not None and rough.probability is not None:
+            probability = np.asarray((probability + rough.probability) / 2, np.float16)
+        return Look(probability, glimpses, None if rough is None else rough.mask, places)
 
     def pixels(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         """A picture as the model works on it: 8 bits, its channels."""
         return working_pixels(picture, self.intensity.channels, grey=self.intensity.grey)
 
-    def _rough(self, pixels: npt.NDArray[np.uint8], mask: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:
-        if mask is not None:
-            return mask
+    def _rough(self, pixels: npt.NDArray[np.uint8], mask: npt.NDArray[np.bool_] | None) -> Rough:
+        """Where to look and, if it is to be averaged, what the localiser answers."""
+        if mask is not None and not self.with_localiser:
+            return Rough(mask)
         if self.localiser is None:
             raise ModicumError(
                 "this model looks where the true mask says that objects are: it is an upper bound and cannot segment pictures "
                 "whose mask is not known.",
                 remedy="Train with a localiser that finds them, e.g. --set localiser=segmenter",
             )
-        return self.localiser(pixels)
+        rough = self.localiser(pixels)
+        return Rough(rough.mask if mask is None else mask, rough.probability if self.with_localiser else None)
 
     def answers(self, pixels: npt.NDArray[np.uint8], glimpses: Sequence[Glimpse]) -> Iterator[npt.NDArray[np.float32]]:
         """The network's answer (K, h, w) to every glimpse, a batch at a time."""

@@ -31,10 +31,12 @@ class LocaliserPlan:
             return None
         own = {k: v for k, v in main.items() if k in ("seed", "data", "images", "fit", "supervision", "network", "finish")}
         inner = own["network"].get("inner")  # of a network that is itself two
-        finish = {**own["finish"], "low": None, **({} if own["finish"]["low"] is None else {"threshold": 0.5})}
+        finish = {**own["finish"], "low": None, "with_localiser": False}
+        if own["finish"]["low"] is not None:  # hysteresis is for the sum of several answers
+            finish["threshold"] = 0.5
         merged = {
             **own,
-            "finish": finish,  # hysteresis is for the sum of several answers
+            "finish": finish,
             **({"network": inner} if inner else {}),
             **{k: v for k, v in self.changes.items() if k != "fit"},
             "name": f"{main.get('name', 'custom')}, localiser",

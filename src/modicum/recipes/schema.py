@@ -80,6 +80,7 @@ class Finish(_Axis):
     threshold: float | Literal["auto"] = "auto"  # auto: by Dice on validation pictures; .5 without any
     low: float | Literal["auto"] | None = None  # lower threshold of hysteresis: regions above it are kept whole
     flips: bool = True  # average over the flips that the view allows
+    with_localiser: bool = False  # average with the localiser's answer, where it too has learned masks of these classes
 
     @field_validator("threshold", "low")
     @classmethod

@@ -77,10 +77,11 @@ class Steps:
         """How the objects were found in the test pictures, in words, where something must be known of it."""
         if bundle.upper_bound:
             return ["UPPER BOUND: every test picture was looked at where its true mask says that the object is."]
+        both = ["The answer is the mean of both networks' probability maps."] if bundle.with_localiser else []
         if not self.lost:
-            return []
+            return both
         few = ", ".join(self.lost[:5]) + (" ..." if len(self.lost) > 5 else "")
-        return [f"In {len(self.lost)} test pictures the localiser found nothing; they were shown whole ({few})."]
+        return [*both, f"In {len(self.lost)} test pictures the localiser found nothing; they were shown whole ({few})."]
 
     def _rows(self, both: Evaluator) -> list[tuple[str, Evaluator, bool]]:
         """(name, figures, whether it is an upper bound) of every step that there is."""
