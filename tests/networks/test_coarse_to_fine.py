@@ -182,7 +182,7 @@ def test_one_batch_is_learned_by_heart_and_half_precision_agrees() -> None:
     images = target[:, None] + 0.2 * torch.randn(3, 1, 61, 90)
     assert learn(network, images, target, LOSSES.build("dice_ce"), rate=1e-2, steps=80) < 0.1
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        rough = network.eval()(images)
+        rough = network.eval()(images.bfloat16())  # as a training in mixed precision hands them over
     with torch.no_grad():
         exact = network(images)
     assert rough.dtype == torch.float32

@@ -46,6 +46,7 @@ class CoarseToFine(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (N, outputs, H, W) of pictures (N, channels, H, W) of any size; float32."""
+        x = x.float()  # in mixed precision pictures come in half precision, in which nothing can be resampled on a CPU
         small = F.interpolate(x, (self.size, self.size), mode="bilinear", align_corners=False, antialias=True)
         probability = _foreground(self._last(self.coarse(small)))  # (N, K, size, size)
         boxes = _boxes(probability, x, self.margin)
