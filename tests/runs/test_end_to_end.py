@@ -85,9 +85,9 @@ def test_the_plan_says_why_and_how_long(discs: Path) -> None:
 
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_run_ends_with_the_same_weights(blow: signal.Signals, discs: Path, tmp_path: Path) -> None:
-    longer = [*TINY, "fit.epochs=120"]  # seconds, that the blow may fall while it trains
+    longer = [*TINY, "fit.epochs=60"]
     expected = md.train(discs, tmp_path / "whole", recipe="small-whole", changes=longer).bundle.weights
-    command = ["train", discs, "--out", tmp_path / "run", "--recipe", "small-whole", *SET, "--set", "fit.epochs=120"]
+    command = ["train", discs, "--out", tmp_path / "run", "--recipe", "small-whole", *SET, "--set", "fit.epochs=60"]
     process = subprocess.Popen(
         [*MODICUM, *map(str, command)],
         stderr=subprocess.PIPE,
