@@ -20,7 +20,7 @@ from modicum.inference import Segmenter, ready
 from modicum.networks import NETWORKS
 from modicum.views import VIEWS
 
-UNET = {"name": "unet", "widths": [16, 32, 64, 128, 256]}
+UNET = {"name": "unet", "encoder": {"widths": [16, 32, 64, 128, 256]}}
 SIDE = 512
 
 

@@ -35,7 +35,7 @@ BATCH = 8
 
 
 def plain(widths: list[int], size: int) -> Callable[[], None]:
-    network = NETWORKS.build({"name": "unet", "widths": widths}, 3, 1)
+    network = NETWORKS.build({"name": "unet", "encoder": {"widths": widths}}, 3, 1)
     optimiser, loss = torch.optim.Adam(network.parameters(), 1e-3), LOSSES.build("dice")
     images, target = torch.rand(BATCH, 3, size, size), torch.randint(0, 2, (BATCH, size, size))
 
@@ -56,7 +56,7 @@ def ours(widths: list[int], size: int) -> Callable[[], None]:
     ]
     intensity = Intensity.of([p.image for p in pictures], per_picture=False)
     source = LabelledPictures(pictures, POLICIES.build("strong"), view=view, intensity=intensity, batch_size=BATCH, seed=0)
-    network = NETWORKS.build({"name": "unet", "widths": widths}, 3, 1)
+    network = NETWORKS.build({"name": "unet", "encoder": {"widths": widths}}, 3, 1)
     compute = choose_compute(network, (BATCH, 3, size, size), None)
     fabric, loss = compute.fabric(), LOSSES.build("dice_ce")
     average = AveragedWeights(network, 0.99)

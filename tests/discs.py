@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 TINY = [
-    "network.widths=[4,8]",
+    "network.encoder.widths=[4,8]",
     "view=whole",
     "view.size=32",
     "fit.epochs=6",

@@ -33,7 +33,7 @@ from modicum.networks import NETWORKS
 from modicum.recipes import Recipe, checked, dump
 from modicum.views import VIEWS
 
-FORMAT = 2  # raised when older programs could no longer read the file
+FORMAT = 3  # raised when older programs could no longer read the file; 3: networks have encoders
 
 
 @dataclass(frozen=True)
@@ -207,6 +207,8 @@ def _known_format(about: Any, path: Path) -> dict[str, Any]:
             file=path,
             remedy="Update Modicum: pip install --upgrade modicum",
         )
+    if about["format"] < 3:
+        raise ModicumError("an early version of Modicum made this bundle.", file=path, remedy="Train it again.")
     return about
 
 

@@ -15,7 +15,7 @@ from modicum.images.intensity import Intensity
 from modicum.networks import NETWORKS
 from modicum.recipes import checked
 
-SMALL = {"name": "unet", "widths": [2, 4]}
+SMALL = {"name": "unet", "encoder": {"widths": [2, 4]}}
 
 
 @pytest.fixture

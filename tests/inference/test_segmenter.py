@@ -59,7 +59,7 @@ def test_a_size_of_two_numbers_serves_inference(name: str) -> None:
 @pytest.mark.parametrize("view", [{"name": "patches", "tile": 96, "overlap": 32}, {"name": "whole", "size": 50}])
 def test_a_deep_network_takes_any_view(view: dict) -> None:
     """Six halvings want multiples of 64; tiles are multiples of 32, whole pictures of any size."""
-    network = ready(NETWORKS.build({"name": "unet", "widths": [2] * 7}, 1, 1))
+    network = ready(NETWORKS.build({"name": "unet", "encoder": {"widths": [2] * 7}}, 1, 1))
     deep = Segmenter(network, VIEWS.build(view), Intensity((0.0,), (1.0,)), 1, flips=True)
     probability = deep.probabilities(np.zeros((90, 150, 1), np.uint8))
     assert probability.shape == (1, 90, 150)

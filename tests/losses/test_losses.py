@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
+from skimage import measure
 from torch.nn import functional as F
 
 from modicum.losses import LOSSES, leave_out
+from modicum.losses.borders import border_distance
+from modicum.losses.weight_map import gap_weights
 
 SETS = [(1, 1), (4, 3)]  # channels of the answer, classes
 
@@ -63,3 +67,93 @@ def test_pixels_outside_the_field_of_view_teach_nothing(name: str, channels: int
     assert logits.grad is not None
     assert logits.grad[~valid[:, None].expand_as(logits)].abs().max() == 0
     assert logits.grad[valid[:, None].expand_as(logits)].abs().max() > 0
+
+
+def weight_map_by_brute_force(target: np.ndarray, border: float, sigma: float) -> np.ndarray:
+    """The formula of U-Net's paper, pixel by pixel, with the distance to every pixel of every object."""
+    numbers = measure.label(target > 0, connectivity=2)
+    weights = np.zeros(target.shape)
+    for y, x in np.argwhere(target == 0):
+        distances = sorted(np.hypot(*(np.argwhere(numbers == n) - (y, x)).T).min() for n in range(1, numbers.max() + 1))
+        if len(distances) > 1:
+            weights[y, x] = border * np.exp(-((distances[0] + distances[1]) ** 2) / (2 * sigma**2))
+    return weights
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_weight_map_is_its_formula(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    target = np.zeros((31, 40), np.uint8)
+    for _ in range(2 + seed):
+        y, x = rng.integers(0, 26, 2)
+        target[y : y + rng.integers(2, 7), x : x + rng.integers(2, 7)] = 1 + seed % 2
+    assert np.allclose(gap_weights(target, 10, 5), weight_map_by_brute_force(target, 10, 5), atol=1e-3)
+
+
+def test_the_gap_between_two_objects_weighs_most_and_one_object_has_none() -> None:
+    target = np.zeros((20, 30), np.uint8)
+    target[5:15, 5:13] = target[5:15, 15:25] = 1
+    weights = gap_weights(target, 10, 5)
+    y, x = np.unravel_index(weights.argmax(), weights.shape)
+    assert (5 <= y < 15, x) in {(True, 13), (True, 14)}
+    target[:, 13:] = 0
+    assert not gap_weights(target, 10, 5).any()
+
+
+def test_weighted_cross_entropy_lets_both_classes_weigh_the_same() -> None:
+    target = torch.zeros(1, 20, 20, dtype=torch.uint8)
+    target[0, :2] = 1  # a tenth
+    loss = LOSSES.build({"name": "weighted_ce", "border": 0})
+    wrong_one, wrong_other = torch.full((1, 1, 20, 20), -3.0), torch.full((1, 1, 20, 20), 3.0)
+    assert float(loss(wrong_one, target)) == pytest.approx(float(loss(wrong_other, target)), rel=1e-4)
+    plain = LOSSES.build({"name": "weighted_ce", "border": 0, "balance": False})
+    assert float(plain(wrong_one, target)) == pytest.approx(float(LOSSES.build("bce")(wrong_one, target)), rel=1e-5)
+
+
+def test_tversky_is_dice_at_a_half_and_can_punish_what_is_missed() -> None:
+    logits, target = example(1, 1)
+    even = LOSSES.build({"name": "tversky", "false_positives": 0.5, "false_negatives": 0.5, "smoothing": 1e-5})
+    dice = LOSSES.build({"name": "dice", "smoothing": 1e-5})
+    assert float(even(logits, target)) == pytest.approx(float(dice(logits, target)), abs=1e-4)
+    target = torch.zeros(1, 20, 20, dtype=torch.uint8)
+    target[0, 5:15, 5:15] = 1
+    sign = 40.0 * (target > 0).float()[:, None] - 20
+    missed, too_much = sign.clone(), sign.clone()
+    missed[0, 0, 5:7, 5:15], too_much[0, 0, 15:17, 5:15] = -20, 20  # the same number of pixels
+    tversky = LOSSES.build("tversky")
+    assert float(tversky(missed, target)) > 1.5 * float(tversky(too_much, target))
+
+
+def line(broken: bool, thin: bool) -> torch.Tensor:
+    mask = torch.zeros(1, 1, 32, 48)
+    mask[..., 16 if thin else 15 : 18, 4:44] = 1
+    if broken:
+        mask[..., 22:26] = 0
+    return mask
+
+
+def test_an_interrupted_vessel_costs_more_than_a_thinner_one() -> None:
+    target = line(broken=False, thin=False)[:, 0].to(torch.uint8)
+    broken, thin = 40 * line(True, False) - 20, 40 * line(False, True) - 20
+    cldice, dice = LOSSES.build({"name": "cldice", "share": 1.0}), LOSSES.build("dice")
+    assert float(dice(thin, target)) > float(dice(broken, target))  # which has more wrong pixels
+    assert float(cldice(thin, target)) < 0.5 * float(cldice(broken, target))
+
+
+@pytest.mark.parametrize("name", ["boundary", "hausdorff"])
+def test_an_error_far_from_the_border_costs_more(name: str) -> None:
+    target = torch.zeros(1, 48, 48, dtype=torch.uint8)
+    target[0, 4:20, 4:20] = 1
+    sign = 40.0 * (target > 0).float()[:, None] - 20
+    near, far = sign.clone(), sign.clone()
+    near[0, 0, 20:22, 4:20], far[0, 0, 40:42, 30:46] = 20, 20
+    loss = LOSSES.build(name)
+    assert float(loss(sign, target)) < 1e-3
+    assert float(loss(far, target)) > 1.1 * float(loss(near, target))
+
+
+def test_distance_from_the_border_is_scipys() -> None:
+    mask = np.random.default_rng(0).random((25, 40)) > 0.7
+    expected = (ndimage.distance_transform_edt(mask) + ndimage.distance_transform_edt(~mask)) / 40
+    assert np.allclose(border_distance(mask), expected, atol=1e-3)
+    assert not border_distance(np.ones((4, 4), bool)).any()

@@ -15,7 +15,7 @@ from modicum.inference import ready
 from modicum.losses import LOSSES
 from modicum.networks import NETWORKS
 
-INNER = {"name": "unet", "widths": [8, 16, 32]}
+INNER = {"name": "unet", "encoder": {"widths": [8, 16, 32]}}
 SMALL = {"name": "coarse_to_fine", "size": 16, "inner": INNER}
 
 
@@ -215,7 +215,12 @@ def test_the_inner_network_is_resolved() -> None:
 
 @pytest.mark.parametrize(
     ("inner", "named"),
-    [("unett", "unett"), ({"name": "unet", "wdths": [4]}, "wdths"), ({"name": "unet", "widths": [0]}, "widths"), (3, "3")],
+    [
+        ("unett", "unett"),
+        ({"name": "unet", "wdths": [4]}, "wdths"),
+        ({"name": "unet", "encoder": {"widths": [0]}}, "widths"),
+        (3, "3"),
+    ],
 )
 def test_an_inner_network_that_cannot_be_is_named(inner: Any, named: str) -> None:
     with pytest.raises(ModicumError, match=named):

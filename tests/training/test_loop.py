@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,9 +27,11 @@ from modicum.training.loop import EpochRecord, Parts, fit
 from modicum.training.optimisers import OPTIMISERS
 from modicum.training.pace import Pace
 from modicum.training.schedules import SCHEDULES
+from modicum.training.tuning import Tuning, encoders
 from modicum.training.validation import validator
 from patience import patiently
 
+TUNING = Tuning(dropout=0.2)
 COMPUTE = Compute("cpu", "32-true", True, "test")
 
 
@@ -54,16 +57,20 @@ def assemble(
     schedule: str = "one_cycle",
     rate: float = 1e-2,
     precision: Precision | None = None,
+    tuning: Tuning = TUNING,
+    network: Mapping[str, Any] = {"name": "unet", "encoder": {"widths": [4, 8]}},
 ) -> Parts:
     torch.manual_seed(0)
     fabric = COMPUTE.fabric() if precision is None else Fabric(accelerator="cpu", devices=1, plugins=[precision])
-    network = COMPUTE.layout(NETWORKS.build({"name": "unet", "widths": [4, 8], "dropout": 0.2}, 1, 1))
-    average = AveragedWeights(network, 0.9)
-    wrapped, prepared = fabric.setup(network, OPTIMISERS.build(optimiser, network.parameters(), rate))
+    built = COMPUTE.layout(NETWORKS.build(network, 1, 1))
+    tuning.prepare(built)
+    average = AveragedWeights(built, 0.9)
+    wrapped, prepared = fabric.setup(built, OPTIMISERS.build(optimiser, tuning.groups(built), rate))
     return Parts(
         fabric=fabric,
         network=wrapped,
         loss=LOSSES.build("dice_ce"),
+        outputs=1,
         optimiser=prepared,
         schedule=SCHEDULES.build(schedule),
         rate=rate,
@@ -293,3 +300,56 @@ def test_averaged_weights_follow_their_formula() -> None:
         decay = min(0.5, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * network.weight.item()
     assert average.network.weight.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_frozen_encoder_learns_nothing_until_it_thaws(tmp_path: Path) -> None:
+    parts = assemble(tmp_path, tuning=Tuning(frozen=0.5))
+    begun, out = encoder_weights(parts), parts.network.out.weight.detach().clone()
+    with pytest.raises(KeyboardInterrupt):
+        train(parts, Pace(40, None, 10), stop_after=2)
+    assert all(torch.equal(a, b) for a, b in zip(begun, encoder_weights(parts), strict=True))
+    assert not torch.equal(parts.network.out.weight, out)
+
+
+def test_a_thawed_encoder_learns(tmp_path: Path) -> None:
+    parts = assemble(tmp_path, tuning=Tuning(frozen=0.5))
+    begun = encoder_weights(parts)
+    train(parts, Pace(40, None, 10))
+    assert not any(torch.equal(a, b) for a, b in zip(begun, encoder_weights(parts), strict=True))
+
+
+def test_the_encoder_may_learn_more_slowly(tmp_path: Path) -> None:
+    moved = []
+    for rate in (1.0, 0.1):
+        parts = assemble(tmp_path / str(rate), tuning=Tuning(rate=rate))
+        begun = encoder_weights(parts)
+        train(parts, Pace(5, None, 5))
+        moved.append(sum(float((a - b).abs().mean()) for a, b in zip(begun, encoder_weights(parts), strict=True)))
+    assert 0 < moved[1] < 0.3 * moved[0]
+
+
+def test_frozen_batch_norms_keep_statistics_and_weights(tmp_path: Path) -> None:
+    parts = assemble(tmp_path, tuning=Tuning(norm_frozen=True))
+    encoder = encoders(parts.network)[0]
+    norm, convolution = encoder.down[0][1], encoder.down[0][0].weight.detach().clone()
+    begun = {k: v.clone() for k, v in norm.state_dict().items()}
+    train(parts, Pace(5, None, 5))
+    assert all(torch.equal(v, begun[k]) for k, v in norm.state_dict().items())
+    assert not torch.equal(encoder.down[0][0].weight, convolution)
+
+
+def test_every_answer_of_a_network_is_supervised(tmp_path: Path) -> None:
+    parts = assemble(tmp_path, network={"name": "wnet", "widths": [4, 8]})
+    train(parts, Pace(60, None, 20))
+    batch = Squares().batch(10**6)
+    network = parts.average.network.train()
+    with torch.no_grad():
+        both = network(batch.images)
+    for answer in both.split(1, dim=1):
+        assert float(((answer[:, 0] > 0) == (batch.target > 0)).float().mean()) > 0.9
+
+
+def encoder_weights(parts: Parts) -> list[torch.Tensor]:
+    """Copies of the convolutions' weights."""
+    weights = (p for e in encoders(parts.network) for p in e.parameters() if p.dim() == 4)
+    return [w.detach().clone() for w in weights]

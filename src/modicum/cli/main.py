@@ -139,11 +139,15 @@ def recipes() -> None:
 
 
 @app.command()
-def networks() -> None:
-    """The networks there are, with parameters and source."""
+def networks(
+    names: Annotated[list[str] | None, typer.Argument(help="Networks; all without any.", show_default=False)] = None,
+    measure: Annotated[bool, typer.Option("--measure", help="Also pictures a second on this machine: minutes.")] = False,
+) -> None:
+    """The networks and encoders there are, with parameters, arithmetic, speed and source."""
     from modicum.cli.show import show_networks
+    from modicum.runs.network_costs import network_costs
 
-    show_networks()
+    show_networks(network_costs(names or [], measure))
 
 
 @app.command()

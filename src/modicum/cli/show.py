@@ -14,6 +14,7 @@ from modicum.errors import Finding
 if TYPE_CHECKING:
     from modicum.datasets import Inspection
     from modicum.planning import Plan
+    from modicum.runs.network_costs import NetworkCost
     from modicum.runs.train import Run
 
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
@@ -139,18 +140,31 @@ def show_recipes() -> None:
     _out.print(table)
 
 
-def show_networks() -> None:
-    """Table of networks."""
-    from modicum.networks import NETWORKS
+def show_networks(costs: Sequence[NetworkCost]) -> None:
+    """Tables of networks with their own options, and of encoders."""
+    from modicum.networks import ENCODERS, NETWORKS
+    from modicum.starts import PUBLISHED
 
     table = Table(box=None, header_style="bold")
-    for column in ("network", "parameters", "options", "what", "source"):
+    for column in ("network", "encoder", "parameters", "GFLOPs", "training/s", "inference/s", "what", "source"):
+        table.add_column(column, justify="right" if column in ("parameters", "GFLOPs", "training/s", "inference/s") else "left")
+    for cost in costs:
+        encoder = NETWORKS.resolve(cost.name).get("encoder") or {"name": ""}
+        speeds = ("" if s is None else f"{s:.1f}" for s in (cost.training, cost.inference))
+        about = (escape(NETWORKS.describe(cost.name)), NETWORKS.sources[cost.name])
+        table.add_row(cost.name, encoder["name"], f"{cost.parameters:,}", f"{cost.gflops:.1f}", *speeds, *about)
+    _out.print(table)
+    _out.print("\nFor one colour picture of 256x256 pixels; pictures a second with --measure.")
+    table = Table(box=None, header_style="bold")
+    for column in ("encoder", "ImageNet", "what", "source"):
         table.add_column(column)
-    for name in NETWORKS:
-        network = NETWORKS.build(name, 3, 1)
-        parameters = sum(p.numel() for p in network.parameters())
-        options = {k: v for k, v in NETWORKS.resolve(name).items() if k != "name"}
-        table.add_row(name, f"{parameters:,}", escape(_short(options)), escape(NETWORKS.describe(name)), NETWORKS.sources[name])
+    for name in ENCODERS:
+        table.add_row(
+            name,
+            escape(PUBLISHED[name].whence if name in PUBLISHED else ""),
+            escape(ENCODERS.describe(name)),
+            ENCODERS.sources[name],
+        )
     _out.print(table)
 
 

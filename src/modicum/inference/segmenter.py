@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import fx, nn
 from torch.fx.experimental.optimization import fuse as fold_batch_norm
 
 from modicum.errors import ModicumError
@@ -141,5 +142,12 @@ def ready(network: nn.Module, *, channels_last: bool = True) -> nn.Module:
     """A copy of a network for prediction: eval mode, batch norm folded into the convolutions where that can be traced."""
     network = copy.deepcopy(network).eval()
     with contextlib.suppress(Exception):  # a network that cannot be traced is used as it is: the same answers, slower
-        network = fold_batch_norm(network)
+        if not _repeats(network):
+            network = fold_batch_norm(network)
     return in_layout(network, channels_last)
+
+
+def _repeats(network: nn.Module) -> bool:
+    """Whether a layer is used more than once, as in R2U-Net: a batch norm would be folded into it each time."""
+    calls = Counter(node.target for node in fx.symbolic_trace(network).graph.nodes if node.op == "call_module")
+    return any(count > 1 and isinstance(network.get_submodule(str(name)), nn.Conv2d) for name, count in calls.items())

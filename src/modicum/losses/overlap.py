@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch.nn import functional as F
 
 from modicum.losses.table import LOSSES, Loss
+
+Weight = Annotated[float, Field(ge=0)]
 
 
 def one_hot(target: torch.Tensor, channels: int) -> torch.Tensor:
@@ -22,6 +27,42 @@ def dice(*, smoothing: float = 1.0, batch: bool = False) -> Loss:
 
     binary = DiceLoss(sigmoid=True, smooth_nr=smoothing, smooth_dr=smoothing, batch=batch)
     several = DiceLoss(softmax=True, include_background=False, smooth_nr=smoothing, smooth_dr=smoothing, batch=batch)
+
+    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        channels = logits.shape[1]
+        value: torch.Tensor = (binary if channels == 1 else several)(logits, one_hot(target, channels))
+        return value
+
+    return loss
+
+
+@LOSSES.register("tversky", "Salehi et al. 2017, arXiv:1706.05721")
+def tversky(*, false_positives: Weight = 0.3, false_negatives: Weight = 0.7, smoothing: float = 1.0) -> Loss:
+    """1 - Tversky index: Dice in which missed pixels may weigh more than pixels found in vain, for small or thin objects."""
+    from monai.losses import TverskyLoss
+
+    given = {"alpha": false_positives, "beta": false_negatives, "smooth_nr": smoothing, "smooth_dr": smoothing}
+    binary = TverskyLoss(sigmoid=True, **given)
+    several = TverskyLoss(softmax=True, include_background=False, **given)
+
+    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        channels = logits.shape[1]
+        value: torch.Tensor = (binary if channels == 1 else several)(logits, one_hot(target, channels))
+        return value
+
+    return loss
+
+
+@LOSSES.register("cldice", "Shit et al. 2021, arXiv:2003.07311")
+def cldice(*, iterations: Annotated[int, Field(ge=1)] = 5, share: Annotated[float, Field(ge=0, le=1)] = 0.5) -> Loss:
+    """Dice and Dice of centre lines, for vessels: an interrupted vessel costs more than a thinner one.
+
+    `iterations` erosions must reach the middle of the widest vessel; `share` is the weight of the centre lines.
+    """
+    from monai.losses import SoftDiceclDiceLoss
+
+    binary = SoftDiceclDiceLoss(iter_=iterations, alpha=share, sigmoid=True)
+    several = SoftDiceclDiceLoss(iter_=iterations, alpha=share, softmax=True, include_background=False)
 
     def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         channels = logits.shape[1]

@@ -1,4 +1,4 @@
-"""U-Net (Ronneberger, Fischer, Brox 2015), with batch norm and padded convolutions."""
+"""U-Net (Ronneberger, Fischer, Brox 2015), with batch norm and padded convolutions, on any encoder."""
 
 from __future__ import annotations
 
@@ -8,21 +8,43 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from modicum.networks.blocks import DoubleConv, Up
+from modicum.errors import ModicumError
+from modicum.networks.blocks import DoubleConv
+from modicum.networks.encoders import ENCODERS, EncoderSpec
 from modicum.networks.padding import any_size
 from modicum.networks.table import NETWORKS
 
 
-@NETWORKS.register("unet", "Ronneberger et al. 2015, arXiv:1505.04597; SYSTEMS A1")
+class Up(nn.Module):
+    """Twice the height and width, joined with the encoder's map of that size where there is one, then a double convolution."""
+
+    def __init__(self, channels_in: int, channels_skip: int, channels_out: int, transposed: bool) -> None:
+        super().__init__()
+        self.enlarge: nn.Module
+        if transposed:
+            self.enlarge = nn.ConvTranspose2d(channels_in, channels_out, 2, stride=2)
+            channels_in = channels_out
+        else:
+            self.enlarge = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
+        self.conv = DoubleConv(channels_in + channels_skip, channels_out)
+
+    def forward(self, low: torch.Tensor, skip: torch.Tensor | None) -> torch.Tensor:
+        # low (N, C, H/2, W/2), skip (N, S, H, W)
+        high = self.enlarge(low)
+        joined: torch.Tensor = self.conv(high if skip is None else torch.cat([skip, high], dim=1))
+        return joined
+
+
+@NETWORKS.register("unet", "Ronneberger et al. 2015, arXiv:1505.04597; SYSTEMS A1, B3, C1")
 class UNet(nn.Module):
     """U-Net: an encoder that halves the picture, a decoder that brings it back, joined at every size.
 
     Args:
         channels: of the picture.
         outputs: channels of the answer (logits).
-        widths: channels at each size, from full resolution down; one more width is one more halving. At least one.
+        encoder: by name, or by name and options; those without a name are the plain encoder's.
+        decoder: channels of the decoder at each size, the smallest first; None: the encoder's.
         up: how the decoder enlarges; "transposed" learns it, "bilinear" has fewer parameters.
-        dropout: probability of dropping a channel at the lowest resolution.
     """
 
     def __init__(
@@ -30,30 +52,32 @@ class UNet(nn.Module):
         channels: int,
         outputs: int,
         *,
-        widths: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (64, 128, 256, 512, 1024),
+        encoder: EncoderSpec = "plain",
+        decoder: tuple[Annotated[int, Field(ge=1)], ...] | None = None,
         up: Literal["transposed", "bilinear"] = "transposed",
-        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
         super().__init__()
-        deepest = len(widths) - 1
-        self.down = nn.ModuleList(
-            DoubleConv(before, width, dropout if level == deepest else 0.0)
-            for level, (before, width) in enumerate(zip((channels, *widths[:-1]), widths, strict=True))
-        )
-        self.up = nn.ModuleList(
-            Up(low, skip, skip, up == "transposed") for low, skip in zip(widths[:0:-1], widths[-2::-1], strict=True)
-        )
-        self.out = nn.Conv2d(widths[0], outputs, 1)
-        self.divisor = 2**deepest  # of the height and width inside the network
+        self.encoder = ENCODERS.build(encoder, channels)
+        skips = list(self.encoder.widths[-2::-1])
+        if self.encoder.reductions[0] == 2:
+            skips.append(0)  # the encoder has no map as large as the picture
+        widths = decoder or [skip or max(8, self.encoder.widths[0] // 2) for skip in skips]
+        if len(widths) != len(skips):
+            raise ModicumError(
+                f"network.decoder has {len(widths)} widths, but the encoder halves the picture {len(skips)} times.",
+                remedy=f"Give {len(skips)} widths, or leave the key out.",
+            )
+        below = [self.encoder.widths[-1], *widths[:-1]]
+        self.up = nn.ModuleList(Up(*sizes, up == "transposed") for sizes in zip(below, skips, widths, strict=True))
+        self.out = nn.Conv2d(widths[-1] if widths else self.encoder.widths[0], outputs, 1)
+        self.divisor = self.encoder.divisor
 
     @any_size
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (N, outputs, H, W) of pictures (N, channels, H, W)."""
-        maps = []
-        for level, conv in enumerate(self.down):
-            x = conv(x if level == 0 else nn.functional.max_pool2d(x, 2))  # (N, widths[level], H/2^level, W/2^level)
-            maps.append(x)
-        for conv, skip in zip(self.up, maps[-2::-1], strict=True):
-            x = conv(x, skip)
+        maps = self.encoder(x)
+        x = maps.pop()
+        for up in self.up:
+            x = up(x, maps.pop() if maps else None)
         logits: torch.Tensor = self.out(x)
         return logits

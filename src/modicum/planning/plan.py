@@ -109,7 +109,7 @@ def _patches(seen: Fingerprint, minutes: float) -> tuple[dict[str, Any], dict[st
         "fit.augmentation": _AUGMENTATION,
     }
     view = {"name": "patches", "size": size}
-    return {"view": view, "network": {"name": "unet", "widths": widths}, "fit": {"rate": 6e-3}}, reasons
+    return {"view": view, "network": {"name": "unet", "encoder": {"widths": widths}}, "fit": {"rate": 6e-3}}, reasons
 
 
 def _whole(seen: Fingerprint, minutes: float) -> tuple[dict[str, Any], dict[str, str]]:
@@ -124,7 +124,7 @@ def _whole(seen: Fingerprint, minutes: float) -> tuple[dict[str, Any], dict[str,
         "fit.augmentation": _AUGMENTATION,
     }
     view = {"name": "whole", "size": size}
-    return {"view": view, "network": {"name": "unet", "widths": widths}, "fit": {"rate": 4e-3}}, reasons
+    return {"view": view, "network": {"name": "unet", "encoder": {"widths": widths}}, "fit": {"rate": 4e-3}}, reasons
 
 
 def _many(seen: Fingerprint) -> str:

@@ -30,6 +30,8 @@ class LocaliserPlan:
         if self.changes is None:
             return None
         own = {k: v for k, v in main.items() if k in ("seed", "data", "images", "fit", "supervision", "network", "finish")}
+        if main["start"]["name"] == "imagenet":
+            own["start"] = main["start"]
         inner = own["network"].get("inner")  # of a network that is itself two
         finish = {**own["finish"], "low": None, "with_localiser": False}
         if own["finish"]["low"] is not None:  # hysteresis is for the sum of several answers

@@ -14,6 +14,7 @@ from modicum.errors import ModicumError
 from modicum.losses import LOSSES
 from modicum.networks import NETWORKS
 from modicum.recipes.localisers import LOCALISERS
+from modicum.starts import PUBLISHED, STARTS
 from modicum.tables import Table
 from modicum.training.optimisers import OPTIMISERS
 from modicum.training.schedules import SCHEDULES
@@ -45,7 +46,16 @@ class Images(_Axis):
     """How pixel values become numbers."""
 
     grey: bool = False  # colour pictures are turned grey
-    normalise: Literal["dataset", "picture"] = "dataset"  # by the training pictures' mean and spread, or its own
+    # By mean and spread of the training pictures, by its own, or as the weights expect that the network starts from.
+    normalise: Literal["dataset", "picture", "weights"] | None = None  # None: weights with ImageNet's, else dataset
+
+
+class EncoderFit(_Axis):
+    """What is different for an encoder that knows something already."""
+
+    rate: float = Field(default=1.0, gt=0)  # of the learning rate
+    frozen: float = Field(default=0.0, ge=0, lt=1)  # share of the training in which its weights stay as they began
+    norm: Literal["trained", "frozen"] = "trained"  # its batch norms
 
 
 class Fit(_Axis):
@@ -55,6 +65,8 @@ class Fit(_Axis):
     optimiser: Annotated[Part, _of(OPTIMISERS)] = Field(default_factory=lambda: OPTIMISERS.resolve("adamw"))
     rate: float = Field(default=3e-3, gt=0)
     schedule: Annotated[Part, _of(SCHEDULES)] = Field(default_factory=lambda: SCHEDULES.resolve("one_cycle"))
+    encoder: EncoderFit = EncoderFit()
+    dropout: float = Field(default=0.0, ge=0, lt=1)  # probability of dropping a channel of the encoder's smallest map
     batch_size: int = Field(default=8, ge=1)
     epochs: int | None = Field(default=None, ge=1)  # one of epochs and budget
     budget: float | None = Field(default=None, gt=0)  # minutes of training
@@ -115,7 +127,7 @@ class Recipe(_Axis):
     view: Annotated[Part, BeforeValidator(_view)] = Field(default_factory=lambda: VIEWS.resolve("patches"))
     network: Annotated[Part, _of(NETWORKS)] = Field(default_factory=lambda: NETWORKS.resolve("unet"))
     localiser: Annotated[Part | None, BeforeValidator(_localiser)] = None  # for views that look at objects
-    start: Literal["random", "localiser"] = "random"  # localiser: its weights, wherever the network is like its network
+    start: Annotated[Part, _of(STARTS)] = Field(default_factory=lambda: STARTS.resolve("random"))
     supervision: Literal["labelled", "boxes", "points"] = "labelled"  # boxes, points: as if no more than those were known
     fit: Fit = Fit()
     finish: Finish = Finish()
@@ -124,13 +136,13 @@ class Recipe(_Axis):
     def _someone_who_localises(self) -> Recipe:
         view = VIEWS.build(self.view)
         needed = view.localised
-        if self.localiser is None and (needed or self.start == "localiser"):
+        if self.localiser is None and (needed or self.start["name"] == "localiser"):
             self.localiser = LOCALISERS.resolve("segmenter")
-        if self.localiser is not None and not needed and self.start != "localiser":
+        if self.localiser is not None and not needed and self.start["name"] != "localiser":
             raise ModicumError(f"the view '{self.view['name']}' needs no localiser.", remedy="Leave out the key localiser.")
         if (self.network["name"] == "hourglass") != self.finds_centres:
             raise ModicumError("the network 'hourglass' and the loss 'heatmap' belong together: they find centres, not masks.")
-        if self.start == "localiser" and self.localiser and self.localiser["name"] != "segmenter":
+        if self.start["name"] == "localiser" and self.localiser and self.localiser["name"] != "segmenter":
             raise ModicumError(
                 f"the localiser '{self.localiser['name']}' has no weights that this network could start from.",
                 remedy="Use --set start=random",
@@ -140,6 +152,32 @@ class Recipe(_Axis):
         if (first := self.first) is not None:
             self._check_first(first, view)
         return self
+
+    @model_validator(mode="after")
+    def _weights_that_fit(self) -> Recipe:
+        known = self.encoder in PUBLISHED
+        if self.start["name"] == "imagenet" and not known:
+            raise ModicumError(
+                f"there are no ImageNet weights for {f'the encoder {self.encoder!r}' if self.encoder else 'this network'}.",
+                remedy="Use --set network.encoder=NAME with one of " + ", ".join(PUBLISHED),
+            )
+        if self.images.normalise is None:
+            own = "weights" if self.start["name"] == "imagenet" else "dataset"
+            self.images = self.images.model_copy(update={"normalise": own})
+        if self.images.normalise == "weights" and not known:
+            raise ModicumError("images.normalise=weights needs an encoder with ImageNet weights.", remedy="Leave it out.")
+        if self.encoder is None and (self.fit.encoder != EncoderFit() or self.fit.dropout):
+            raise ModicumError(
+                f"the network '{self.network['name']}' has no encoder to which fit.encoder or fit.dropout could apply.",
+                remedy="Leave these keys out.",
+            )
+        return self
+
+    @property
+    def encoder(self) -> str | None:
+        """The name of the network's encoder, or of the one inside its parts, if there is one."""
+        encoder = self.network.get("inner", self.network).get("encoder")
+        return None if encoder is None else str(encoder["name"])
 
     def _check_first(self, first: Recipe, view: View) -> None:
         """Whether the localiser's own recipe suits the main one; that it is a recipe at all was checked when it was made."""

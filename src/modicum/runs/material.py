@@ -10,6 +10,7 @@ from modicum.datasets.case import Dataset, Split
 from modicum.images.intensity import Intensity
 from modicum.recipes import Recipe
 from modicum.runs.pictures import load_training
+from modicum.starts import expected_scale
 from modicum.supervision.labelled import LabelledPictures
 from modicum.supervision.weak import weakened
 from modicum.views import VIEWS, TrainingPicture
@@ -37,8 +38,7 @@ def read_material(dataset: Dataset, split: Split, recipe: Recipe) -> Material:
     train = load_training([cases[i] for i in split.train], dataset, keep, 1 if grey else None, grey=grey)
     channels = train[0].image.shape[2]
     val = load_training([cases[i] for i in split.val], dataset, keep, channels, grey=grey) if split.val else train
-    own = recipe.images.normalise == "picture"
-    intensity = Intensity.of([p.image for p in train], per_picture=own, grey=grey)
+    intensity = _intensity(recipe, train)
     return Material(
         train,
         val,
@@ -48,3 +48,13 @@ def read_material(dataset: Dataset, split: Split, recipe: Recipe) -> Material:
             [cases[i] for i in split.val[:most]], dataset, lambda p: weakened(p, recipe.supervision), channels, grey=grey
         ),
     )
+
+
+def _intensity(recipe: Recipe, train: list[TrainingPicture]) -> Intensity:
+    """How pixels become numbers: by the training pictures, by each picture itself, or as the weights expect."""
+    if recipe.images.normalise == "weights":
+        assert recipe.encoder is not None, "the recipe was checked"
+        mean, sd = expected_scale(recipe.encoder, train[0].image.shape[2])
+        return Intensity(mean, sd, grey=recipe.images.grey)
+    own = recipe.images.normalise == "picture"
+    return Intensity.of([p.image for p in train], per_picture=own, grey=recipe.images.grey)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -25,7 +26,7 @@ from modicum.runs.folder import RunFolder, digest
 from modicum.runs.localising import first_recipe, given_bundle, learned, seen_by
 from modicum.runs.material import Material, read_material
 from modicum.runs.thresholds import with_threshold
-from modicum.starts import copy_alike
+from modicum.starts import begin_as_imagenet, copy_alike
 from modicum.supervision.labelled import LabelledPictures
 from modicum.training.batches import stream
 from modicum.training.checkpoint import Checkpoints
@@ -36,6 +37,7 @@ from modicum.training.loop import EpochRecord, Parts, Validation, fit
 from modicum.training.optimisers import OPTIMISERS
 from modicum.training.pace import BudgetTooShort, Pace
 from modicum.training.schedules import SCHEDULES
+from modicum.training.tuning import Tuning
 from modicum.training.validation import validator
 from modicum.views import VIEWS, TrainingPicture
 
@@ -117,11 +119,11 @@ def _train(
     findings = [*_examine(material.train, source, classes), *seen_by(localiser, dataset, split)]
     torch.manual_seed(recipe.seed)
     network = NETWORKS.build(recipe.network, material.intensity.channels, outputs_for(len(classes)))
-    if recipe.start == "localiser" and localiser is not None:
-        findings += _begin_as(localiser, network, folder, part)
+    findings += _begin(recipe, network, localiser, folder, part)
+    _tuning(recipe).prepare(network)
     compute = _compute(network, source, recipe, folder, part)
     loss: Loss = LOSSES.build(recipe.fit.loss)
-    parts = _parts(recipe, network, compute, loss, Checkpoints(folder.path / part / "checkpoints"))
+    parts = _parts(recipe, network, len(classes), compute, loss, Checkpoints(folder.path / part / "checkpoints"))
     pace = _pace(recipe, minutes, source)
     history = _run(recipe, parts, source, _looks(material, loss, compute), pace, folder, part)
     best = parts.checkpoints.best() if recipe.fit.keep == "best" else None
@@ -174,8 +176,16 @@ def _looks(material: Material, loss: Loss, compute: Compute) -> Callable[[nn.Mod
     return validator([looks.batch(i) for i in range(count)], loss, partial(_forward, compute))
 
 
-def _begin_as(localiser: Bundle, network: nn.Module, folder: RunFolder, part: str) -> list[Finding]:
-    """Give a network the localiser's weights wherever it is like it; a warning where it hardly is."""
+def _begin(recipe: Recipe, network: nn.Module, localiser: Bundle | None, folder: RunFolder, part: str) -> list[Finding]:
+    """Give a network the weights that its recipe says; a warning where it is hardly like the one that they come from."""
+    if recipe.start["name"] == "imagenet":
+        assert recipe.encoder is not None, "the recipe was checked"
+        file = recipe.start["file"]
+        begun = begin_as_imagenet(network, recipe.encoder, None if file is None else Path(file))
+        folder.log(f"{part}{begun.copied:,} of {begun.parameters:,} weights begin as ImageNet's")
+        return []
+    if recipe.start["name"] != "localiser" or localiser is None:
+        return []
     begun = copy_alike(localiser.weights, network)
     told = f"{begun.copied:,} of {begun.parameters:,} weights begin as the localiser's"
     folder.log(f"{part}{told}")
@@ -183,6 +193,11 @@ def _begin_as(localiser: Bundle, network: nn.Module, folder: RunFolder, part: st
         return []
     remedy = "Give both the same network, or use --set start=random"
     return [Finding("warning", "start-hardly-alike", f"only {told}.", remedy=remedy)]
+
+
+def _tuning(recipe: Recipe) -> Tuning:
+    encoder = recipe.fit.encoder
+    return Tuning(encoder.rate, encoder.frozen, encoder.norm == "frozen", recipe.fit.dropout)
 
 
 def _examine(train: Sequence[TrainingPicture], source: LabelledPictures, classes: Sequence[str]) -> list[Finding]:
@@ -203,17 +218,18 @@ def _compute(network: nn.Module, source: LabelledPictures, recipe: Recipe, folde
     return compute
 
 
-def _parts(recipe: Recipe, network: nn.Module, compute: Compute, loss: Loss, checkpoints: Checkpoints) -> Parts:
+def _parts(recipe: Recipe, network: nn.Module, classes: int, compute: Compute, loss: Loss, checkpoints: Checkpoints) -> Parts:
     fabric = compute.fabric()
     network = compute.layout(network)
     average = AveragedWeights(network, recipe.fit.average)
-    optimiser = OPTIMISERS.build(recipe.fit.optimiser, network.parameters(), recipe.fit.rate)
+    optimiser = OPTIMISERS.build(recipe.fit.optimiser, _tuning(recipe).groups(network), recipe.fit.rate)
     wrapped, prepared = fabric.setup(network, optimiser)
     average.network.to(fabric.device)
     return Parts(
         fabric=fabric,
         network=wrapped,
         loss=loss,
+        outputs=outputs_for(classes),
         optimiser=prepared,
         schedule=SCHEDULES.build(recipe.fit.schedule),
         rate=recipe.fit.rate,

@@ -52,6 +52,7 @@ class Parts:
     fabric: Fabric
     network: nn.Module
     loss: Loss
+    outputs: int  # channels of one answer; a network may give several while it trains, and each is supervised
     optimiser: torch.optim.Optimizer
     schedule: Schedule
     rate: float
@@ -91,6 +92,7 @@ def fit(
         losses, norms, start = [], [], pace.step
         while not pace.done and pace.step - start < pace.epoch_steps:
             rate = parts.rate * parts.schedule(pace.progress, [r.val_loss for r in history])
+            _wake(parts.optimiser, pace.progress)
             loss, norm = _step(parts, next(stream), rate)
             parts.average.update(parts.network, pace.step)
             losses.append(loss)
@@ -118,6 +120,14 @@ def fit(
     return history
 
 
+def _wake(optimiser: torch.optim.Optimizer, progress: float) -> None:
+    """Parameters of a group that is frozen until some progress get no gradient before that."""
+    for group in optimiser.param_groups:
+        if until := group.get("frozen_until", 0.0):
+            for parameter in group["params"]:
+                parameter.requires_grad_(progress >= until)
+
+
 def _step(parts: Parts, batch: Batch, rate: float) -> tuple[float, float]:
     """One step of the optimiser; the loss and the norm of its gradient."""
     for group in parts.optimiser.param_groups:
@@ -125,9 +135,9 @@ def _step(parts: Parts, batch: Batch, rate: float) -> tuple[float, float]:
     device = parts.fabric.device
     logits = parts.network(batch.images.to(device)).float()
     target = batch.target.to(device)
-    if batch.valid is not None:
-        logits, target = leave_out(logits, target, batch.valid.to(device))
-    loss = parts.loss(logits, target)
+    valid = None if batch.valid is None else batch.valid.to(device)
+    answers = logits.split(parts.outputs, dim=1)
+    loss = torch.stack([_cost(parts.loss, answer, target, valid) for answer in answers]).mean()
     parts.optimiser.zero_grad()
     parts.fabric.backward(loss)
     limit = parts.clip if parts.clip is not None else float("inf")
@@ -141,6 +151,11 @@ def _step(parts: Parts, batch: Batch, rate: float) -> tuple[float, float]:
         )
     parts.optimiser.step()
     return value, norm
+
+
+def _cost(loss: Loss, answer: torch.Tensor, target: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
+    """The loss of one answer, without the pixels that do not count."""
+    return loss(answer, target) if valid is None else loss(*leave_out(answer, target, valid))
 
 
 def _scaled(fabric: Fabric) -> bool:

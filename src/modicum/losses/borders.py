@@ -1,0 +1,57 @@
+"""Losses that know how far from the true border an error lies. Both are added to Dice, as their authors advise."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from modicum.losses.overlap import Weight, dice, one_hot
+from modicum.losses.table import LOSSES, Loss
+
+
+@LOSSES.register("boundary", "Kervadec et al. 2019, arXiv:1812.07032 (SYSTEMS A4)")
+def boundary(*, weight: Weight = 5.0) -> Loss:
+    """Dice + weight x mean distance of errors from the true border, as a share of the picture's longer side.
+
+    Equation 5 of the paper, less what no answer can change: the right answer costs nothing. Classes that are absent from a
+    picture have no border and cost nothing there but Dice.
+    """
+    overlap = dice()
+
+    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        channels = logits.shape[1]
+        probability = logits.sigmoid() if channels == 1 else logits.softmax(dim=1)[:, 1:]
+        true = one_hot(target, channels)[:, -probability.shape[1] :]
+        far = np.stack([[border_distance(channel) for channel in one] for one in true.cpu().numpy() > 0])
+        error = ((probability - true).abs() * torch.from_numpy(far).to(true)).mean()
+        return overlap(logits, target) + weight * error
+
+    return loss
+
+
+@LOSSES.register("hausdorff", "Karimi & Salcudean 2019, arXiv:1904.10030, one-sided distance transforms of both masks")
+def hausdorff(*, weight: Weight = 20.0, power: Weight = 2.0) -> Loss:
+    """Dice + weight x mean of error² times the power of its distances from both borders, as shares of the longer side."""
+    from monai.losses import HausdorffDTLoss
+
+    overlap = dice()
+    binary = HausdorffDTLoss(alpha=power, include_background=True, sigmoid=True)
+    several = HausdorffDTLoss(alpha=power, softmax=True)
+
+    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        channels = logits.shape[1]
+        far: torch.Tensor = (binary if channels == 1 else several)(logits, one_hot(target, channels))
+        scale: float = weight / max(target.shape[1:]) ** power
+        return overlap(logits, target) + scale * far
+
+    return loss
+
+
+def border_distance(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """Distance (H, W) of every pixel from the mask's border, from both sides, as a share of the longer side; 0 without one."""
+    if mask.all() or not mask.any():
+        return np.zeros(mask.shape, np.float32)
+    sides = (cv2.distanceTransform(side.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for side in (mask, ~mask))
+    return np.asarray(sum(sides) / max(mask.shape), np.float32)
