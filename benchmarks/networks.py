@@ -31,7 +31,7 @@ NETWORKS = {
     "SETR, ViT 192": "{name: setr, encoder: {name: vit, width: 192, depth: 12, heads: 3}}",
     "U-Net, Swin 24": "{name: unet, encoder: {name: swin, width: 24}, up: bilinear}",
     "U-Net, ResNet-18": "{name: unet, encoder: resnet18, up: bilinear}",
-    "U-Net, Lite0, ImageNet": f"{{name: unet, {LITE}, decoder: [96, 64, 32, 16, 16], up: bilinear}}",
+    "U-Net, Lite0, ImageNet": f"{{name: unet, {LITE}, decoder: [96, 64, 32, 16], up: bilinear}}",
     "Res-U-Net++, Lite0, ImageNet": f"{{name: unet_plus_plus, {LITE}}}",
     "FCN-8s, Lite0, ImageNet": f"{{name: fcn, {LITE}}}",
     "DeepLabV3+, Lite0, ImageNet": f"{{name: deeplabv3plus, {LITE}, width: 128}}",

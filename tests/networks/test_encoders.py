@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import nn
 
+from modicum.errors import ModicumError
 from modicum.networks import ENCODERS, NETWORKS
 from modicum.networks.encoders import dilate
 
 QUICK: dict[str, dict[str, Any]] = {"vit": {"width": 32, "depth": 4, "heads": 4}, "swin": {"width": 12, "window": 4}}
-NO_ENCODER = {"coarse_to_fine", "hourglass", "wnet"}
+NO_ENCODER = {"coarse_to_fine", "hourglass", "mask_rcnn", "wnet"}
 
 
 def spec(name: str) -> dict[str, Any]:
@@ -129,3 +130,30 @@ def test_a_dropout_drops_whole_channels_of_the_smallest_map_while_it_trains() ->
     low = encoder(torch.rand(1, 1, 8, 8))[-1]
     assert 0.2 < float((low.flatten(2).abs().sum(dim=2) == 0).float().mean()) < 0.8
     assert (encoder.eval()(torch.rand(1, 1, 8, 8))[-1].flatten(2).abs().sum(dim=2) > 0).float().mean() > 0.6
+
+
+@pytest.mark.parametrize(("decoder", "side"), [([16, 8, 8, 8, 4], 64), ([16, 8, 8, 8], 32)])
+def test_a_decoder_may_stop_at_half_the_size(decoder: list[int], side: int) -> None:
+    network = NETWORKS.build({"name": "unet", "encoder": "resnet18", "decoder": decoder}, 1, 1).eval()
+    seen = []
+    network.out.register_forward_hook(lambda *args: seen.append(args[1][0].shape[2]))
+    assert network(torch.zeros(1, 1, 64, 64)).shape == (1, 1, 64, 64)
+    assert seen == [side]
+
+
+@pytest.mark.parametrize("decoder", [[8, 8, 8], [8] * 6])
+def test_a_decoder_that_does_not_fit_is_told(decoder: list[int]) -> None:
+    with pytest.raises(ModicumError, match="halves the picture 5 times"):
+        NETWORKS.build({"name": "unet", "encoder": "resnet18", "decoder": decoder}, 1, 1)
+
+
+def test_depthwise_convolutions_are_trained_in_float_on_a_cpu() -> None:
+    """Their gradients are then those of float32, which bfloat16's are not."""
+    torch.manual_seed(0)
+    block = ENCODERS.build("efficientnet_lite0", 1)._blocks[4]
+    x = torch.randn(2, 24, 16, 16).to(torch.bfloat16)
+    with torch.autocast("cpu", torch.bfloat16):
+        kept = block._each_for_itself(torch.randn(2, 144, 16, 16).to(torch.bfloat16))
+        block(x).float().sum().backward()
+    assert kept.dtype == torch.bfloat16  # what follows is in half precision again
+    assert block._depthwise_conv.weight.grad.abs().sum() > 0

@@ -10,7 +10,7 @@ from by_heart import learn
 from modicum.inference import ready
 from modicum.losses import LOSSES
 from modicum.networks import NETWORKS
-from networks.small import PLAIN, SMALL, small
+from networks.small import PLAIN, SMALL, available, small
 
 UNET = small("unet")
 
@@ -19,7 +19,7 @@ def test_every_network_is_tested_here() -> None:
     assert set(SMALL) == set(NETWORKS)
 
 
-@pytest.mark.parametrize("name", list(NETWORKS))
+@pytest.mark.parametrize("name", available())
 @pytest.mark.parametrize(("channels", "outputs", "size"), [(1, 1, (64, 64)), (3, 4, (50, 71)), (2, 2, (33, 97))])
 def test_the_answer_has_the_size_of_the_picture(name: str, channels: int, outputs: int, size: tuple[int, int]) -> None:
     network = NETWORKS.build(small(name), channels, outputs).eval()
@@ -35,7 +35,7 @@ def test_even_a_picture_smaller_than_one_step(size: tuple[int, int]) -> None:
     assert network(torch.randn(2, 2, *size)).shape == (2, 3, *size)
 
 
-@pytest.mark.parametrize("name", list(NETWORKS))
+@pytest.mark.parametrize("name", available())
 def test_gradients_reach_every_parameter(name: str) -> None:
     torch.manual_seed(0)
     network = NETWORKS.build(small(name), 2, 3)
@@ -45,7 +45,7 @@ def test_gradients_reach_every_parameter(name: str) -> None:
     assert not without
 
 
-@pytest.mark.parametrize("name", [n for n in NETWORKS if n != "hourglass"])  # which finds centres
+@pytest.mark.parametrize("name", [n for n in available() if n != "hourglass"])  # which finds centres
 def test_one_batch_is_learned_by_heart(name: str) -> None:
     torch.manual_seed(1)
     network = NETWORKS.build(small(name), 1, 1)
@@ -63,7 +63,7 @@ def test_one_batch_is_learned_by_heart(name: str) -> None:
     assert learn(network, images, target, all_answers, rate=1e-2, steps=120) < 0.15
 
 
-@pytest.mark.parametrize("name", list(NETWORKS))
+@pytest.mark.parametrize("name", available())
 def test_half_precision_agrees(name: str) -> None:
     torch.manual_seed(0)
     network = NETWORKS.build(small(name), 3, 1)
@@ -78,7 +78,7 @@ def test_half_precision_agrees(name: str) -> None:
     assert (exact - half).abs().mean() < 0.05 * exact.std() + 0.01
 
 
-@pytest.mark.parametrize("name", list(NETWORKS))
+@pytest.mark.parametrize("name", available())
 @pytest.mark.parametrize("size", [(64, 64), (61, 50)])
 def test_made_ready_it_answers_the_same(name: str, size: tuple[int, int]) -> None:
     torch.manual_seed(0)
@@ -96,7 +96,7 @@ def test_batch_norm_is_folded_away() -> None:
     assert {"unet", "attention_unet", "fcn", "unet_plus_plus"} <= set(folded)
 
 
-@pytest.mark.parametrize("name", list(NETWORKS))
+@pytest.mark.parametrize("name", available())
 def test_its_weights_travel(name: str) -> None:
     torch.manual_seed(0)
     one, other = (NETWORKS.build(small(name), 2, 3).eval() for _ in range(2))

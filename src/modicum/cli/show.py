@@ -152,8 +152,12 @@ def show_networks(costs: Sequence[NetworkCost]) -> None:
         encoder = NETWORKS.resolve(cost.name).get("encoder") or {"name": ""}
         speeds = ("" if s is None else f"{s:.1f}" for s in (cost.training, cost.inference))
         about = (escape(NETWORKS.describe(cost.name)), NETWORKS.sources[cost.name])
-        table.add_row(cost.name, encoder["name"], f"{cost.parameters:,}", f"{cost.gflops:.1f}", *speeds, *about)
+        counts = ("", "") if cost.problem else (f"{cost.parameters:,}", f"{cost.gflops:.1f}")
+        table.add_row(cost.name, encoder["name"], *counts, *speeds, *about)
     _out.print(table)
+    for cost in costs:
+        if cost.problem:
+            _out.print(f"\n[yellow]{escape(cost.name)}[/yellow]: {escape(cost.problem)}")
     _out.print("\nFor one colour picture of 256x256 pixels; pictures a second with --measure.")
     table = Table(box=None, header_style="bold")
     for column in ("encoder", "ImageNet", "what", "source"):

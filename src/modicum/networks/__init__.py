@@ -7,6 +7,7 @@ from modicum.networks import deeplab as _deeplab
 from modicum.networks import fcn as _fcn
 from modicum.networks import hourglass as _hourglass
 from modicum.networks import manet as _manet
+from modicum.networks import mask_rcnn as _mask_rcnn
 from modicum.networks import pspnet as _pspnet
 from modicum.networks import r2unet as _r2unet
 from modicum.networks import segnet as _segnet

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import nn
 
 from modicum.errors import ModicumError
-from modicum.networks.blocks import DoubleConv
+from modicum.networks.blocks import DoubleConv, enlarged
 from modicum.networks.encoders import ENCODERS, EncoderSpec
 from modicum.networks.padding import any_size
 from modicum.networks.table import NETWORKS
@@ -43,7 +43,8 @@ class UNet(nn.Module):
         channels: of the picture.
         outputs: channels of the answer (logits).
         encoder: by name, or by name and options; those without a name are the plain encoder's.
-        decoder: channels of the decoder at each size, the smallest first; None: the encoder's.
+        decoder: channels of the decoder at each size, the smallest first; None: the encoder's. Where the encoder's largest map
+            has half the size of the picture, it may be one shorter: the answer is then enlarged from that size.
         up: how the decoder enlarges; "transposed" learns it, "bilinear" has fewer parameters.
     """
 
@@ -62,14 +63,16 @@ class UNet(nn.Module):
         if self.encoder.reductions[0] == 2:
             skips.append(0)  # the encoder has no map as large as the picture
         widths = decoder or [skip or max(8, self.encoder.widths[0] // 2) for skip in skips]
-        if len(widths) != len(skips):
+        if len(widths) != len(skips) and not (len(widths) == len(skips) - 1 and skips[-1] == 0):
             raise ModicumError(
                 f"network.decoder has {len(widths)} widths, but the encoder halves the picture {len(skips)} times.",
                 remedy=f"Give {len(skips)} widths, or leave the key out.",
             )
+        skips = skips[: len(widths)]
         below = [self.encoder.widths[-1], *widths[:-1]]
         self.up = nn.ModuleList(Up(*sizes, up == "transposed") for sizes in zip(below, skips, widths, strict=True))
         self.out = nn.Conv2d(widths[-1] if widths else self.encoder.widths[0], outputs, 1)
+        self.enlarge = enlarged(self.encoder.reductions[0] if 0 not in skips else 1)
         self.divisor = self.encoder.divisor
 
     @any_size
@@ -79,5 +82,5 @@ class UNet(nn.Module):
         x = maps.pop()
         for up in self.up:
             x = up(x, maps.pop() if maps else None)
-        logits: torch.Tensor = self.out(x)
+        logits: torch.Tensor = self.enlarge(self.out(x))
         return logits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -27,6 +27,7 @@ class NetworkCost:
     name: str
     parameters: int
     gflops: float  # for one picture of 256x256; a multiplication with an addition counts as two
+    problem: str = ""  # why it cannot be built here
     training: float | None = None  # pictures a second, in bfloat16 where the machine is faster so
     inference: float | None = None
 
@@ -50,7 +51,10 @@ def network_costs(names: Sequence[str], measure: bool) -> list[NetworkCost]:
 
 
 def _cost(name: str, measure: bool) -> NetworkCost:
-    network = NETWORKS.build(name, 3, 1).eval()
+    try:
+        network = NETWORKS.build(name, 3, 1).eval()
+    except ModicumError as error:  # a library is not there
+        return NetworkCost(name, 0, 0, str(error))
     pictures = torch.zeros(1, 3, _SIDE, _SIDE)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network(pictures)
@@ -61,7 +65,7 @@ def _cost(name: str, measure: bool) -> NetworkCost:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     step = min(step_seconds(network, shape, precision, True, device) for precision in ("bf16-mixed", "32-true"))
     seconds = min(_inference_seconds(network, device, bf16) for bf16 in (True, False))
-    return NetworkCost(name, cost.parameters, cost.gflops, _BATCH / step, _BATCH / seconds)
+    return replace(cost, training=_BATCH / step, inference=_BATCH / seconds)
 
 
 def _inference_seconds(network: torch.nn.Module, device: str, bf16: bool) -> float:

@@ -225,6 +225,8 @@ def _parts(recipe: Recipe, network: nn.Module, classes: int, compute: Compute, l
     optimiser = OPTIMISERS.build(recipe.fit.optimiser, _tuning(recipe).groups(network), recipe.fit.rate)
     wrapped, prepared = fabric.setup(network, optimiser)
     average.network.to(fabric.device)
+    if hasattr(network, "cost"):
+        wrapped.mark_forward_method("cost")
     return Parts(
         fabric=fabric,
         network=wrapped,

@@ -133,11 +133,13 @@ def _step(parts: Parts, batch: Batch, rate: float) -> tuple[float, float]:
     for group in parts.optimiser.param_groups:
         group["lr"] = rate * group.get("rate_factor", 1.0)
     device = parts.fabric.device
-    logits = parts.network(batch.images.to(device)).float()
-    target = batch.target.to(device)
+    images, target = batch.images.to(device), batch.target.to(device)
     valid = None if batch.valid is None else batch.valid.to(device)
-    answers = logits.split(parts.outputs, dim=1)
-    loss = torch.stack([_cost(parts.loss, answer, target, valid) for answer in answers]).mean()
+    if hasattr(parts.network, "cost"):  # a network with a loss of its own
+        loss = parts.network.cost(images, target if valid is None else target.masked_fill(~valid, 0))
+    else:
+        answers = parts.network(images).float().split(parts.outputs, dim=1)
+        loss = torch.stack([_cost(parts.loss, answer, target, valid) for answer in answers]).mean()
     parts.optimiser.zero_grad()
     parts.fabric.backward(loss)
     limit = parts.clip if parts.clip is not None else float("inf")
