@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,15 +28,17 @@ from modicum.training.ema import AveragedWeights
 from modicum.views import VIEWS, TrainingPicture
 
 CASES = {
-    "U-Net 32..512, 128 px": ([32, 64, 128, 256, 512], 128),
-    "U-Net 16..256, 128 px": ([16, 32, 64, 128, 256], 128),
-    "U-Net 8..64, 192 px": ([8, 16, 32, 64], 192),
+    "U-Net 32..512, 128 px": ({"encoder": {"widths": [32, 64, 128, 256, 512]}}, 128),
+    "U-Net 16..256, 128 px": ({"encoder": {"widths": [16, 32, 64, 128, 256]}}, 128),
+    "U-Net 8..64, 192 px": ({"encoder": {"widths": [8, 16, 32, 64]}}, 192),
+    "U-Net Lite0, 160 px": ({"encoder": "efficientnet_lite0", "decoder": [96, 64, 32, 16], "up": "bilinear"}, 160),
+    "U-Net Lite0, 256 px": ({"encoder": "efficientnet_lite0", "decoder": [96, 64, 32, 16], "up": "bilinear"}, 256),
 }
 BATCH = 8
 
 
-def plain(widths: list[int], size: int) -> Callable[[], None]:
-    network = NETWORKS.build({"name": "unet", "encoder": {"widths": widths}}, 3, 1)
+def plain(unet: dict[str, Any], size: int) -> Callable[[], None]:
+    network = NETWORKS.build({"name": "unet", **unet}, 3, 1)
     optimiser, loss = torch.optim.Adam(network.parameters(), 1e-3), LOSSES.build("dice")
     images, target = torch.rand(BATCH, 3, size, size), torch.randint(0, 2, (BATCH, size, size))
 
@@ -47,7 +50,7 @@ def plain(widths: list[int], size: int) -> Callable[[], None]:
     return step
 
 
-def ours(widths: list[int], size: int) -> Callable[[], None]:
+def ours(unet: dict[str, Any], size: int) -> Callable[[], None]:
     rng = np.random.default_rng(0)
     view = VIEWS.build({"name": "patches", "size": size})
     pictures = [
@@ -56,7 +59,7 @@ def ours(widths: list[int], size: int) -> Callable[[], None]:
     ]
     intensity = Intensity.of([p.image for p in pictures], per_picture=False)
     source = LabelledPictures(pictures, POLICIES.build("strong"), view=view, intensity=intensity, batch_size=BATCH, seed=0)
-    network = NETWORKS.build({"name": "unet", "encoder": {"widths": widths}}, 3, 1)
+    network = NETWORKS.build({"name": "unet", **unet}, 3, 1)
     compute = choose_compute(network, (BATCH, 3, size, size), None)
     fabric, loss = compute.fabric(), LOSSES.build("dice_ce")
     average = AveragedWeights(network, 0.99)
@@ -77,12 +80,14 @@ def ours(widths: list[int], size: int) -> Callable[[], None]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cases", nargs="*", default=list(CASES))
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out/step_speed.json"))
     options = parser.parse_args()
     results = {}
-    for name, (widths, size) in CASES.items():
-        steps = {"plain": plain(widths, size), "modicum": ours(widths, size)}
+    for name in options.cases:
+        unet, size = CASES[name]
+        steps = {"plain": plain(unet, size), "modicum": ours(unet, size)}
         seconds: dict[str, list[float]] = {key: [] for key in steps}
         for turn in range(options.rounds + 1):
             for key, step in steps.items():

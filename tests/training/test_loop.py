@@ -15,6 +15,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision, Precision
+from torch import nn
 
 from modicum.errors import ModicumError
 from modicum.losses import LOSSES
@@ -353,3 +354,30 @@ def encoder_weights(parts: Parts) -> list[torch.Tensor]:
     """Copies of the convolutions' weights."""
     weights = (p for e in encoders(parts.network) for p in e.parameters() if p.dim() == 4)
     return [w.detach().clone() for w in weights]
+
+
+class WithItsOwnLoss(nn.Module):
+    """As Mask R-CNN: what it learns is not what its answer is compared with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = NETWORKS.build({"name": "unet", "encoder": {"widths": [4, 8]}}, 1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        assert not self.training, "in training its cost is asked for"
+        return self.inner(x)
+
+    def cost(self, x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return nn.functional.binary_cross_entropy_with_logits(self.inner(x)[:, 0], target.float())
+
+
+def test_a_network_may_have_a_loss_of_its_own(tmp_path: Path) -> None:
+    parts = assemble(tmp_path)
+    torch.manual_seed(0)
+    network = WithItsOwnLoss()
+    fabric = COMPUTE.fabric()
+    wrapped, optimiser = fabric.setup(network, OPTIMISERS.build("adamw", Tuning().groups(network), 1e-2))
+    wrapped.mark_forward_method("cost")
+    parts = replace(parts, fabric=fabric, network=wrapped, optimiser=optimiser, average=AveragedWeights(network, 0.9))
+    history = train(parts, Pace(60, None, 20))
+    assert history[-1].val_dice > 0.9
