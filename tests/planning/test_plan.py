@@ -24,7 +24,7 @@ LESION = Fingerprint(
 )
 
 
-def variant(**changes: float) -> Fingerprint:
+def variant(**changes: object) -> Fingerprint:
     return Fingerprint(**{**LESION.__dict__, **changes})
 
 
@@ -85,6 +85,21 @@ def test_views_about_objects_are_recommended_where_they_suit(changes: dict, advi
     assert [f"--recipe {advised}" in reason for reason in said] == ([True] if advised else [])
     told = plan(variant(**changes), 10, ["view=whole"]).reasons
     assert not any(reason.startswith("Recommended") for reason in told), "who has chosen a view needs no advice"
+
+
+@pytest.mark.parametrize(
+    ("seen", "changes", "advised"),
+    [
+        (LESION, [], True),
+        (variant(channels=(1,)), [], False),  # grey
+        (variant(object_thickness_px=8), [], False),  # patches of vessels
+        (LESION, ["start=random"], False),  # who has chosen a start needs no advice
+    ],
+)
+def test_imagenet_is_worth_a_comparison_for_whole_pictures_in_colour(
+    seen: Fingerprint, changes: list[str], advised: bool
+) -> None:
+    assert any("--recipe small-imagenet" in reason for reason in plan(seen, 10, changes).reasons) == advised
 
 
 @pytest.mark.parametrize(

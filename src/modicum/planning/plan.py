@@ -19,6 +19,10 @@ _STEPS_COUNT = "many steps of a small network teach more in {:g} minutes than fe
 _AUGMENTATION = (
     "Augmentation: any rotation and flips, scale +-25 %, colour and brightness: with few labels, the more the better."
 )
+_IN_COLOUR = (
+    "Worth a comparison too: --recipe small-imagenet, because the pictures are in colour: where objects differ from their "
+    "surroundings by more than brightness and colour (polyps), an encoder that knows ImageNet finds far more of them."
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ def plan(seen: Fingerprint, minutes: float, changes: Sequence[str]) -> Plan:
     values, reasons = (_patches if _needs_full_resolution(seen) else _whole)(seen, minutes)
     if (advice := _advice(seen)) is not None:
         reasons["view.advice"] = advice
+    if values["view"]["name"] == "whole" and max(seen.channels, default=1) >= 3:
+        reasons["start.advice"] = _IN_COLOUR
     values |= {"name": "auto", "description": "Chosen from the data and the budget."}
     values["fit"] |= {"budget": minutes}
     told = [reason for axis, reason in reasons.items() if not any(_touches(change, axis) for change in changes)]
