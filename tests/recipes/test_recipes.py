@@ -113,6 +113,22 @@ def test_the_first_of_two_networks_starts_from_imagenet_too() -> None:
     assert (first.start["name"], first.encoder, first.images.normalise) == ("imagenet", "resnet18", "weights")
 
 
+@pytest.mark.parametrize(
+    ("changes", "start", "normalise"),
+    [
+        (["localiser={name: heatmap}"], "random", "dataset"),  # an hourglass has no encoder
+        (["localiser={name: segmenter, network: {name: unet, encoder: {widths: [8, 16]}}}"], "random", "dataset"),
+        (["localiser={name: segmenter, network: {name: unet, encoder: resnet34}}"], "imagenet", "weights"),
+    ],
+)
+def test_a_localiser_with_another_encoder_is_given_what_suits_it(changes: list[str], start: str, normalise: str) -> None:
+    main = ["network={name: unet, encoder: resnet18}", "start={name: imagenet, file: r18.pth}", "fit.encoder.frozen=0.2"]
+    first = load("small-polar", [*main, *changes]).first
+    assert first is not None
+    assert (first.start["name"], first.images.normalise) == (start, normalise)
+    assert first.start.get("file") is None  # which is of the other encoder
+
+
 def test_what_is_for_encoders_needs_one() -> None:
     with pytest.raises(ModicumError, match="'wnet' has no encoder"):
         load("little-wnet", ["fit.dropout=0.1"])

@@ -59,3 +59,11 @@ def test_another_number_of_outputs_keeps_its_own_last_layer() -> None:
     begun = copy_alike(trained().state_dict(), new)
     last = sum(p.numel() for name, p in new.named_parameters() if name.startswith("out"))
     assert begun.copied == begun.parameters - last
+
+
+def test_the_order_in_which_weights_come_does_not_matter() -> None:
+    """A file gives them in any order; which layer sees the picture is known from the network."""
+    old, x = trained(), torch.randn(1, 3, 32, 32)
+    pair = NETWORKS.build({"name": "coarse_to_fine", "size": 32, "inner": PLAIN}, 3, 1).eval()
+    copy_alike(dict(reversed(old.state_dict().items())), pair)
+    assert torch.allclose(pair.fine(torch.cat([x, torch.rand(1, 1, 32, 32)], dim=1)), old(x), atol=1e-5)  # type: ignore[operator]

@@ -46,7 +46,7 @@ def test_photographs_are_recognised(name: str, classes: set[int], lite: str) -> 
     """An espresso, a cat and a palace: the encoder with the published head that Modicum leaves out."""
     weights = published_weights(lite)
     encoder = ENCODERS.build(lite, 3).eval()
-    begin_as_imagenet(encoder, lite)
+    begin_as_imagenet(encoder, lite, 3)
     with torch.no_grad():
         x = F.conv2d(encoder(photograph(name))[-1], weights["_conv_head.weight"])
         norm = (weights[f"_bn1.{k}"] for k in ("running_mean", "running_var", "weight", "bias"))
@@ -61,7 +61,7 @@ def test_features_are_those_of_the_reference(lite: str, size: tuple[int, int]) -
     file = str(PUBLISHED[lite].installed)
     theirs = reference.from_pretrained(lite.replace("_", "-"), weights_path=file, image_size=size).eval()
     ours = ENCODERS.build(lite, 3).eval()
-    begin_as_imagenet(ours, lite)
+    begin_as_imagenet(ours, lite, 3)
     x = torch.randn(2, 3, *size)
     with torch.no_grad():
         wanted = theirs._swish(theirs._bn0(theirs._conv_stem(x)))
@@ -73,10 +73,11 @@ def test_features_are_those_of_the_reference(lite: str, size: tuple[int, int]) -
 def test_every_encoder_of_a_network_gets_them() -> None:
     pytest.importorskip(PUBLISHED["efficientnet_lite0"].package)
     network = NETWORKS.build({"name": "coarse_to_fine", "inner": {"name": "unet", "encoder": "efficientnet_lite0"}}, 3, 1)
-    done = begin_as_imagenet(network, "efficientnet_lite0")
+    done = begin_as_imagenet(network, "efficientnet_lite0", 3)
     coarse, fine = network.coarse.encoder, network.fine.encoder
     assert torch.equal(coarse._blocks[3]._bn1.weight, fine._blocks[3]._bn1.weight)
-    assert fine._conv_stem.weight.shape[1] == 4
+    assert torch.equal(fine._conv_stem.weight[:, :3], coarse._conv_stem.weight)
+    assert not fine._conv_stem.weight[:, 3:].any()  # at first the coarse mask changes nothing
     assert 0 < done.copied < done.parameters
 
 
@@ -87,7 +88,7 @@ def test_other_channels_than_three(channels: int) -> None:
     answers = []
     for number in (3, channels):
         encoder = ENCODERS.build("efficientnet_lite0", number).eval()
-        begin_as_imagenet(encoder, "efficientnet_lite0")
+        begin_as_imagenet(encoder, "efficientnet_lite0", number)
         with torch.no_grad():
             answers.append(encoder._conv_stem(grey.expand(-1, number, -1, -1)))
     if channels == 1:
@@ -155,7 +156,7 @@ def test_without_a_network_the_error_says_what_to_do(monkeypatch: pytest.MonkeyP
 def test_weights_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     weights = offered(tmp_path, monkeypatch)
     network = NETWORKS.build({"name": "unet", "encoder": "resnet18"}, 1, 1)
-    begin_as_imagenet(network, "resnet18", next(tmp_path.iterdir()))
+    begin_as_imagenet(network, "resnet18", 1, next(tmp_path.iterdir()))
     assert torch.allclose(network.encoder.conv1.weight, weights["conv1.weight"].sum(dim=1, keepdim=True))
     assert torch.equal(network.encoder.layer3[1].bn2.bias, weights["layer3.1.bn2.bias"])
 
@@ -166,6 +167,9 @@ def test_files_that_are_no_weights(tmp_path: Path) -> None:
     (tmp_path / "text.pth").write_text("not weights")
     with pytest.raises(ModicumError, match="cannot be read"):
         read_weights(tmp_path / "text.pth")
+    (tmp_path / "empty.pth").touch()
+    with pytest.raises(ModicumError, match="cannot be read"):
+        read_weights(tmp_path / "empty.pth")
     torch.save(torch.nn.Linear(2, 2), tmp_path / "pickle.pth")  # code, not plain weights
     with pytest.raises(ModicumError, match="cannot be read"):
         read_weights(tmp_path / "pickle.pth")
@@ -177,4 +181,4 @@ def test_files_that_are_no_weights(tmp_path: Path) -> None:
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     torch.save(ENCODERS.build("resnet18", 3).state_dict(), tmp_path / "18.pth")
     with pytest.raises(ModicumError, match=r"another network.*layer1\.2"):
-        begin_as_imagenet(NETWORKS.build({"name": "unet", "encoder": "resnet34"}, 3, 1), "resnet34", tmp_path / "18.pth")
+        begin_as_imagenet(NETWORKS.build({"name": "unet", "encoder": "resnet34"}, 3, 1), "resnet34", 3, tmp_path / "18.pth")

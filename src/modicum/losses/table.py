@@ -19,7 +19,8 @@ LOSSES: Table[Loss] = Table("loss")
 def leave_out(logits: torch.Tensor, target: torch.Tensor, valid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits and target in which the pixels that do not count (`valid` (N, ...) false) are certain background.
 
-    They then add nothing to any of the losses, and no loss needs to know of them.
+    They then cost nothing, and no loss needs to know of them. In a mean over pixels, and in the balance of classes of
+    `weighted_ce`, they are counted all the same, as background.
     """
     outside = ~valid
     certain = logits.new_full((logits.shape[1],), -20.0)

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 from torch import fx, nn
 from torch.nn import functional as F
 
+from modicum.errors import ModicumError
 from modicum.networks.table import NETWORKS
 
 _OUTSIDE = 10.0  # the logit of confident background outside the box
@@ -42,6 +43,8 @@ class CoarseToFine(nn.Module):
         super().__init__()
         self.outputs, self.size, self.margin = outputs, size, margin
         self.coarse = NETWORKS.build(inner, channels, outputs)
+        if hasattr(self.coarse, "cost"):
+            raise ModicumError("a network with a loss of its own cannot be one of the two in 'coarse_to_fine'.")
         self.fine = NETWORKS.build(inner, channels + max(1, outputs - 1), outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -28,15 +28,18 @@ class FCN(nn.Module):
         super().__init__()
         self.encoder = ENCODERS.build(encoder, channels)
         scored = min(3, len(self.encoder.widths))
+        self.pooled = self.encoder.reductions[0] == 1  # VGG16's maps are those before its poolings
         self.scores = nn.ModuleList(nn.Conv2d(width, outputs, 1) for width in self.encoder.widths[: -scored - 1 : -1])
         self.twice = enlarged(2)
-        self.enlarge = enlarged(self.encoder.reductions[-scored])
-        self.divisor = self.encoder.divisor
+        self.enlarge = enlarged(self.encoder.reductions[-scored] * (1 + self.pooled))
+        self.divisor = self.encoder.divisor * (1 + self.pooled)
 
     @any_size
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (N, outputs, H, W) of pictures (N, channels, H, W)."""
-        maps = self.encoder(x)
+        maps = self.encoder(x)[-len(self.scores) :]
+        if self.pooled:
+            maps = [nn.functional.max_pool2d(one, 2) for one in maps]
         total = self.scores[0](maps.pop())
         for score in self.scores[1:]:
             total = self.twice(total) + score(maps.pop())

@@ -65,7 +65,7 @@ class MaskRCNN(nn.Module):
         skipped = sum(r < 4 for r in body.reductions)
         widths = body.widths[skipped:]
         pyramid = ops.FeaturePyramidNetwork(widths, width)
-        sizes = tuple((8 * 2**level,) for level in range(len(widths)))
+        sizes = tuple((4 * reduction, 8 * reduction) for reduction in body.reductions[skipped:])  # of anchors, in pixels
         names = [str(number) for number in range(len(widths))]
         self.detector = detection.MaskRCNN(
             _Pyramid(body, pyramid, skipped, width),

@@ -35,7 +35,8 @@ class PyramidPooling(nn.Module):
 class PSPNet(nn.Module):
     """PSPNet: an encoder that stops at an eighth, pyramid pooling, one convolution, and enlargement.
 
-    The pooled parts have no batch norm, which could not learn from a single mean of a batch of one.
+    Without the paper's auxiliary loss. The pooled parts have no batch norm, which could not learn from the single mean of a
+    batch of one.
 
     Args:
         channels: of the picture.

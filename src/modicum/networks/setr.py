@@ -1,4 +1,4 @@
-"""SETR with multi-level aggregation (Zheng et al. 2021): four depths of a transformer, brought to one size and joined."""
+"""SETR (Zheng et al. 2021): four depths of a transformer, brought to one size and joined."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from modicum.networks.table import NETWORKS
 
 @NETWORKS.register("setr", "Zheng et al. 2021, arXiv:2012.15840; SYSTEMS B6")
 class SETR(nn.Module):
-    """SETR-MLA: the transformer sees how everything hangs together, two convolutions a depth put the answer into pixels.
+    """SETR: the transformer sees how everything hangs together, two convolutions a depth put the answer into pixels.
+
+    Simpler than the paper's SETR-MLA: the depths are joined only at the end, and come in the sizes of the encoder's maps.
 
     Args:
         channels: of the picture.

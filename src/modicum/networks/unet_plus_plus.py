@@ -15,7 +15,8 @@ from modicum.networks.table import NETWORKS
 class UNetPlusPlus(nn.Module):
     """U-Net++: node (i, j) joins all nodes (i, 0 .. j-1) of its size with node (i+1, j-1) from below.
 
-    With a ResNet as encoder it is what thesis-data-efficient-segmentation calls Res-U-Net++.
+    With a ResNet as encoder it is what thesis-data-efficient-segmentation calls Res-U-Net++; the answer is then made at half
+    the size of the picture, where the encoder's largest map is, and enlarged.
 
     Args:
         channels: of the picture.

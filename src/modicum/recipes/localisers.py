@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from modicum.errors import ModicumError
+from modicum.networks import NETWORKS
+from modicum.starts import PUBLISHED
 from modicum.tables import Table
 
 Part = dict[str, Any]
@@ -43,7 +45,7 @@ class LocaliserPlan:
             **{k: v for k, v in self.changes.items() if k != "fit"},
             "name": f"{main.get('name', 'custom')}, localiser",
         }
-        return {**merged, "fit": self._fit(own["fit"], self.changes.get("fit", {}))}
+        return _with_what_its_encoder_needs({**merged, "fit": self._fit(own["fit"], self.changes.get("fit", {}))}, main)
 
     def _fit(self, main: Part, own: Part) -> Part:
         """How it is trained: with a length of its own, or with its share of the main one."""
@@ -52,6 +54,26 @@ class LocaliserPlan:
         if own.get("budget") is not None:
             return {**main, "epochs": None, **own}
         return {**main, **own, "budget": None if main["budget"] is None else main["budget"] * self.share}
+
+
+def encoder_of(network: Mapping[str, Any]) -> str | None:
+    """The name of the encoder of a resolved network, or of the one inside its parts, if there is one."""
+    encoder = network.get("inner", network).get("encoder")
+    return None if encoder is None else str(encoder["name"])
+
+
+def _with_what_its_encoder_needs(own: Part, main: Mapping[str, Any]) -> Part:
+    """The values of a localiser's recipe without what was meant for the main network's encoder and does not suit its own."""
+    encoder = encoder_of(NETWORKS.resolve(own["network"]))
+    if encoder not in PUBLISHED:
+        own = {k: v for k, v in own.items() if k != "start"}
+        if own["images"]["normalise"] == "weights":
+            own["images"] = {**own["images"], "normalise": None}
+    elif "start" in own and encoder != encoder_of(main["network"]):
+        own = {**own, "start": "imagenet"}  # a file of weights is of one encoder
+    if encoder is None:
+        own = {**own, "fit": {k: v for k, v in own["fit"].items() if k not in ("encoder", "dropout")}}
+    return own
 
 
 LOCALISERS: Table[LocaliserPlan] = Table("localiser")

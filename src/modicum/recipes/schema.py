@@ -13,7 +13,7 @@ from modicum.augment import POLICIES
 from modicum.errors import ModicumError
 from modicum.losses import LOSSES
 from modicum.networks import NETWORKS
-from modicum.recipes.localisers import LOCALISERS
+from modicum.recipes.localisers import LOCALISERS, encoder_of
 from modicum.starts import PUBLISHED, STARTS
 from modicum.tables import Table
 from modicum.training.optimisers import OPTIMISERS
@@ -176,8 +176,7 @@ class Recipe(_Axis):
     @property
     def encoder(self) -> str | None:
         """The name of the network's encoder, or of the one inside its parts, if there is one."""
-        encoder = self.network.get("inner", self.network).get("encoder")
-        return None if encoder is None else str(encoder["name"])
+        return encoder_of(self.network)
 
     def _check_first(self, first: Recipe, view: View) -> None:
         """Whether the localiser's own recipe suits the main one; that it is a recipe at all was checked when it was made."""

@@ -56,8 +56,11 @@ def _cost(name: str, measure: bool) -> NetworkCost:
     except ModicumError as error:  # a library is not there
         return NetworkCost(name, 0, 0, str(error))
     pictures = torch.zeros(1, 3, _SIDE, _SIDE)
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # whose arithmetic the counter does not know
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network(pictures)
+    torch.backends.mha.set_fastpath_enabled(fused)
     cost = NetworkCost(name, sum(p.numel() for p in network.parameters()), counter.get_total_flops() / 1e9)
     if not measure:
         return cost

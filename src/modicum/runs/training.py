@@ -119,7 +119,7 @@ def _train(
     findings = [*_examine(material.train, source, classes), *seen_by(localiser, dataset, split)]
     torch.manual_seed(recipe.seed)
     network = NETWORKS.build(recipe.network, material.intensity.channels, outputs_for(len(classes)))
-    findings += _begin(recipe, network, localiser, folder, part)
+    findings += _begin(recipe, network, material.intensity.channels, localiser, folder, part)
     _tuning(recipe).prepare(network)
     compute = _compute(network, source, recipe, folder, part)
     loss: Loss = LOSSES.build(recipe.fit.loss)
@@ -176,12 +176,16 @@ def _looks(material: Material, loss: Loss, compute: Compute) -> Callable[[nn.Mod
     return validator([looks.batch(i) for i in range(count)], loss, partial(_forward, compute))
 
 
-def _begin(recipe: Recipe, network: nn.Module, localiser: Bundle | None, folder: RunFolder, part: str) -> list[Finding]:
+def _begin(
+    recipe: Recipe, network: nn.Module, channels: int, localiser: Bundle | None, folder: RunFolder, part: str
+) -> list[Finding]:
     """Give a network the weights that its recipe says; a warning where it is hardly like the one that they come from."""
     if recipe.start["name"] == "imagenet":
         assert recipe.encoder is not None, "the recipe was checked"
-        file = recipe.start["file"]
-        begun = begin_as_imagenet(network, recipe.encoder, None if file is None else Path(file))
+        if Checkpoints(folder.path / part / "checkpoints").latest() is not None:
+            return []  # the checkpoint has all weights
+        file = None if recipe.start["file"] is None else Path(recipe.start["file"])
+        begun = begin_as_imagenet(network, recipe.encoder, channels, file)
         folder.log(f"{part}{begun.copied:,} of {begun.parameters:,} weights begin as ImageNet's")
         return []
     if recipe.start["name"] != "localiser" or localiser is None:

@@ -74,11 +74,12 @@ def expected_scale(encoder: str, channels: int) -> tuple[tuple[float, ...], tupl
     return (sum(known.mean) / 3,) * channels, (sum(known.sd) / 3,) * channels
 
 
-def begin_as_imagenet(network: nn.Module, encoder: str, file: Path | None = None) -> Transfer:
+def begin_as_imagenet(network: nn.Module, encoder: str, channels: int, file: Path | None = None) -> Transfer:
     """Copy ImageNet weights into every encoder of a network, in place.
 
     Args:
         encoder: its name.
+        channels: of the picture; what an encoder sees beyond them (a coarse mask) begins with zero.
         file: a checkpoint of that encoder, with or without its classifier; None: the package, or the download.
 
     Raises:
@@ -87,7 +88,7 @@ def begin_as_imagenet(network: nn.Module, encoder: str, file: Path | None = None
     weights = read_weights(file) if file is not None else published_weights(encoder)
     for part in network.modules():
         if isinstance(part, Encoder):
-            _fill(part, weights, str(file or PUBLISHED[encoder].file))
+            _fill(part, weights, channels, str(file or PUBLISHED[encoder].file))
     inside = {k: v for k, v in network.named_parameters() if "encoder" in k.split(".")}
     return Transfer(sum(v.numel() for v in inside.values()), sum(p.numel() for p in network.parameters()))
 
@@ -113,7 +114,7 @@ def published_weights(encoder: str, hub: str = _HUB) -> dict[str, torch.Tensor]:
         )
     except (URLError, OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
         raise ModicumError(
-            f"the ImageNet weights of {encoder} could not be downloaded from {hub + known.file} ({error}).",
+            f"the ImageNet weights of {encoder} could not be had from {hub + known.file} or {torch.hub.get_dir()} ({error}).",
             remedy=f"Download {known.file} elsewhere and give it: --set start.name=imagenet --set start.file=PATH. "
             "Or take an encoder whose weights install: --set network.encoder=efficientnet_lite0",
         ) from None
@@ -136,7 +137,7 @@ def read_weights(file: Path) -> dict[str, torch.Tensor]:
         content: Any = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
         raise ModicumError(
-            f"the weights cannot be read ({type(error).__name__}: {str(error).splitlines()[0][:100]}).",
+            f"the weights cannot be read ({type(error).__name__}: {str(error).partition(chr(10))[0][:100]}).",
             file=file,
             remedy="Download the file again; only plain weights are read, nothing that could be executed.",
         ) from None
@@ -147,7 +148,7 @@ def read_weights(file: Path) -> dict[str, torch.Tensor]:
 
 
 @torch.no_grad()
-def _fill(encoder: Encoder, weights: Mapping[str, torch.Tensor], where: str) -> None:
+def _fill(encoder: Encoder, weights: Mapping[str, torch.Tensor], channels: int, where: str) -> None:
     own = encoder.state_dict()
     first = next(k for k, v in own.items() if v.dim() == 4)
     for name, place in own.items():
@@ -156,8 +157,9 @@ def _fill(encoder: Encoder, weights: Mapping[str, torch.Tensor], where: str) -> 
                 continue
             raise ModicumError(f"these weights are of another network: '{name}' is missing.", file=where)
         given = weights[name]
-        if name == first and given.shape[1] == 3 and given.shape[1] != place.shape[1]:
-            given = for_channels(given, place.shape[1])
+        if name == first and given.shape[1] == 3:
+            given = for_channels(given, channels)
+            given = torch.cat([given, given.new_zeros(given.shape[0], place.shape[1] - channels, *given.shape[2:])], dim=1)
         if given.shape != place.shape:
             raise ModicumError(
                 f"these weights are of another network: '{name}' is {tuple(given.shape)} where {tuple(place.shape)} is wanted.",

@@ -135,8 +135,9 @@ def _step(parts: Parts, batch: Batch, rate: float) -> tuple[float, float]:
     device = parts.fabric.device
     images, target = batch.images.to(device), batch.target.to(device)
     valid = None if batch.valid is None else batch.valid.to(device)
-    if hasattr(parts.network, "cost"):  # a network with a loss of its own
-        loss = parts.network.cost(images, target if valid is None else target.masked_fill(~valid, 0))
+    if (cost := getattr(parts.network, "cost", None)) is not None:  # a network with a loss of its own
+        with parts.fabric.autocast():
+            loss = cost(images, target if valid is None else target.masked_fill(~valid, 0))
     else:
         answers = parts.network(images).float().split(parts.outputs, dim=1)
         loss = torch.stack([_cost(parts.loss, answer, target, valid) for answer in answers]).mean()

@@ -76,9 +76,10 @@ def dilate(encoder: Encoder, last: int) -> None:
             elif isinstance(layer, nn.ZeroPad2d):
                 layer.padding = (0, 0, 0, 0)
             elif isinstance(layer, nn.Conv2d):
+                rate = 2**times if layer.stride == (1, 1) else 2 ** (times - 1)  # what precedes a stride is sampled finely
                 layer.stride = (1, 1)
                 if layer.kernel_size != (1, 1):
-                    layer.dilation = (2**times, 2**times)
-                    layer.padding = tuple(2**times * (k // 2) for k in layer.kernel_size)
+                    layer.dilation = (rate, rate)
+                    layer.padding = tuple(rate * (k // 2) for k in layer.kernel_size)
     size = encoder.reductions[-last - 1]
     encoder.reductions = (*encoder.reductions[:-last], *(size for _ in range(last)))
