@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from modicum.networks.blocks import DoubleConv, UpConv, enlarged
-from modicum.networks.encoders import ENCODERS, EncoderSpec
-from modicum.networks.padding import any_size
+from modicum.networks.blocks import DoubleConv, UpConv
+from modicum.networks.encoders import EncoderSpec
+from modicum.networks.ladder import Ladder
 from modicum.networks.table import NETWORKS
 
 
@@ -44,7 +44,7 @@ class Up(nn.Module):
 
 
 @NETWORKS.register("attention_unet", "Oktay et al. 2018, arXiv:1804.03999; SYSTEMS B1")
-class AttentionUNet(nn.Module):
+class AttentionUNet(Ladder):
     """Attention U-Net: U-Net whose decoder gates what it takes from the encoder.
 
     Args:
@@ -54,19 +54,4 @@ class AttentionUNet(nn.Module):
     """
 
     def __init__(self, channels: int, outputs: int, *, encoder: EncoderSpec = "plain") -> None:
-        super().__init__()
-        self.encoder = ENCODERS.build(encoder, channels)
-        widths = self.encoder.widths
-        self.up = nn.ModuleList(Up(low, skip) for low, skip in zip(widths[:0:-1], widths[-2::-1], strict=True))
-        self.out = nn.Sequential(nn.Conv2d(widths[0], outputs, 1), enlarged(self.encoder.reductions[0]))
-        self.divisor = self.encoder.divisor
-
-    @any_size
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits (N, outputs, H, W) of pictures (N, channels, H, W)."""
-        maps = self.encoder(x)
-        x = maps.pop()
-        for up in self.up:
-            x = up(x, maps.pop())
-        logits: torch.Tensor = self.out(x)
-        return logits
+        super().__init__(channels, outputs, encoder, Up)

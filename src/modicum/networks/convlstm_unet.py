@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from modicum.networks.blocks import DoubleConv, enlarged
-from modicum.networks.encoders import ENCODERS, EncoderSpec
-from modicum.networks.padding import any_size
+from modicum.networks.blocks import DoubleConv
+from modicum.networks.encoders import EncoderSpec
+from modicum.networks.ladder import Ladder
 from modicum.networks.table import NETWORKS
 
 
@@ -51,7 +51,7 @@ class Up(nn.Module):
 
 
 @NETWORKS.register("convlstm_unet", "paper-convlstm-unet-drive 2.1 (SYSTEMS B2); Azad et al. 2019, arXiv:1909.00166")
-class ConvLSTMUNet(nn.Module):
+class ConvLSTMUNet(Ladder):
     """U-Net with a ConvLSTM at each merge, in the place of joined channels.
 
     Args:
@@ -67,19 +67,4 @@ class ConvLSTMUNet(nn.Module):
         *,
         encoder: EncoderSpec = {"widths": (64, 128, 256, 512)},  # noqa: B006
     ) -> None:
-        super().__init__()
-        self.encoder = ENCODERS.build(encoder, channels)
-        widths = self.encoder.widths
-        self.up = nn.ModuleList(Up(low, skip) for low, skip in zip(widths[:0:-1], widths[-2::-1], strict=True))
-        self.out = nn.Sequential(nn.Conv2d(widths[0], outputs, 1), enlarged(self.encoder.reductions[0]))
-        self.divisor = self.encoder.divisor
-
-    @any_size
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits (N, outputs, H, W) of pictures (N, channels, H, W)."""
-        maps = self.encoder(x)
-        x = maps.pop()
-        for up in self.up:
-            x = up(x, maps.pop())
-        logits: torch.Tensor = self.out(x)
-        return logits
+        super().__init__(channels, outputs, encoder, Up)

@@ -9,8 +9,8 @@ from pydantic import Field
 from torch import nn
 
 from modicum.networks.blocks import DoubleConv, conv_norm_relu, enlarged
-from modicum.networks.encoders import ENCODERS, EncoderSpec
-from modicum.networks.padding import any_size
+from modicum.networks.encoders import EncoderSpec
+from modicum.networks.ladder import Ladder
 from modicum.networks.table import NETWORKS
 
 
@@ -62,7 +62,7 @@ class Fusion(nn.Module):
 
 
 @NETWORKS.register("manet", "Fan et al. 2020, doi:10.1109/ACCESS.2020.3025372; SYSTEMS B4")
-class MANet(nn.Module):
+class MANet(Ladder):
     """MA-Net: U-Net with attention between places at its smallest size and between channels at every merge.
 
     The memory of the first grows with the square of the number of places: (H W / 1024)² for an encoder of five halvings.
@@ -82,20 +82,5 @@ class MANet(nn.Module):
         encoder: EncoderSpec = "resnet34",
         attention: Annotated[int, Field(ge=1)] = 64,
     ) -> None:
-        super().__init__()
-        self.encoder = ENCODERS.build(encoder, channels)
-        widths = self.encoder.widths
-        self.attention = PositionAttention(widths[-1], attention)
-        self.up = nn.ModuleList(Fusion(low, skip, skip) for low, skip in zip(widths[:0:-1], widths[-2::-1], strict=True))
-        self.out = nn.Sequential(nn.Conv2d(widths[0], outputs, 1), enlarged(self.encoder.reductions[0]))
-        self.divisor = self.encoder.divisor
-
-    @any_size
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits (N, outputs, H, W) of pictures (N, channels, H, W)."""
-        maps = self.encoder(x)
-        x = self.attention(maps.pop())
-        for up in self.up:
-            x = up(x, maps.pop())
-        logits: torch.Tensor = self.out(x)
-        return logits
+        super().__init__(channels, outputs, encoder, lambda low, skip: Fusion(low, skip, skip))
+        self.bottom = PositionAttention(self.encoder.widths[-1], attention)

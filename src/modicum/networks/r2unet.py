@@ -8,10 +8,10 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from modicum.networks.blocks import UpConv, enlarged
-from modicum.networks.encoders import ENCODERS, EncoderSpec
+from modicum.networks.blocks import UpConv
+from modicum.networks.encoders import EncoderSpec
 from modicum.networks.encoders.recurrent import RecurrentResidual
-from modicum.networks.padding import any_size
+from modicum.networks.ladder import Ladder
 from modicum.networks.table import NETWORKS
 
 
@@ -30,7 +30,7 @@ class Up(nn.Module):
 
 
 @NETWORKS.register("r2unet", "Alom et al. 2018, arXiv:1802.06955; SYSTEMS B1")
-class R2UNet(nn.Module):
+class R2UNet(Ladder):
     """R2U-Net: every block applies its convolutions again to their own answers, with a way past them.
 
     Args:
@@ -43,19 +43,4 @@ class R2UNet(nn.Module):
     def __init__(
         self, channels: int, outputs: int, *, encoder: EncoderSpec = "recurrent", times: Annotated[int, Field(ge=1)] = 2
     ) -> None:
-        super().__init__()
-        self.encoder = ENCODERS.build(encoder, channels)
-        widths = self.encoder.widths
-        self.up = nn.ModuleList(Up(low, skip, times) for low, skip in zip(widths[:0:-1], widths[-2::-1], strict=True))
-        self.out = nn.Sequential(nn.Conv2d(widths[0], outputs, 1), enlarged(self.encoder.reductions[0]))
-        self.divisor = self.encoder.divisor
-
-    @any_size
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits (N, outputs, H, W) of pictures (N, channels, H, W)."""
-        maps = self.encoder(x)
-        x = maps.pop()
-        for up in self.up:
-            x = up(x, maps.pop())
-        logits: torch.Tensor = self.out(x)
-        return logits
+        super().__init__(channels, outputs, encoder, lambda low, skip: Up(low, skip, times))
