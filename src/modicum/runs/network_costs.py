@@ -17,7 +17,7 @@ from modicum.tables import nearest
 from modicum.training.device import step_seconds
 
 _SIDE = 256  # pixels of the pictures
-_BATCH = 4
+_BATCH = 2
 
 
 @dataclass(frozen=True)
