@@ -310,3 +310,4 @@ def test_networks_tells_what_they_cost() -> None:
     assert "efficientnet_lite0" in done.stdout
     wrong = modicum("networks", "unett")
     assert wrong.stderr.strip() == "modicum: unknown network 'unett'. Did you mean 'unet'?"
+    assert "It is an encoder: use --set network.encoder=resnet18" in modicum("networks", "resnet18").stderr

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from modicum.losses.overlap import Weight, dice, one_hot
+from modicum.losses.overlap import Weight, dice, of_one_hot, one_hot
 from modicum.losses.table import LOSSES, Loss
 
 
@@ -37,16 +37,10 @@ def hausdorff(*, weight: Weight = 20.0, power: Weight = 2.0) -> Loss:
     from monai.losses import HausdorffDTLoss
 
     overlap = dice()
-    binary = HausdorffDTLoss(alpha=power, include_background=True, sigmoid=True)
-    several = HausdorffDTLoss(alpha=power, softmax=True)
-
-    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        channels = logits.shape[1]
-        far: torch.Tensor = (binary if channels == 1 else several)(logits, one_hot(target, channels))
-        scale: float = weight / max(target.shape[1:]) ** power
-        return overlap(logits, target) + scale * far
-
-    return loss
+    far = of_one_hot(
+        HausdorffDTLoss(alpha=power, include_background=True, sigmoid=True), HausdorffDTLoss(alpha=power, softmax=True)
+    )
+    return lambda logits, target: overlap(logits, target) + weight / max(target.shape[1:]) ** power * far(logits, target)
 
 
 def border_distance(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:

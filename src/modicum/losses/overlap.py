@@ -20,6 +20,16 @@ def one_hot(target: torch.Tensor, channels: int) -> torch.Tensor:
     return F.one_hot(target.long(), channels).movedim(-1, 1).float()
 
 
+def of_one_hot(binary: Loss, several: Loss) -> Loss:
+    """A loss of logits and class numbers from MONAI's two for one-hot masks: of one channel, and of several."""
+
+    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        channels = logits.shape[1]
+        return (binary if channels == 1 else several)(logits, one_hot(target, channels))
+
+    return loss
+
+
 @LOSSES.register("dice", "Milletari et al. 2016; smoothing 1 as in the thesis documents")
 def dice(*, smoothing: float = 1.0, batch: bool = False) -> Loss:
     """1 - Dice of probabilities, background left out; `batch` pools the pictures of a batch."""
@@ -27,13 +37,7 @@ def dice(*, smoothing: float = 1.0, batch: bool = False) -> Loss:
 
     binary = DiceLoss(sigmoid=True, smooth_nr=smoothing, smooth_dr=smoothing, batch=batch)
     several = DiceLoss(softmax=True, include_background=False, smooth_nr=smoothing, smooth_dr=smoothing, batch=batch)
-
-    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        channels = logits.shape[1]
-        value: torch.Tensor = (binary if channels == 1 else several)(logits, one_hot(target, channels))
-        return value
-
-    return loss
+    return of_one_hot(binary, several)
 
 
 @LOSSES.register("tversky", "Salehi et al. 2017, arXiv:1706.05721")
@@ -44,13 +48,7 @@ def tversky(*, false_positives: Weight = 0.3, false_negatives: Weight = 0.7, smo
     given = {"alpha": false_positives, "beta": false_negatives, "smooth_nr": smoothing, "smooth_dr": smoothing}
     binary = TverskyLoss(sigmoid=True, **given)
     several = TverskyLoss(softmax=True, include_background=False, **given)
-
-    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        channels = logits.shape[1]
-        value: torch.Tensor = (binary if channels == 1 else several)(logits, one_hot(target, channels))
-        return value
-
-    return loss
+    return of_one_hot(binary, several)
 
 
 @LOSSES.register("cldice", "Shit et al. 2021, arXiv:2003.07311")
@@ -63,13 +61,7 @@ def cldice(*, iterations: Annotated[int, Field(ge=1)] = 5, share: Annotated[floa
 
     binary = SoftDiceclDiceLoss(iter_=iterations, alpha=share, sigmoid=True)
     several = SoftDiceclDiceLoss(iter_=iterations, alpha=share, softmax=True, include_background=False)
-
-    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        channels = logits.shape[1]
-        value: torch.Tensor = (binary if channels == 1 else several)(logits, one_hot(target, channels))
-        return value
-
-    return loss
+    return of_one_hot(binary, several)
 
 
 @LOSSES.register("bce")
@@ -109,13 +101,7 @@ def focal(*, gamma: float = 2.0, alpha: float | None = None) -> Loss:
 
     binary = FocalLoss(gamma=gamma, alpha=alpha)
     several = FocalLoss(gamma=gamma, use_softmax=True)
-
-    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        channels = logits.shape[1]
-        value: torch.Tensor = (binary if channels == 1 else several)(logits, one_hot(target, channels))
-        return value
-
-    return loss
+    return of_one_hot(binary, several)
 
 
 @LOSSES.register("dice_ce", "Isensee et al. 2021 (nnU-Net)")

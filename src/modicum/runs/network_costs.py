@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from modicum.console import bar
 from modicum.errors import ModicumError
 from modicum.inference import ready
-from modicum.networks import NETWORKS
+from modicum.networks import ENCODERS, NETWORKS
 from modicum.tables import nearest
 from modicum.training.device import step_seconds
 
@@ -40,7 +40,8 @@ def network_costs(names: Sequence[str], measure: bool) -> list[NetworkCost]:
     """
     for name in names:
         if name not in NETWORKS:
-            raise ModicumError(f"unknown network '{name}'.", remedy=nearest(name, NETWORKS))
+            told = f"It is an encoder: use --set network.encoder={name}" if name in ENCODERS else nearest(name, NETWORKS)
+            raise ModicumError(f"unknown network '{name}'.", remedy=told)
     chosen = list(names or NETWORKS)
     costs = []
     with bar("Measuring the networks" if measure else "Counting", len(chosen)) as progress:
