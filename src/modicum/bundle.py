@@ -85,7 +85,7 @@ class Bundle:
         """Whether its answer is averaged with that of the localiser, as the recipe wishes where that can be."""
         if self.localiser is None or not self.recipe.finish.with_localiser or self.localiser.recipe.finds_centres:
             return False
-        return self.localiser.classes == self.classes and self.localiser.recipe.supervision == self.recipe.supervision
+        return self.localiser.classes == self.classes and self.localiser.recipe.labels == self.recipe.labels
 
     def true_mask(self, label: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
         """What a model that is an upper bound must be told of a picture (H, W); None for every other."""

@@ -178,11 +178,11 @@ def test_pictures_in_which_nothing_is_found_are_shown_whole_and_counted(polar: R
 def test_a_localiser_learns_from_no_more_than_the_rest() -> None:
     boxes = load("small-polar", ["supervision=boxes"])
     assert boxes.first is not None
-    assert boxes.first.supervision == "boxes"
+    assert boxes.first.labels == "boxes"
     own = load("small-polar", ["localiser.supervision=boxes"])
-    assert own.supervision == "labelled"
+    assert own.labels == "labelled"
     assert own.first is not None
-    assert own.first.supervision == "boxes"
+    assert own.first.labels == "boxes"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ Geometry is only described here; it is composed with the view's map and sampled 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import radians
 
 import numpy as np
@@ -111,6 +111,20 @@ def strong(*, any_rotation: bool = True, bend: float = 0.0, borrow: float = 0.5,
         blur=0.1,
         noise=0.02 * strength,
     )
+
+
+def moved_only(policy: Policy) -> Policy:
+    """The same movements without any change of colour, blur or noise."""
+    same = (1.0, 1.0)
+    still = replace(policy, brightness=same, contrast=same, gamma=same, borrow=0.0)
+    return replace(still, channel_gain=0.0, channel_shift=0.0, blur=0.0, noise=0.0)
+
+
+def recoloured(policy: Policy, strength: float) -> Policy:
+    """The same movements with the strong changes of colour of `strong` at this strength, blurred half of the time."""
+    colours = strong(strength=strength)
+    names = ("borrow", "brightness", "contrast", "gamma", "channel_gain", "channel_shift", "noise")
+    return replace(policy, blur=0.5, **{name: getattr(colours, name) for name in names})
 
 
 def random_map(policy: Policy, shape: Shape, rng: np.random.Generator) -> CoordinateMap:

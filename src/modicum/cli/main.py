@@ -53,10 +53,11 @@ def inspect(data: Data, json: Annotated[Path | None, typer.Option(help="Also wri
 def plan(data: Data, recipe: RecipeName = "auto", budget: Budget = None, changes: Changes = None, seed: Seed = None) -> None:
     """The recipe that `train` would use, why, and how long it takes on this machine."""
     from modicum.cli.show import show_plan
+    from modicum.datasets import discover
     from modicum.runs.estimate import training_time
     from modicum.runs.prepare import prepare
 
-    prepared = prepare(data, recipe, _minutes(budget), None, changes or [], seed)
+    prepared = prepare(discover(data), recipe, _minutes(budget), None, changes or [], seed)
     show_plan(prepared.plan, [prepared.splits[0].reason, training_time(prepared)])
 
 
@@ -131,6 +132,54 @@ def evaluate(
 
 
 @app.command()
+def compare(
+    data: Data,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for cells and report.", show_default="comparisons/NAME-OF-DATA")
+    ] = None,
+    recipes: Annotated[str, typer.Option(help="Names or YAML files, with commas; the first is the reference.")] = "auto",
+    labels: Annotated[str, typer.Option(help="Numbers of labelled pictures, with commas; all.")] = "all",
+    seeds: Annotated[int, typer.Option(min=1, help="Repetitions, each with other labelled pictures.")] = 3,
+    budget: Budget = None,
+    changes: Changes = None,
+    ray: Annotated[
+        str | None, typer.Option(help="'local' or a Ray cluster's address: cells side by side.", show_default=False)
+    ] = None,
+) -> None:
+    """Recipes on growing numbers of labels, tested on the same pictures: learning curves, tests, a conclusion in words."""
+    from modicum.cli.show import show_comparison
+    from modicum.runs.compare import compare as run
+
+    place = out or Path("comparisons") / data.resolve().stem
+    try:
+        done = run(
+            data, place, recipes=recipes.split(","), labels=_sizes(labels), seeds=seeds, minutes=_minutes(budget),
+            changes=changes or [], ray=ray,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        raise ModicumError(f"Interrupted. The same command goes on with what is left ({place}).") from None
+    show_comparison(done)
+    if done.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def suggest(
+    bundle: Annotated[Path, typer.Argument(help="The model.modicum of a run.", show_default=False)],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder for the list and the contact sheet.")] = Path("suggestions"),
+    count: Annotated[int, typer.Option(min=1, help="Number of pictures.")] = 20,
+) -> None:
+    """Which unlabelled pictures to label next: those that the model is unsure of and that are unlike all others."""
+    from modicum.bundle import Bundle
+    from modicum.runs.suggesting import suggest as run
+
+    for number, found in enumerate(run(Bundle.load(bundle), data, out, count=count), 1):
+        typer.echo(f"{number:3}  {found.case.image}  uncertainty {found.uncertainty:.2f}")
+    typer.echo(f"Contact sheet: {out / 'suggestions.png'}")
+
+
+@app.command()
 def recipes() -> None:
     """The recipes there are, with their sources."""
     from modicum.cli.show import show_recipes
@@ -164,6 +213,16 @@ def demo(
     finished, written = run(out, _minutes(budget) or 2.0, count=count, size=size)
     show_run(finished)
     typer.echo(f"Masks: {len(written)} in {written[0].parent}")
+
+
+def _sizes(text: str) -> list[int | None]:
+    """Numbers of '5,10,all'; None is all."""
+    sizes: list[int | None] = []
+    for one in text.split(","):
+        if one.strip() != "all" and not re.fullmatch(r"\s*[1-9]\d*\s*", one):
+            raise ModicumError(f"'{one}' is no number of labels.", remedy="Write for example --labels 5,10,20,all")
+        sizes.append(None if one.strip() == "all" else int(one))
+    return sizes
 
 
 def _minutes(text: str | None) -> float | None:

@@ -14,6 +14,7 @@ from modicum.errors import Finding
 if TYPE_CHECKING:
     from modicum.datasets import Inspection
     from modicum.planning import Plan
+    from modicum.runs.compare import Comparison
     from modicum.runs.network_costs import NetworkCost
     from modicum.runs.train import Run
 
@@ -121,6 +122,25 @@ def show_steps(steps: Sequence[Mapping[str, Any]]) -> None:
             row += [_number(d["mean"]), f"{_number(d['ci95'][0])} to {_number(d['ci95'][1])}", f"{d['p']:.2g}"]
         table.add_row(*row)
     _out.print(table)
+
+
+def show_comparison(done: Comparison) -> None:
+    """The table of a comparison, its conclusion, and what failed."""
+    from modicum.evaluation.report.comparison import conclusions, table_rows
+
+    table = Table(box=None, header_style="bold")
+    reference = done.summary["recipes"][0]
+    heads = ("recipe", "labels", "Dice", "95 % interval", "runs", f"to {reference}", "95 % interval", "p", "effect")
+    for column in heads:
+        table.add_column(column, justify="left" if column == "recipe" else "right")
+    for row in table_rows(done.summary):
+        table.add_row(*(escape(cell) for cell in row))
+    _out.print(table)
+    for sentence in conclusions(done.summary):
+        _out.print(f"- {escape(sentence)}")
+    for result in done.failed:
+        _out.print(f"[red]failed[/red] {result.cell.key}: {escape(result.error)}")
+    _out.print(f"Report: {done.folder / 'report.html'}", markup=False)
 
 
 def show_recipes() -> None:

@@ -4,13 +4,14 @@ from modicum.evaluation.curves import ProbabilityHistogram, steady_threshold
 from modicum.evaluation.evaluator import Evaluator
 from modicum.evaluation.metrics import binary_metrics
 from modicum.evaluation.pictures import difference, overlay
-from modicum.evaluation.report import Example, ReportData, SecondLook, StepFigures, write_report
+from modicum.evaluation.report import Example, PseudoLabelled, ReportData, SecondLook, StepFigures, write_report
 from modicum.evaluation.statistics import Summary, summarise
 
 __all__ = [
     "Evaluator",
     "Example",
     "ProbabilityHistogram",
+    "PseudoLabelled",
     "ReportData",
     "SecondLook",
     "StepFigures",

@@ -11,10 +11,10 @@ from pydantic import Field
 from modicum.errors import ModicumError
 from modicum.networks import NETWORKS
 from modicum.starts import PUBLISHED
+from modicum.supervision import SUPERVISIONS, Labels
 from modicum.tables import Table
 
 Part = dict[str, Any]
-Labels = Literal["labelled", "boxes", "points"]
 _Share = Annotated[float, Field(gt=0, lt=1)]
 _Size = Annotated[int, Field(ge=8)]
 
@@ -31,7 +31,8 @@ class LocaliserPlan:
         """The values of the localiser's own recipe, from those of the main recipe."""
         if self.changes is None:
             return None
-        own = {k: v for k, v in main.items() if k in ("seed", "data", "images", "fit", "supervision", "network", "finish")}
+        own = {k: v for k, v in main.items() if k in ("seed", "data", "images", "fit", "network", "finish")}
+        own["supervision"] = SUPERVISIONS.build(main["supervision"]).labels
         if main["start"]["name"] == "imagenet":
             own["start"] = main["start"]
         inner = own["network"].get("inner")  # of a network that is itself two

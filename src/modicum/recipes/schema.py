@@ -15,6 +15,7 @@ from modicum.losses import LOSSES
 from modicum.networks import NETWORKS
 from modicum.recipes.localisers import LOCALISERS, encoder_of
 from modicum.starts import PUBLISHED, STARTS
+from modicum.supervision import SUPERVISIONS, Labels, Supervision
 from modicum.tables import Table
 from modicum.training.optimisers import OPTIMISERS
 from modicum.training.schedules import SCHEDULES
@@ -109,8 +110,9 @@ class Finish(_Axis):
 
 
 class Data(_Axis):
-    """How the cases are divided where the data set does not say."""
+    """Which cases there are, and how they are divided where the data set does not say."""
 
+    leave_out: tuple[str, ...] = ()  # cases by name
     test_share: float = Field(default=0.2, ge=0, lt=1)
     val_share: float | None = Field(default=None, ge=0, lt=1)  # None: by the number of labels
 
@@ -128,7 +130,7 @@ class Recipe(_Axis):
     network: Annotated[Part, _of(NETWORKS)] = Field(default_factory=lambda: NETWORKS.resolve("unet"))
     localiser: Annotated[Part | None, BeforeValidator(_localiser)] = None  # for views that look at objects
     start: Annotated[Part, _of(STARTS)] = Field(default_factory=lambda: STARTS.resolve("random"))
-    supervision: Literal["labelled", "boxes", "points"] = "labelled"  # boxes, points: as if no more than those were known
+    supervision: Annotated[Part, _of(SUPERVISIONS)] = Field(default_factory=lambda: SUPERVISIONS.resolve("labelled"))
     fit: Fit = Fit()
     finish: Finish = Finish()
 
@@ -151,6 +153,11 @@ class Recipe(_Axis):
             self.localiser = {**self.localiser, "objects": "each" if view.several else "one"}
         if (first := self.first) is not None:
             self._check_first(first, view)
+        if self.alone is not None and (self.finds_centres or self.network["name"] == "mask_rcnn"):
+            raise ModicumError(
+                f"unlabelled pictures cannot teach the network '{self.network['name']}'.",
+                remedy="Use --set supervision=labelled",
+            )
         return self
 
     @model_validator(mode="after")
@@ -180,7 +187,7 @@ class Recipe(_Axis):
 
     def _check_first(self, first: Recipe, view: View) -> None:
         """Whether the localiser's own recipe suits the main one; that it is a recipe at all was checked when it was made."""
-        if first.supervision == "points" and not first.finds_centres and view.extents:
+        if first.labels == "points" and not first.finds_centres and view.extents:
             raise ModicumError(
                 f"the view '{self.view['name']}' must know how far objects reach, which points do not say.",
                 remedy="Use boxes, or a polar view.",
@@ -190,6 +197,16 @@ class Recipe(_Axis):
                 f"the localiser's budget of {first.fit.budget:g} minutes leaves nothing of {self.fit.budget:g} for the rest.",
                 remedy="Give localiser.fit.budget less, or --budget more.",
             )
+
+    @property
+    def taught_by(self) -> Supervision:
+        """What teaches the network."""
+        return SUPERVISIONS.build(self.supervision)
+
+    @property
+    def labels(self) -> Labels:
+        """What is known of the labelled pictures."""
+        return self.taught_by.labels
 
     @property
     def finds_centres(self) -> bool:
@@ -203,3 +220,15 @@ class Recipe(_Axis):
             return None
         values = LOCALISERS.build(self.localiser).recipe(self.model_dump())
         return None if values is None else Recipe.model_validate(values)
+
+    @property
+    def alone(self) -> Recipe | None:
+        """The recipe of the training on labelled pictures alone that comes first where unlabelled pictures teach too."""
+        taught = self.taught_by
+        if taught.unlabelled is None:
+            return None
+        own = dict(taught.first or {})
+        if self.fit.budget is not None:  # a length demanded of the whole outweighs the document's
+            own = {"budget": self.fit.budget * taught.share, **{k: v for k, v in own.items() if k != "epochs"}}
+        values = {**self.model_dump(), "supervision": taught.labels, "name": f"{self.name}, labels alone"}
+        return Recipe.model_validate({**values, "fit": {**values["fit"], **own}})

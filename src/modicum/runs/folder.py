@@ -114,7 +114,7 @@ class RunFolder:
 
     def write_metrics(self, part: str, history: Iterable[EpochRecord]) -> None:
         """metrics.csv of one training: a line for each epoch."""
-        rows = [asdict(r) for r in history]
+        rows = [flat(r) for r in history]
         lines = [",".join(rows[0])] + [",".join(f"{v:.6g}" for v in r.values()) for r in rows]
         self.write(f"{part}metrics.csv", "\n".join(lines) + "\n")
 
@@ -135,6 +135,12 @@ class RunFolder:
             for part in ("train", "val", "test"):
                 writer.writerows((fold, part, case) for case in getattr(split, part))
         self.write("split.csv", text.getvalue())
+
+
+def flat(record: EpochRecord) -> dict[str, float]:
+    """A record with a column for each class of which unlabelled pictures taught."""
+    values = asdict(record)
+    return values | {f"sure_{number}": share for number, share in enumerate(values.pop("sure"))}
 
 
 def environment(seed: int) -> dict[str, Any]:

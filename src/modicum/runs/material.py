@@ -33,7 +33,7 @@ def read_material(dataset: Dataset, split: Split, recipe: Recipe) -> Material:
     view, grey = VIEWS.build(recipe.view), recipe.images.grey
 
     def keep(picture: TrainingPicture) -> TrainingPicture:
-        return view.prepare(weakened(picture, recipe.supervision))
+        return view.prepare(weakened(picture, recipe.labels))
 
     train = load_training([cases[i] for i in split.train], dataset, keep, 1 if grey else None, grey=grey)
     channels = train[0].image.shape[2]
@@ -45,7 +45,7 @@ def read_material(dataset: Dataset, split: Split, recipe: Recipe) -> Material:
         intensity,
         partial(LabelledPictures, view=view, intensity=intensity, batch_size=recipe.fit.batch_size, seed=recipe.seed),
         lambda most: load_training(
-            [cases[i] for i in split.val[:most]], dataset, lambda p: weakened(p, recipe.supervision), channels, grey=grey
+            [cases[i] for i in split.val[:most]], dataset, lambda p: weakened(p, recipe.labels), channels, grey=grey
         ),
     )
 

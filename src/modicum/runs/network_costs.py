@@ -14,7 +14,7 @@ from modicum.errors import ModicumError
 from modicum.inference import ready
 from modicum.networks import ENCODERS, NETWORKS
 from modicum.tables import nearest
-from modicum.training.device import step_seconds
+from modicum.training.device import Compute, choose_compute, step_seconds
 
 _SIDE = 256  # pixels of the pictures
 _BATCH = 2
@@ -28,7 +28,7 @@ class NetworkCost:
     parameters: int
     gflops: float  # for one picture of 256x256; a multiplication with an addition counts as two
     problem: str = ""  # why it cannot be built here
-    training: float | None = None  # pictures a second, in bfloat16 where the machine is faster so
+    training: float | None = None  # pictures a second, in the precision in which this machine trains a small U-Net fastest
     inference: float | None = None
 
 
@@ -43,15 +43,15 @@ def network_costs(names: Sequence[str], measure: bool) -> list[NetworkCost]:
             told = f"It is an encoder: use --set network.encoder={name}" if name in ENCODERS else nearest(name, NETWORKS)
             raise ModicumError(f"unknown network '{name}'.", remedy=told)
     chosen = list(names or NETWORKS)
-    costs = []
+    costs, compute = [], _compute() if measure else None
     with bar("Measuring the networks" if measure else "Counting", len(chosen)) as progress:
         for name in chosen:
-            costs.append(_cost(name, measure))
+            costs.append(_cost(name, compute))
             progress.step()
     return costs
 
 
-def _cost(name: str, measure: bool) -> NetworkCost:
+def _cost(name: str, compute: Compute | None) -> NetworkCost:
     try:
         network = NETWORKS.build(name, 3, 1).eval()
     except ModicumError as error:  # a library is not there
@@ -63,25 +63,28 @@ def _cost(name: str, measure: bool) -> NetworkCost:
         network(pictures)
     torch.backends.mha.set_fastpath_enabled(fused)
     cost = NetworkCost(name, sum(p.numel() for p in network.parameters()), counter.get_total_flops() / 1e9)
-    if not measure:
+    if compute is None:
         return cost
     shape = (_BATCH, 3, _SIDE, _SIDE)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    step = min(step_seconds(network, shape, precision, True, device) for precision in ("bf16-mixed", "32-true"))
-    seconds = min(_inference_seconds(network, device, bf16) for bf16 in (True, False))
-    return replace(cost, training=_BATCH / step, inference=_BATCH / seconds)
+    step = step_seconds(network, shape, compute.precision, compute.channels_last, compute.accelerator, best_of=1)
+    return replace(cost, training=_BATCH / step, inference=_BATCH / _inference_seconds(network, compute))
 
 
-def _inference_seconds(network: torch.nn.Module, device: str, bf16: bool) -> float:
-    """Seconds for a batch without gradients; best of three."""
-    prepared = ready(network).to(device)
+def _compute() -> Compute:
+    """How this machine does its arithmetic fastest."""
+    small = {"name": "unet", "encoder": {"widths": [16, 32, 64]}}
+    return choose_compute(NETWORKS.build(small, 3, 1), (_BATCH, 3, _SIDE, _SIDE), None)
+
+
+def _inference_seconds(network: torch.nn.Module, compute: Compute) -> float:
+    """Seconds for a batch without gradients, once warm."""
+    device = compute.accelerator
+    prepared = ready(network, channels_last=compute.channels_last).to(device)
     pictures = torch.rand(_BATCH, 3, _SIDE, _SIDE, device=device).to(memory_format=torch.channels_last)
-    times = []
-    with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=bf16):
-        for _ in range(4):
-            start = time.perf_counter()
-            prepared(pictures)
-            if device == "cuda":
-                torch.cuda.synchronize()
-            times.append(time.perf_counter() - start)
-    return min(times[1:])
+    with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=compute.precision == "bf16-mixed"):
+        prepared(pictures)
+        start = time.perf_counter()
+        prepared(pictures)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - start

@@ -22,15 +22,32 @@ def load_case(case: Case, dataset: Dataset, channels: int | None, *, grey: bool)
     Raises:
         ModicumError: unreadable, sizes that differ, more channels than the model knows; the file is named.
     """
-    try:
-        picture = load_picture(case)
-        pixels = working_pixels(picture, channels or picture.shape[2], grey=grey)
-    except ModicumError as error:
-        raise ModicumError(error.problem, file=case.image, remedy=error.remedy) from None
+    pixels = _pixels(case, channels, grey)
     label, valid = load_label(case, dataset.code), load_field_of_view(case)
     if valid is not None and _dark_outside(pixels, valid):
         label, valid = label * valid, None
     return TrainingPicture(case.id, pixels, label, None if valid is None else valid.astype(np.uint8))
+
+
+def load_unlabelled(case: Case, channels: int, *, grey: bool) -> TrainingPicture:
+    """A case without its label, as if nothing were in the picture.
+
+    Raises:
+        ModicumError: unreadable, more channels than the model knows; the file is named.
+    """
+    pixels, valid = _pixels(case, channels, grey), load_field_of_view(case)
+    if valid is not None and _dark_outside(pixels, valid):
+        valid = None
+    label = np.zeros(pixels.shape[:2], np.uint8)
+    return TrainingPicture(case.id, pixels, label, None if valid is None else valid.astype(np.uint8))
+
+
+def _pixels(case: Case, channels: int | None, grey: bool) -> npt.NDArray[np.uint8]:
+    try:
+        picture = load_picture(case)
+        return working_pixels(picture, channels or picture.shape[2], grey=grey)
+    except ModicumError as error:
+        raise ModicumError(error.problem, file=case.image, remedy=error.remedy) from None
 
 
 def _dark_outside(pixels: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from modicum.console import bar, say
 from modicum.datasets import (
@@ -12,7 +11,6 @@ from modicum.datasets import (
     check,
     check_split,
     choose_evaluation,
-    discover,
     fingerprint,
     join_findings,
     make_folds,
@@ -24,6 +22,7 @@ from modicum.errors import Finding, ModicumError
 from modicum.planning import Plan, plan, with_angles
 from modicum.recipes import load
 from modicum.recipes.schema import Data
+from modicum.tables import nearest
 
 DEFAULT_MINUTES = 10.0
 
@@ -40,20 +39,20 @@ class Prepared:
 
 
 def prepare(
-    data: Path, recipe: str, minutes: float | None, folds: int | None, changes: Sequence[str], seed: int | None
+    dataset: Dataset, recipe: str, minutes: float | None, folds: int | None, changes: Sequence[str], seed: int | None
 ) -> Prepared:
-    """Discover, check, divide, look at what is not set aside for testing, and choose the recipe.
+    """Check, divide, look at what is not set aside for testing, and choose the recipe.
 
     Raises:
         ModicumError: the data cannot serve, or the recipe is wrong.
     """
-    dataset = discover(data)
     blind = choose_recipe(Fingerprint(), recipe, minutes, changes, seed).recipe  # its way of dividing needs no picture
     if blind.finds_centres:
         raise ModicumError(
             "a heatmap of centres is no segmentation.",
             remedy="Use it to find the objects: --recipe small-polar --set localiser=heatmap",
         )
+    dataset = _without(dataset, blind.data.leave_out)
     findings, unusable = examine(dataset)
     splits = _splits(dataset, blind.data, blind.seed, folds, unusable)
     findings = join_findings(findings, check_split(dataset, *splits))
@@ -102,6 +101,19 @@ def examine(dataset: Dataset) -> tuple[list[Finding], frozenset[str]]:
     if whole:
         raise ModicumError(whole[0].message, file=dataset.root, remedy=whole[0].remedy)
     return findings, unusable
+
+
+def _without(dataset: Dataset, left_out: Sequence[str]) -> Dataset:
+    """The data set without some of its cases.
+
+    Raises:
+        ModicumError: a name that no case has.
+    """
+    known = {c.id for c in dataset.cases}
+    for name in left_out:
+        if name not in known:
+            raise ModicumError(f"data.leave_out names '{name}', which is no case here.", remedy=nearest(name, known))
+    return replace(dataset, cases=tuple(c for c in dataset.cases if c.id not in left_out))
 
 
 def tell(findings: Iterable[Finding]) -> None:

@@ -13,11 +13,11 @@ from modicum.datasets.case import Dataset, Split
 from modicum.errors import Finding
 from modicum.evaluation import Evaluator, ReportData, write_report
 from modicum.planning import Plan
-from modicum.runs.folder import RunFolder, environment
+from modicum.runs.folder import RunFolder, environment, flat
 from modicum.runs.prepare import Prepared
 from modicum.runs.steps import Steps, second_looks
 from modicum.runs.testing import examples
-from modicum.runs.training import Trained
+from modicum.runs.trained import Trained
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,8 @@ class Outcome:
             "test": self.evaluator.summary(),
             "counts": self.counts(),
             "params": sum(one.parameters for one in self.model.both),
-            "seconds": round(sum(one.seconds for t in self.trainings for one in t.both), 1),
-            "steps": sum(one.history[-1].step for t in self.trainings for one in t.both),
+            "seconds": round(sum(t.whole_seconds for t in self.trainings), 1),
+            "steps": sum(t.whole_steps for t in self.trainings),
             "upper_bound": self.model.bundle.upper_bound,
             **self.steps.summary(self.evaluator),
             "precision": self.model.compute.precision,
@@ -135,7 +135,7 @@ def write_run_report(outcome: Outcome, whole: dict[str, Any], folder: RunFolder)
         reasons=reasons,
         split_reason=outcome.splits[0].reason,
         counts=outcome.counts(),
-        history=pd.DataFrame([asdict(r) for r in model.history]),
+        history=pd.DataFrame([flat(r) for r in model.history]),
         summary=summary,
         table=table,
         histograms=outcome.evaluator.histograms,
@@ -145,6 +145,8 @@ def write_run_report(outcome: Outcome, whole: dict[str, Any], folder: RunFolder)
         classes=list(outcome.dataset.classes),
         notes=whole["protocol"],
         steps=outcome.steps.figures(outcome.evaluator),
+        pseudo=model.beside.examples if model.beside else (),
+        pseudo_words=model.beside.words if model.beside else "",
         second_looks=second_looks(dice, tested, outcome.dataset.code, outcome.tested_with()),
     )
     write_report(folder.report, data)

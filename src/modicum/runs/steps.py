@@ -20,6 +20,7 @@ from modicum.images.intensity import working_pixels
 from modicum.inference import Look
 from modicum.views import VIEWS
 
+_LABELLED = "labelled pictures alone"
 _ALONE = {"segmenter": "first network alone", "threshold": "threshold alone"}  # localisers whose mask is an answer
 _TRUE_PLACES = "with true places"
 _SHOWN = 6
@@ -35,6 +36,7 @@ class Steps:
     name: str = ""  # of the localiser's row
     alone: Evaluator | None = None  # the localiser's mask as the answer
     ideal: Evaluator | None = None  # told the true places
+    labelled: Evaluator | None = None  # the model that learned from labelled pictures alone, where unlabelled ones teach too
     lost: list[str] = field(default_factory=list)  # cases in which the localiser found nothing
 
     def add(
@@ -85,7 +87,9 @@ class Steps:
 
     def _rows(self, both: Evaluator) -> list[tuple[str, Evaluator, bool]]:
         """(name, figures, whether it is an upper bound) of every step that there is."""
-        rows = [(self.name, self.alone, False), ("both networks", both, False), (_TRUE_PLACES, self.ideal, True)]
+        whole = "with unlabelled pictures" if self.labelled is not None else "both networks"
+        rows = [(self.name, self.alone, False), (_LABELLED, self.labelled, False), (whole, both, False)]
+        rows.append((_TRUE_PLACES, self.ideal, True))
         return [(name, evaluator, bound) for name, evaluator, bound in rows if evaluator is not None]
 
 
@@ -95,7 +99,12 @@ def steps_of(bundle: Bundle) -> Steps:
     if kind is None or bundle.upper_bound or not VIEWS.build(bundle.recipe.view).localised:
         return Steps()
     alone = Evaluator(("object",)) if kind in _ALONE and len(bundle.classes) == 1 else None
-    return Steps(_ALONE.get(kind, ""), alone, Evaluator(bundle.classes, [bundle.threshold] * len(bundle.classes)))
+    return Steps(_ALONE.get(kind, ""), alone, Evaluator(bundle.classes, threshold_of(bundle)))
+
+
+def threshold_of(bundle: Bundle) -> list[float]:
+    """The threshold for each class, as an evaluator wants it."""
+    return [bundle.threshold] * len(bundle.classes)
 
 
 def second_looks(

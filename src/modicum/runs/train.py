@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from modicum.bundle import Bundle, class_numbers
 from modicum.console import say
+from modicum.datasets import Dataset, discover
 from modicum.datasets.case import Split
 from modicum.errors import Finding
 from modicum.evaluation import Evaluator
@@ -22,9 +23,10 @@ from modicum.images import read_picture
 from modicum.runs.folder import RunFolder
 from modicum.runs.prepare import Prepared, prepare, tell
 from modicum.runs.reporting import Outcome, write_run_report
-from modicum.runs.steps import Steps, steps_of
+from modicum.runs.stages import train_once
+from modicum.runs.steps import Steps, steps_of, threshold_of
 from modicum.runs.testing import test_bundle
-from modicum.runs.training import Trained, train_once
+from modicum.runs.trained import Trained
 from modicum.training.pace import BudgetTooShort
 
 
@@ -69,7 +71,21 @@ def train(
     Raises:
         ModicumError: the data cannot serve, the recipe is wrong, or the folder belongs to something else.
     """
-    prepared = prepare(Path(data), recipe, minutes, folds, changes, seed)
+    return train_dataset(discover(Path(data)), out, recipe=recipe, minutes=minutes, folds=folds, changes=changes, seed=seed)
+
+
+def train_dataset(
+    dataset: Dataset,
+    out: str | Path,
+    *,
+    recipe: str = "auto",
+    minutes: float | None = None,
+    folds: int | None = None,
+    changes: Sequence[str] = (),
+    seed: int | None = None,
+) -> Run:
+    """As `train`, on a data set that has been discovered."""
+    prepared = prepare(dataset, recipe, minutes, folds, changes, seed)
     folder = RunFolder(Path(out))
     if folder.claim(prepared.dataset, prepared.plan.recipe, prepared.splits) and folder.report.exists():
         say("This run is finished; nothing was done.")  # the report is the last thing that a run writes
@@ -84,7 +100,7 @@ def train(
     outcome = Outcome(prepared, trainings, evaluator, steps, findings)
     summary = outcome.summary()
     folder.write("cases.csv", evaluator.table().to_csv(index=False))
-    if steps.ideal is not None:
+    if steps.figures(evaluator):
         folder.write("steps.csv", steps.table(evaluator).to_csv(index=False))
     folder.write_json("summary.json", summary)
     write_run_report(outcome, summary, folder)
@@ -134,12 +150,16 @@ def _test(
 ) -> tuple[Evaluator, Steps, list[Finding]]:
     """Every test picture, by the training that has not seen it."""
     dataset = prepared.dataset
-    evaluator = Evaluator(dataset.classes, [model.bundle.threshold] * len(dataset.classes))
+    evaluator = Evaluator(dataset.classes, threshold_of(model.bundle))
     cases, steps = {c.id: c for c in dataset.labelled}, steps_of(model.bundle)
     failed: list[Finding] = []
     for trained, split in zip(tested, prepared.splits, strict=True):
         chosen = [cases[i] for i in split.test]
         failed += test_bundle(trained.bundle, chosen, dataset.code, evaluator, folder.predictions, steps)
+        if trained.before:
+            alone = trained.before[0].bundle
+            steps.labelled = steps.labelled or Evaluator(dataset.classes, threshold_of(alone))
+            test_bundle(alone, chosen, dataset.code, steps.labelled, folder.path / "predictions-labels-alone")
     tell(failed)
     return evaluator, steps, failed
 

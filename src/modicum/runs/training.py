@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -22,87 +20,30 @@ from modicum.errors import Finding
 from modicum.losses import LOSSES, Loss
 from modicum.networks import NETWORKS
 from modicum.recipes import Recipe
+from modicum.runs.early import EarlyLook
 from modicum.runs.folder import RunFolder, digest
-from modicum.runs.localising import first_recipe, given_bundle, learned, seen_by
-from modicum.runs.material import Material, read_material
+from modicum.runs.localising import given_bundle, learned, seen_by
+from modicum.runs.material import Material
+from modicum.runs.parts import build_parts, measured_compute, pace_of, tuning_of
 from modicum.runs.thresholds import with_threshold
+from modicum.runs.trained import Trained
+from modicum.runs.unlabelled import Unlabelled, with_unlabelled
 from modicum.starts import begin_as_imagenet, copy_alike
 from modicum.supervision.labelled import LabelledPictures
-from modicum.training.batches import stream
+from modicum.training.batches import BatchSource, stream
 from modicum.training.checkpoint import Checkpoints
-from modicum.training.device import Compute, choose_compute
+from modicum.training.device import Compute
 from modicum.training.doctor import diagnose, rare_classes
-from modicum.training.ema import AveragedWeights
+from modicum.training.doubts import doubts
 from modicum.training.loop import EpochRecord, Parts, Validation, fit
-from modicum.training.optimisers import OPTIMISERS
-from modicum.training.pace import BudgetTooShort, Pace
-from modicum.training.schedules import SCHEDULES
-from modicum.training.tuning import Tuning
+from modicum.training.pace import Pace
 from modicum.training.validation import validator
 from modicum.views import VIEWS, TrainingPicture
 
 _VIEWS_LOOKED_AT = 32  # after each epoch
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What came out of one training, and of that of its localiser."""
-
-    bundle: Bundle
-    history: list[EpochRecord]
-    findings: list[Finding]
-    compute: Compute
-    parameters: int
-    seconds: float
-    first: Trained | None = None  # the localiser's training
-
-    @property
-    def both(self) -> list[Trained]:
-        """The localiser's training, if there was one, and this one."""
-        return [*(self.first.both if self.first else []), self]
-
-    @property
-    def all_findings(self) -> list[Finding]:
-        """Of both trainings; those of the localiser's say so."""
-        found = self.first.all_findings if self.first else []
-        return [*(replace(f, message=f"localiser: {f.message}") for f in found), *self.findings]
-
-
-def train_once(
-    dataset: Dataset, split: Split, recipe: Recipe, folder: RunFolder, part: str = "", minutes: float | None = None
-) -> Trained:
-    """Train on one split, going on from its checkpoints where there are some; the localiser first, where one must be trained.
-
-    Args:
-        part: "" or, for one of several trainings of a run, its subfolder with a slash at the end.
-        minutes: this training's share of a budget, localiser included; None: the recipe's own length.
-    """
-    material = read_material(dataset, split, recipe)
-    minutes = recipe.fit.budget if minutes is None and recipe.fit.epochs is None else minutes
-    own = first_recipe(recipe, material.train)
-    if own is None:
-        return _train(dataset, split, recipe, material, folder, part, minutes)
-    say("The localiser")
-    own_minutes = own.fit.budget
-    if minutes is not None and own_minutes is not None and recipe.fit.budget is not None:
-        own_minutes *= minutes / recipe.fit.budget  # with folds, everything is shorter
-    first = _within(minutes, own_minutes, lambda: train_once(dataset, split, own, folder, f"{part}localiser/", own_minutes))
-    say("The network that sees what it finds")
-    left = None if minutes is None else max(minutes - sum(t.seconds for t in first.both) / 60, 1e-3)
-    return _within(minutes, left, lambda: _train(dataset, split, recipe, material, folder, part, left, first))
-
-
-def _within(whole: float | None, share: float | None, train: Callable[[], Trained]) -> Trained:
-    """Train in a share of a budget; where that is too short, what is said of the share is said of the whole."""
-    try:
-        return train()
-    except BudgetTooShort as error:
-        if whole is None or share is None:
-            raise
-        raise error.scaled(whole / share) from None
-
-
-def _train(
+def train_network(
     dataset: Dataset,
     split: Split,
     recipe: Recipe,
@@ -110,44 +51,59 @@ def _train(
     folder: RunFolder,
     part: str,
     minutes: float | None,
-    first: Trained | None = None,
+    *,
+    localiser: Bundle | None = None,
+    weights: Mapping[str, torch.Tensor] | None = None,
+    beside: Unlabelled | None = None,
 ) -> Trained:
-    """The network of a recipe, once its localiser is there."""
+    """One network, once everything that it needs is there.
+
+    Args:
+        localiser: trained just before; None: that of the recipe, if it names one.
+        weights: to begin with, wherever they fit; None: as the recipe says.
+        beside: unlabelled pictures that teach as well.
+    """
     classes = ("object",) if recipe.finds_centres else dataset.classes
-    source = material.show(material.train, POLICIES.build(recipe.fit.augmentation))
-    localiser = first.bundle if first else given_bundle(recipe, material.intensity.channels)
-    findings = [*_examine(material.train, source, classes), *seen_by(localiser, dataset, split)]
+    labelled = material.show(material.train, POLICIES.build(recipe.fit.augmentation))
+    given = None if localiser else given_bundle(recipe, material.intensity.channels)
+    findings = [*_examine(material.train, labelled, classes), *seen_by(localiser or given, dataset, split)]
     torch.manual_seed(recipe.seed)
     network = NETWORKS.build(recipe.network, material.intensity.channels, outputs_for(len(classes)))
-    findings += _begin(recipe, network, material.intensity.channels, localiser, folder, part)
-    _tuning(recipe).prepare(network)
-    compute = _compute(network, source, recipe, folder, part)
+    checkpoints = Checkpoints(folder.path / part / "checkpoints")
+    if checkpoints.latest() is None:  # else that has all weights
+        findings += _begin(recipe, network, material.intensity.channels, localiser or given, weights, folder, part)
+    tuning_of(recipe).prepare(network)
+    compute = measured_compute(network, labelled.batch(0).images.shape, recipe, folder, part)
     loss: Loss = LOSSES.build(recipe.fit.loss)
-    parts = _parts(recipe, network, len(classes), compute, loss, Checkpoints(folder.path / part / "checkpoints"))
-    pace = _pace(recipe, minutes, source)
-    history = _run(recipe, parts, source, _looks(material, loss, compute), pace, folder, part)
+    parts = build_parts(recipe, network, outputs_for(len(classes)), compute, loss, checkpoints)
+    source, shown = with_unlabelled(labelled, beside, recipe, material)
+    pace = pace_of(recipe, minutes, shown)
+    early = _early(recipe, material, compute, folder, part)
+    history = _run(recipe, parts, source, _looks(material, loss, compute), pace, folder, part, early)
     best = parts.checkpoints.best() if recipe.fit.keep == "best" else None
     if best is not None:
         parts.average.network.load_state_dict(best["average"])
     findings += diagnose(history, own_validation=bool(split.val), masks=not recipe.finds_centres)
+    findings += doubts(early.dice, {c.id: [str(p) for p in c.labels] for c in dataset.labelled}) if early else []
     for finding in findings:
         folder.log(f"{part}doctor: {finding.kind}: {finding.message}")
-    bundle = _bundle(recipe, parts.average.network, dataset, split, material, localiser)
+    bundle = _bundle(recipe, parts.average.network, dataset, split, material, localiser or given)
     if not recipe.finds_centres:
         bundle = with_threshold(bundle, material.untouched_val, bf16=compute.precision == "bf16-mixed")
-    given = localiser.network().parameters() if localiser and not first and bundle.localiser else ()
-    size = sum(p.numel() for p in (*network.parameters(), *given))
-    return Trained(bundle, history, findings, compute, size, pace.elapsed, first)
+    first = given.network().parameters() if given and bundle.localiser else ()
+    size = sum(p.numel() for p in (*network.parameters(), *first))
+    return Trained(bundle, history, findings, compute, size, pace.elapsed)
 
 
 def _run(
     recipe: Recipe,
     parts: Parts,
-    source: LabelledPictures,
+    source: BatchSource,
     validate: Callable[[nn.Module], Validation],
     pace: Pace,
     folder: RunFolder,
     part: str,
+    early: EarlyLook | None,
 ) -> list[EpochRecord]:
     """The loop itself, with its progress bar and metrics.csv; the records of all epochs."""
     history: list[EpochRecord] = [EpochRecord(**r) for r in (parts.checkpoints.latest() or {"history": []})["history"]]
@@ -156,6 +112,8 @@ def _run(
 
     def after_epoch(record: EpochRecord) -> None:
         history.append(record)
+        if early is not None:
+            early.take(parts.average.network, pace.progress)
         folder.write_metrics(part, history)
 
     with bar("Training", 1.0) as progress:
@@ -177,31 +135,38 @@ def _looks(material: Material, loss: Loss, compute: Compute) -> Callable[[nn.Mod
 
 
 def _begin(
-    recipe: Recipe, network: nn.Module, channels: int, localiser: Bundle | None, folder: RunFolder, part: str
+    recipe: Recipe,
+    network: nn.Module,
+    channels: int,
+    localiser: Bundle | None,
+    weights: Mapping[str, torch.Tensor] | None,
+    folder: RunFolder,
+    part: str,
 ) -> list[Finding]:
     """Give a network the weights that its recipe says; a warning where it is hardly like the one that they come from."""
-    if recipe.start["name"] == "imagenet":
+    if weights is not None:
+        begun, whose = copy_alike(weights, network), "those learned before"
+    elif recipe.start["name"] == "imagenet":
         assert recipe.encoder is not None, "the recipe was checked"
-        if Checkpoints(folder.path / part / "checkpoints").latest() is not None:
-            return []  # the checkpoint has all weights
         file = None if recipe.start["file"] is None else Path(recipe.start["file"])
-        begun = begin_as_imagenet(network, recipe.encoder, channels, file)
-        folder.log(f"{part}{begun.copied:,} of {begun.parameters:,} weights begin as ImageNet's")
+        begun, whose = begin_as_imagenet(network, recipe.encoder, channels, file), "ImageNet's"
+    elif recipe.start["name"] == "localiser" and localiser is not None:
+        begun, whose = copy_alike(localiser.weights, network), "the localiser's"
+    else:
         return []
-    if recipe.start["name"] != "localiser" or localiser is None:
-        return []
-    begun = copy_alike(localiser.weights, network)
-    told = f"{begun.copied:,} of {begun.parameters:,} weights begin as the localiser's"
+    told = f"{begun.copied:,} of {begun.parameters:,} weights begin as {whose}"
     folder.log(f"{part}{told}")
-    if begun.copied >= 0.5 * begun.parameters:
+    if recipe.start["name"] != "localiser" or begun.copied >= 0.5 * begun.parameters:
         return []
     remedy = "Give both the same network, or use --set start=random"
     return [Finding("warning", "start-hardly-alike", f"only {told}.", remedy=remedy)]
 
 
-def _tuning(recipe: Recipe) -> Tuning:
-    encoder = recipe.fit.encoder
-    return Tuning(encoder.rate, encoder.frozen, encoder.norm == "frozen", recipe.fit.dropout)
+def _early(recipe: Recipe, material: Material, compute: Compute, folder: RunFolder, part: str) -> EarlyLook | None:
+    """The look at the training pictures that finds doubtful labels; not where labels are made weaker than they are."""
+    if recipe.finds_centres or recipe.labels != "labelled":
+        return None
+    return EarlyLook(folder, part, material.show(material.train, POLICIES.build("none")), partial(_forward, compute))
 
 
 def _examine(train: Sequence[TrainingPicture], source: LabelledPictures, classes: Sequence[str]) -> list[Finding]:
@@ -209,51 +174,6 @@ def _examine(train: Sequence[TrainingPicture], source: LabelledPictures, classes
     shift = label_shift([(p.image, p.label) for p in train[:16]])
     rare = rare_classes([source.batch(i).target.clamp(max=len(classes)) for i in range(8)], classes)
     return ([shift] if shift else []) + rare
-
-
-def _compute(network: nn.Module, source: LabelledPictures, recipe: Recipe, folder: RunFolder, part: str) -> Compute:
-    """As this training began, or measured now; a resumed run must not change its arithmetic."""
-    kept = folder.path / part / "compute.json"
-    if kept.exists():
-        return Compute(**json.loads(kept.read_text("utf-8")))
-    compute = choose_compute(network, source.batch(0).images.shape, recipe.fit.precision)
-    folder.write_json(f"{part}compute.json", asdict(compute))
-    folder.log(f"{part}computes with {compute.precision}, channels-last {compute.channels_last}: {compute.reason}")
-    return compute
-
-
-def _parts(recipe: Recipe, network: nn.Module, classes: int, compute: Compute, loss: Loss, checkpoints: Checkpoints) -> Parts:
-    fabric = compute.fabric()
-    network = compute.layout(network)
-    average = AveragedWeights(network, recipe.fit.average)
-    optimiser = OPTIMISERS.build(recipe.fit.optimiser, _tuning(recipe).groups(network), recipe.fit.rate)
-    wrapped, prepared = fabric.setup(network, optimiser)
-    average.network.to(fabric.device)
-    if hasattr(network, "cost"):
-        wrapped.mark_forward_method("cost")
-    return Parts(
-        fabric=fabric,
-        network=wrapped,
-        loss=loss,
-        outputs=outputs_for(classes),
-        optimiser=prepared,
-        schedule=SCHEDULES.build(recipe.fit.schedule),
-        rate=recipe.fit.rate,
-        clip=recipe.fit.clip,
-        average=average,
-        checkpoints=checkpoints,
-        patience=recipe.fit.patience,
-    )
-
-
-def _pace(recipe: Recipe, minutes: float | None, source: LabelledPictures) -> Pace:
-    """By epochs where the recipe counts them, else by the clock."""
-    round_steps = max(1, -(-len(source.pictures) * recipe.fit.samples // source.batch_size))
-    if minutes is None and recipe.fit.epochs is not None:
-        return Pace(recipe.fit.epochs * round_steps, None, round_steps)
-    minutes = minutes if minutes is not None else recipe.fit.budget
-    assert minutes is not None, "a recipe has epochs or a budget once it is planned"
-    return Pace(None, 60 * minutes, round_steps)
 
 
 def _forward(compute: Compute, network: nn.Module, images: torch.Tensor) -> torch.Tensor:

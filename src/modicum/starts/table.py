@@ -2,17 +2,54 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import nn
 
 from modicum.tables import Table
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Epochs = Annotated[int, Field(ge=1)] | None
+Rate = Annotated[float, Field(gt=0)] | None
+
+
+class PretextTask(nn.Module, ABC):
+    """A network that learns from pictures without labels; `cost` is its loss, `learned` what is worth keeping."""
+
+    @abstractmethod
+    def cost(self, images: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """The loss of pictures (N, looks * C, H, W), the looks at one picture one after the other; target is not used."""
+
+    @abstractmethod
+    def learned(self) -> dict[str, torch.Tensor]:
+        """Weights by the names that they have in the network that will start with them."""
+
+
+@dataclass(frozen=True)
+class Pretext:
+    """What is learned from pictures without labels before the training."""
+
+    task: Callable[[Callable[[int], nn.Module], int], PretextTask]  # (outputs -> network, channels)
+    folder: str | None  # of more pictures
+    share: float  # of the budget
+    epochs: int | None  # where the recipe counts epochs; None: as many as the training itself
+    rate: float | None  # None: as the training itself
+    looks: int = 1  # at each picture, each changed otherwise
+    augmentation: str = "flips"
 
 
 @dataclass(frozen=True)
 class Start:
     """Where weights come from."""
 
-    origin: str  # random, localiser, imagenet
+    origin: str  # random, localiser, imagenet, pretext
     file: str | None = None
+    pretext: Pretext | None = None
 
 
 STARTS: Table[Start] = Table("start")

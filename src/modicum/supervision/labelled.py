@@ -31,9 +31,11 @@ class LabelledPictures:
         intensity: Intensity,
         batch_size: int,
         seed: int,
+        look: int = 0,
     ) -> None:
+        """Batches of the same pictures in the same order, but seen otherwise, for every `look`."""
         self.pictures, self.view, self.policy, self.intensity = pictures, view, policy, intensity
-        self.batch_size, self.seed = batch_size, seed
+        self.batch_size, self.seed, self.look = batch_size, seed, look
         self._looks = [Intensity.of([p.image], per_picture=False).scale(p.image) for p in pictures]
         self._scales = [intensity.scale(p.image) for p in pictures]
         self._with_valid = any(p.valid is not None for p in pictures)
@@ -53,6 +55,12 @@ class LabelledPictures:
             None if valid is None else torch.from_numpy(valid).bool(),
         )
 
+    def shown(self, step: int) -> list[str]:
+        """The cases of batch number `step`, in order."""
+        count = len(self.pictures)
+        numbers = range(step * self.batch_size, (step + 1) * self.batch_size)
+        return [self.pictures[self._order(n // count)[n % count]].case_id for n in numbers]
+
     def _fill(
         self,
         number: int,
@@ -61,7 +69,7 @@ class LabelledPictures:
         valid: npt.NDArray[np.uint8] | None,
     ) -> None:
         """Sample number `number` of the whole training, into the arrays given."""
-        rng = np.random.default_rng((self.seed, number))
+        rng = np.random.default_rng((self.seed, number, self.look))
         which = self._order(number // len(self.pictures))[number % len(self.pictures)]
         picture, (mean, sd) = self.pictures[which], self._scales[which]
         glimpse = self.view.training_glimpse(picture, partial(random_map, self.policy, rng=rng), rng)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
 
 import cv2
 import numpy as np
 
+from modicum.supervision.table import Labels
 from modicum.views import TrainingPicture
 
 _POINT = 1 / 32  # radius of the disc that stands for a point, as a share of the longer side
 
 
-def weakened(picture: TrainingPicture, kind: Literal["labelled", "boxes", "points"]) -> TrainingPicture:
+def weakened(picture: TrainingPicture, kind: Labels) -> TrainingPicture:
     """The picture with each object's mask replaced by its filled bounding box, or by a small disc at its centre of mass.
 
     An object is an 8-connected component of one class; a smaller one is drawn over a larger one.

@@ -20,6 +20,7 @@ class Batch:
     images: torch.Tensor  # (N, C, H, W) float32, normalised
     target: torch.Tensor  # (N, H, W) uint8 class numbers
     valid: torch.Tensor | None = None  # (N, H, W) bool: the pixels that count
+    unlabelled: torch.Tensor | None = None  # (2, M, C, H, W): other pictures, changed weakly and, moved alike, strongly
 
 
 class BatchSource(Protocol):

@@ -71,14 +71,16 @@ def choose_compute(network: nn.Module, shape: Sequence[int], precision: Precisio
     return Compute("cpu", chosen, layout, f"measured on {torch.get_num_threads()} CPU threads, step of 2: {told}")
 
 
-def step_seconds(network: nn.Module, shape: Sequence[int], precision: Precision, last: bool, device: str = "cpu") -> float:
-    """Seconds of one forward and backward pass of a copy of the network on a random batch of this shape; best of three."""
+def step_seconds(
+    network: nn.Module, shape: Sequence[int], precision: Precision, last: bool, device: str = "cpu", best_of: int = 3
+) -> float:
+    """Seconds of one forward and backward pass of a copy of the network on a random batch of this shape, once warm."""
     layout = torch.channels_last if last else torch.contiguous_format
     dtype = torch.float16 if precision == "16-mixed" else torch.bfloat16
     twin = in_layout(copy.deepcopy(network).train().to(device), last)
     images = torch.rand(*shape, device=device).to(memory_format=layout)
     times = []
-    for _ in range(4):
+    for _ in range(1 + best_of):
         start = time.perf_counter()
         with torch.autocast(device, dtype, enabled=precision != "32-true"):
             answer = twin(images)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import Protocol
 
 import torch
 from lightning_fabric import Fabric
@@ -43,6 +44,17 @@ class EpochRecord:
     learning_rate: float
     gradient_norm: float  # median over the epoch's steps, before clipping
     seconds: float  # of training so far
+    sure: tuple[float, ...] = ()  # share of the unlabelled pixels that taught each class, background first
+
+
+class FromUnlabelled(Protocol):
+    """What unlabelled pictures teach beside the labelled ones (see supervision.consistency)."""
+
+    def cost(
+        self, network: nn.Module, teacher: Callable[[torch.Tensor], torch.Tensor], looks: torch.Tensor, progress: float
+    ) -> torch.Tensor: ...
+    def shares(self) -> tuple[float, ...]: ...
+    def stopped(self, dice: Sequence[float]) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,7 @@ class Parts:
     average: AveragedWeights
     checkpoints: Checkpoints
     patience: int | None  # epochs without a better validation loss before it stops
+    unlabelled: FromUnlabelled | None = None
 
 
 def fit(
@@ -90,10 +103,13 @@ def fit(
     while not pace.done and not _stale(history, parts.patience):
         torch.manual_seed(seed + 1_000_003 * pace.step)  # dropout: the same when this epoch is made again
         losses, norms, start = [], [], pace.step
+        more = parts.unlabelled
+        if more is not None and more.stopped([r.val_dice for r in history]):
+            more = None
         while not pace.done and pace.step - start < pace.epoch_steps:
             rate = parts.rate * parts.schedule(pace.progress, [r.val_loss for r in history])
             _wake(parts.optimiser, pace.progress)
-            loss, norm = _step(parts, next(stream), rate)
+            loss, norm = _step(parts, next(stream), rate, more, pace.progress)
             parts.average.update(parts.network, pace.step)
             losses.append(loss)
             norms.append(norm)
@@ -112,6 +128,7 @@ def fit(
             learning_rate=rate,
             gradient_norm=float(torch.tensor(norms).nanmedian()),
             seconds=pace.elapsed,
+            sure=parts.unlabelled.shares() if parts.unlabelled else (),
         )
         best = all(found.loss < r.val_loss for r in history)
         history.append(record)
@@ -128,7 +145,7 @@ def _wake(optimiser: torch.optim.Optimizer, progress: float) -> None:
                 parameter.requires_grad_(progress >= until)
 
 
-def _step(parts: Parts, batch: Batch, rate: float) -> tuple[float, float]:
+def _step(parts: Parts, batch: Batch, rate: float, more: FromUnlabelled | None, progress: float) -> tuple[float, float]:
     """One step of the optimiser; the loss and the norm of its gradient."""
     for group in parts.optimiser.param_groups:
         group["lr"] = rate * group.get("rate_factor", 1.0)
@@ -141,6 +158,8 @@ def _step(parts: Parts, batch: Batch, rate: float) -> tuple[float, float]:
     else:
         answers = parts.network(images).float().split(parts.outputs, dim=1)
         loss = torch.stack([_cost(parts.loss, answer, target, valid) for answer in answers]).mean()
+    if more is not None and batch.unlabelled is not None:
+        loss = loss + more.cost(parts.network, _averaged(parts), batch.unlabelled.to(device), progress)
     parts.optimiser.zero_grad()
     parts.fabric.backward(loss)
     limit = parts.clip if parts.clip is not None else float("inf")
@@ -159,6 +178,17 @@ def _step(parts: Parts, batch: Batch, rate: float) -> tuple[float, float]:
 def _cost(loss: Loss, answer: torch.Tensor, target: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
     """The loss of one answer, without the pixels that do not count."""
     return loss(answer, target) if valid is None else loss(*leave_out(answer, target, valid))
+
+
+def _averaged(parts: Parts) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The averaged network, in the precision of the training."""
+
+    def answer(images: torch.Tensor) -> torch.Tensor:
+        with parts.fabric.autocast():
+            logits: torch.Tensor = parts.average.network(images)
+        return logits
+
+    return answer
 
 
 def _scaled(fabric: Fabric) -> bool:

@@ -1,16 +1,19 @@
-"""Random patches at full resolution in training, a grid of overlapping tiles after it."""
+"""Random patches in training, a grid of overlapping tiles after it; at full resolution or shrunk to one size."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
+import numpy.typing as npt
+from PIL import Image
 from pydantic import Field
 
 from modicum.errors import ModicumError
-from modicum.geometry import Border, Shape, compose, crop
+from modicum.geometry import Affine, Border, Shape, compose, crop, resize, sample
+from modicum.views.fusion import Answer, averaged
 from modicum.views.places import Place
 from modicum.views.view import VIEWS, Glimpse, Move, TrainingPicture, View, shape_of
 
@@ -20,7 +23,7 @@ _KEPT_POINTS = 4096  # pixels remembered for each class, enough to aim patches a
 
 @dataclass(frozen=True)
 class Patches(View):
-    """Windows of a picture, none of them resized.
+    """Windows of a picture, none of them resized, or of the picture shrunk to a longer side of `longest` pixels.
 
     A share `foreground` of the training patches is centred near a pixel of a class drawn at random among those present,
     so that rare and small objects are met; the others lie anywhere in the picture.
@@ -30,9 +33,11 @@ class Patches(View):
     foreground: float
     tile: int
     overlap: int
+    longest: int | None = None
     border: Border = "reflect"
 
     def prepare(self, picture: TrainingPicture) -> TrainingPicture:
+        picture = _resized(picture, self._scaled(picture.shape))
         rng = np.random.default_rng(0)
         objects = []
         for number in np.unique(picture.label[picture.label > 0]):
@@ -51,9 +56,28 @@ class Patches(View):
         return Glimpse(compose([window, move(self.size)]))
 
     def glimpses(self, shape: Shape, places: Sequence[Place]) -> Sequence[Glimpse]:
+        scaled = self._scaled(shape)
+        windows = self._windows(scaled)
+        return [Glimpse(w if scaled == shape else compose([resize(shape, scaled), w])) for w in windows]
+
+    def fuse(self, answers: Iterable[tuple[Glimpse, Answer]], shape: Shape, classes: int) -> npt.NDArray[np.float16]:
+        scaled = self._scaled(shape)
+        windows = self._windows(scaled)
+        fused = averaged(((w, a) for w, (_, a) in zip(windows, answers, strict=True)), scaled, classes)
+        if scaled == shape:
+            return fused
+        back = resize(scaled, shape)
+        return np.stack([sample(k.astype(np.float32), back) for k in fused]).astype(np.float16)
+
+    def _scaled(self, shape: Shape) -> Shape:
+        """The size in which a picture of this shape is shown; none is made larger."""
+        scale = min(1.0, (self.longest or max(shape)) / max(shape))
+        return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+
+    def _windows(self, shape: Shape) -> list[Affine]:
         edges = [self._tiling(length) for length in shape]
         size = (edges[0][0], edges[1][0])
-        return [Glimpse(crop(shape, (y, x), size)) for y in edges[0][1] for x in edges[1][1]]
+        return [crop(shape, (y, x), size) for y in edges[0][1] for x in edges[1][1]]
 
     def _tiling(self, length: int) -> tuple[int, list[int]]:
         """Edge of the tiles along one side, and where each begins: as few as may be, evenly spread."""
@@ -64,9 +88,32 @@ class Patches(View):
         return edge, [round(start) for start in starts]
 
 
+def _resized(picture: TrainingPicture, shape: Shape) -> TrainingPicture:
+    """The picture by Lanczos' filter, its class numbers by the nearest pixel."""
+    if picture.shape == shape:
+        return picture
+
+    def numbers(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        return sample(mask, resize(picture.shape, shape), nearest=True)
+
+    channels = [Image.fromarray(picture.image[..., c]) for c in range(picture.image.shape[2])]
+    small = [np.asarray(c.resize(shape[::-1], Image.Resampling.LANCZOS)) for c in channels]
+    valid = None if picture.valid is None else numbers(picture.valid)
+    return replace(picture, image=np.stack(small, axis=-1), label=numbers(picture.label), valid=valid)
+
+
 @VIEWS.register("patches")
-def patches(*, size: int | tuple[int, int] = 192, foreground: _Share = 0.5, tile: int = 640, overlap: int = 64) -> Patches:
-    """Random full-resolution patches of `size` pixels; after training, tiles of at most `tile` that share `overlap`.
+def patches(
+    *,
+    size: int | tuple[int, int] = 192,
+    foreground: _Share = 0.5,
+    tile: int = 640,
+    overlap: int = 64,
+    longest: Annotated[int, Field(ge=32)] | None = None,
+) -> Patches:
+    """Random patches of `size` pixels; after training, tiles of at most `tile` that share `overlap`.
+
+    At full resolution, or with pictures shrunk to a longer side of `longest` pixels.
 
     Raises:
         ModicumError: a size that is not positive, or tiles that overlap by more than half.
@@ -76,4 +123,4 @@ def patches(*, size: int | tuple[int, int] = 192, foreground: _Share = 0.5, tile
             f"tiles of {tile} pixels cannot overlap by {overlap}.",
             remedy=f"An overlap is at most half a tile: --set view.overlap={max(0, tile // 4)}, or larger tiles.",
         )
-    return Patches(shape_of(size), foreground, tile, overlap)
+    return Patches(shape_of(size), foreground, tile, overlap, longest)

@@ -6,9 +6,29 @@ from contextlib import suppress
 from pathlib import Path
 
 from modicum.errors import ModicumError
-from modicum.evaluation.report.data import Example, ReportData, SecondLook, StepFigures
+from modicum.evaluation.report.data import (
+    ComparisonData,
+    Curve,
+    Example,
+    Point,
+    PseudoLabelled,
+    ReportData,
+    SecondLook,
+    StepFigures,
+)
 
-__all__ = ["Example", "ReportData", "SecondLook", "StepFigures", "write_report"]
+__all__ = [
+    "ComparisonData",
+    "Curve",
+    "Example",
+    "Point",
+    "PseudoLabelled",
+    "ReportData",
+    "SecondLook",
+    "StepFigures",
+    "write_comparison",
+    "write_report",
+]
 
 
 def write_report(path: Path | str, data: ReportData) -> None:
@@ -19,8 +39,21 @@ def write_report(path: Path | str, data: ReportData) -> None:
     """
     from modicum.evaluation.report.page import render  # brings matplotlib and Jinja2
 
-    path = Path(path)
-    page = render(data)
+    _write(Path(path), render(data))
+
+
+def write_comparison(path: Path | str, data: ComparisonData) -> None:
+    """Likewise the page of a comparison.
+
+    Raises:
+        ModicumError: the file cannot be written.
+    """
+    from modicum.evaluation.report.page import render_comparison
+
+    _write(Path(path), render_comparison(data))
+
+
+def _write(path: Path, page: str) -> None:
     draft = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

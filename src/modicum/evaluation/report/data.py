@@ -50,10 +50,22 @@ class SecondLook:
 
 
 @dataclass(frozen=True)
-class StepFigures:
-    """The test figures of one step of a two-step method, or of the method under other conditions."""
+class PseudoLabelled:
+    """An unlabelled picture as a model labelled it, small."""
 
-    name: str  # "first network alone", "both networks", "with true places"
+    case_id: str
+    image: npt.NDArray[np.uint8]  # (h, w, 3)
+    numbers: npt.NDArray[np.uint8]  # (h, w) class numbers
+    share: float  # of foreground
+    confidence: float  # mean probability of what was found
+    reason: str = ""  # why it was not believed; "" if it was
+
+
+@dataclass(frozen=True)
+class StepFigures:
+    """The test figures of one step of a method, or of the method under other conditions."""
+
+    name: str  # "first network alone", "labelled pictures alone", "both networks", "with true places"
     dice: Mapping[str, Any]  # like summary["dice"]: mean, ci95, median, sd, n
     upper_bound: bool = False  # made with the true mask: no new picture can have it
     difference: Mapping[str, Any] | None = None  # mean, ci95, p of this minus the first row, paired over pictures
@@ -80,4 +92,34 @@ class ReportData:
     environment: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()  # how the figures were made, in words
     second_looks: Sequence[SecondLook] = ()  # of a two-step method
-    steps: Sequence[StepFigures] = ()  # of a two-step method; the first row is what the others are compared with
+    steps: Sequence[StepFigures] = ()  # of a method of several steps; the first row is what the others are compared with
+    pseudo: Sequence[PseudoLabelled] = ()  # some that were believed and some that were not
+    pseudo_words: str = ""  # how many were believed, and what decided
+
+
+@dataclass(frozen=True)
+class Point:
+    """One recipe with one number of labels."""
+
+    labels: int
+    dice: float
+    ci95: Sequence[float]
+    repetitions: Sequence[float]  # mean Dice of each
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One recipe."""
+
+    recipe: str
+    points: Sequence[Point]
+    ahead: Sequence[Point] = ()  # what more labels are expected to bring
+
+
+@dataclass(frozen=True)
+class ComparisonData:
+    """What the page shows."""
+
+    title: str
+    curves: Sequence[Curve]
+    summary: Mapping[str, Any]  # comparison.json

@@ -45,6 +45,7 @@ def training_curves(history: pd.DataFrame | None) -> str:
     kinds = [
         ("Loss", [("train_loss", "training", BLUE), ("val_loss", "validation", ORANGE)]),
         ("Dice on validation pictures", [("val_dice", "validation", ORANGE)]),
+        ("Unlabelled pixels that taught", [(c, _taught(c), SERIES[n]) for n, c in enumerate(_sure(history))]),
         ("Learning rate", [("learning_rate", "", MUTED)]),
     ]
     panels = [(title, [s for s in series if _has(history, s[0])]) for title, series in kinds]
@@ -66,6 +67,8 @@ def training_curves(history: pd.DataFrame | None) -> str:
             axes.legend(loc="upper right", labelcolor=MUTED)
         if title == "Loss":
             _show_loss_range(axes, np.concatenate([history[c].to_numpy(float) for c, _, _ in series]))
+        if title.startswith("Unlabelled"):
+            share_axis(axes, "y")
         if title.startswith("Dice"):
             share_axis(axes, "y")
             _mark_best(axes, epochs, history["val_dice"].to_numpy(float))
@@ -229,6 +232,16 @@ def _show_loss_range(axes: Axes, losses: Floats) -> None:
         low, high = float(finite.min()), float(np.quantile(finite, 0.98))
         if finite.max() > high + 2 * (high - low):
             axes.set_ylim(low - 0.08 * (high - low), high + 0.3 * (high - low))
+
+
+def _sure(history: pd.DataFrame) -> list[str]:
+    """Columns with the share of the unlabelled pixels that taught each class."""
+    return [c for c in map(str, history) if c.startswith("sure_")][: len(SERIES)]
+
+
+def _taught(column: str) -> str:
+    number = int(column.removeprefix("sure_"))
+    return "background" if number == 0 else f"class {number}" if number > 1 else "object"
 
 
 def _has(history: pd.DataFrame, column: str) -> bool:

@@ -11,9 +11,9 @@ from markupsafe import Markup
 
 from modicum.errors import Finding
 from modicum.evaluation import pictures
-from modicum.evaluation.report import figures, second_look, words
-from modicum.evaluation.report.data import ReportData
-from modicum.evaluation.report.panels import panels
+from modicum.evaluation.report import comparison, figures, second_look, words
+from modicum.evaluation.report.data import ComparisonData, ReportData
+from modicum.evaluation.report.panels import data_uri, panels
 
 _MOST_EXAMPLES = 9
 _ORDER = {"error": 0, "warning": 1, "note": 2}
@@ -24,7 +24,7 @@ def render(data: ReportData) -> str:
     summary, several = data.summary, len(data.classes) > 1
     heads, rows = words.case_rows(data.table, several)
     findings = sorted(data.findings, key=lambda f: _ORDER[f.severity])
-    return _template().render(
+    return _template("template.html").render(
         data=data,
         headline=words.headline(data),
         detail=words.detail(data),
@@ -43,6 +43,7 @@ def render(data: ReportData) -> str:
         class_colours=[(name, _css(pictures.class_colour(k))) for k, name in enumerate(data.classes, 1)] if several else [],
         steps=second_look.step_rows(data.steps),
         looks=second_look.shown_looks(data.second_looks),
+        pseudo=_pseudo(data),
         look_legend=[(_css(colour), text) for colour, text in second_look.legend(data.second_looks)],
         metric_rows=words.metric_rows(summary),
         class_rows=_class_rows(summary),
@@ -51,6 +52,11 @@ def render(data: ReportData) -> str:
         recipe=words.recipe_rows(data.recipe),
         environment=words.recipe_rows(data.environment),
     )
+
+
+def render_comparison(data: ComparisonData) -> str:
+    """The page of a comparison as HTML."""
+    return _template("comparison.html").render(**comparison.render(data))
 
 
 def _together(findings: list[Finding]) -> list[dict[str, Any]]:
@@ -86,6 +92,20 @@ def _class_rows(summary: Any) -> list[list[str]]:
     return rows
 
 
+def _pseudo(data: ReportData) -> list[tuple[str, list[dict[str, str]]]]:
+    """(heading, pictures) of the pseudo-labels that were believed and of those that were not."""
+    groups: dict[str, list[dict[str, str]]] = {"Believed": [], "Not believed": []}
+    for one in data.pseudo:
+        groups["Not believed" if one.reason else "Believed"].append(
+            {
+                "case_id": one.case_id,
+                "source": data_uri(pictures.overlay(one.image, one.numbers)),
+                "words": one.reason or f"foreground {one.share:.1%}, confidence {one.confidence:.2f}",
+            }
+        )
+    return [(heading, some) for heading, some in groups.items() if some]
+
+
 def _legend(several: bool) -> list[tuple[str, str]]:
     kinds = [(pictures.RIGHT, "right"), (pictures.EXCESS, "marked, but not there"), (pictures.MISSED, "missed")]
     if several:
@@ -106,7 +126,7 @@ def _file(name: str) -> str:
 
 
 @cache
-def _template() -> jinja2.Template:
+def _template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True,
         trim_blocks=True,
@@ -114,4 +134,4 @@ def _template() -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
         loader=jinja2.FunctionLoader(_file),
     )
-    return environment.get_template("template.html")
+    return environment.get_template(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from modicum.evaluation.pictures import Colour, Numbers, Picture, box_outline, cross, outlines, overlay
 from modicum.evaluation.report.data import SecondLook, StepFigures
 from modicum.evaluation.report.panels import data_uri
-from modicum.evaluation.report.words import figure
+from modicum.evaluation.report.words import chance, figure, interval, signed
 
 ROUGH: Colour = (204, 121, 167)  # purple: what the first network marked
 CUT: Colour = (240, 228, 66)  # yellow: the box that is shown
@@ -72,10 +72,10 @@ def step_rows(steps: Sequence[StepFigures]) -> list[dict[str, Any]]:
         difference = step.difference or {}
         cells = [
             figure("dice", step.dice.get("mean")),
-            _interval(step.dice, signed=False),
-            _signed(difference.get("mean")),
-            _interval(difference, signed=True),
-            _chance(difference.get("p")),
+            interval(step.dice),
+            signed(difference.get("mean")),
+            interval(difference, with_sign=True),
+            chance(difference.get("p")),
         ]
         rows.append({"name": step.name, "upper_bound": step.upper_bound, "cells": cells})
     return rows
@@ -132,25 +132,3 @@ def _size(picture: Numbers) -> tuple[int, int]:
     height, width = picture.shape[:2]
     scale = _LONGEST / max(height, width)
     return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _interval(values: Mapping[str, Any], signed: bool) -> str:
-    low, high = values.get("ci95") or (None, None)
-    if low is None or low != low:
-        return "–"
-    return f"{_signed(low)} to {_signed(high)}" if signed else f"{figure('dice', low)} to {figure('dice', high)}"
-
-
-def _signed(value: float | None) -> str:
-    """A difference as it is printed: +.032, −.012, .000; a dash where there is none."""
-    if value is None or value != value:
-        return "–"
-    size = figure("dice", abs(value))
-    return size if size == ".000" else f"{'−' if value < 0 else '+'}{size}"
-
-
-def _chance(p: float | None) -> str:
-    """A p-value as it is printed: .023, < .001; a dash where there is none."""
-    if p is None or p != p:
-        return "–"
-    return "< .001" if p < 0.001 else figure("dice", p)

@@ -38,6 +38,29 @@ def figure(metric: str, value: float | None) -> str:
     return f"{value:.1f}" if metric == "hd95" else thousandths(value)
 
 
+def interval(values: Mapping[str, Any], *, with_sign: bool = False) -> str:
+    """The 95 % interval of a Dice or of a difference; a dash where there is none."""
+    low, high = values.get("ci95") or (None, None)
+    if low is None or low != low:
+        return "–"
+    return f"{signed(low)} to {signed(high)}" if with_sign else f"{figure('dice', low)} to {figure('dice', high)}"
+
+
+def signed(value: float | None) -> str:
+    """A difference as it is printed: +.032, −.012, .000; a dash where there is none."""
+    if value is None or value != value:
+        return "–"
+    size = figure("dice", abs(value))
+    return size if size == ".000" else f"{'−' if value < 0 else '+'}{size}"
+
+
+def chance(p: float | None) -> str:
+    """A p-value as it is printed: .023, < .001; a dash where there is none."""
+    if p is None or p != p:
+        return "–"
+    return "< .001" if p < 0.001 else figure("dice", p)
+
+
 def headline(data: ReportData) -> str:
     """The main result in one sentence."""
     dice = data.headline

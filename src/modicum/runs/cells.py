@@ -1,0 +1,116 @@
+"""Cells of a comparison: each is one run, of one recipe on some of the labels; the test pictures are the same for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from modicum.datasets import discover, make_split
+from modicum.datasets.case import Case, Dataset
+from modicum.errors import ModicumError
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run."""
+
+    recipe: str
+    labels: (
+        int | None
+    )  # training pictures with their label, those that a recipe sets aside for validation among them; None: all
+    repetition: int  # draws the labelled pictures and seeds the training
+
+    @property
+    def key(self) -> str:
+        return f"{Path(self.recipe).stem}-{self.labels or 'all'}-{self.repetition}"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is the same for all cells."""
+
+    data: Path
+    minutes: float | None
+    changes: tuple[str, ...]
+    seed: int  # of the division into test pictures and others
+
+    def dataset(self) -> Dataset:
+        """The data set, with its test pictures as a prescribed part."""
+        whole = discover(self.data)
+        split = make_split(whole, seed=self.seed)
+        test = {*split.test}
+        return replace(whole, cases=tuple(replace(c, part="test" if c.id in test else None) for c in whole.cases))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished cell reached, or why it did not."""
+
+    cell: Cell
+    labels: int  # labelled pictures that it was given
+    dice: dict[str, float]  # of each test picture, classes averaged
+    patients: dict[str, str]
+    summary: dict[str, Any]
+    error: str = ""
+
+
+def cells(recipes: Sequence[str], labels: Sequence[int | None], repetitions: int) -> Iterator[Cell]:
+    """All of them, every recipe's first repetitions first, so that an early look shows all."""
+    for repetition in range(repetitions):
+        for size in labels:
+            for recipe in recipes:
+                yield Cell(recipe, size, repetition)
+
+
+def with_labels(dataset: Dataset, labels: int | None, repetition: int) -> Dataset:
+    """The data set with so many labelled pictures besides those of the test; the others lose their labels and stay.
+
+    Patients are drawn, and of the last one as many pictures as are wanted; more labels of one repetition contain the fewer.
+
+    Raises:
+        ModicumError: there are not so many.
+    """
+    pool = [c for c in dataset.labelled if c.part != "test"]
+    if labels is not None and labels > len(pool):
+        raise ModicumError(
+            f"there are {len(pool)} labelled pictures besides those of the test, fewer than {labels}.",
+            file=dataset.root,
+            remedy=f"Give --labels at most {len(pool)}, or all.",
+        )
+    kept = {c.id for c in _in_drawn_order(pool, repetition)[:labels]} | {c.id for c in dataset.labelled if c.part == "test"}
+    cases = tuple(c if c.id in kept or not c.labelled else replace(c, labels=()) for c in dataset.cases)
+    return replace(dataset, cases=cases)
+
+
+def _in_drawn_order(pool: Sequence[Case], repetition: int) -> list[Case]:
+    patients = sorted({c.patient or c.id for c in pool})
+    order = np.random.default_rng((repetition, 3)).permutation(len(patients))
+    place = {patients[index]: number for number, index in enumerate(order)}
+    return sorted(pool, key=lambda c: (place[c.patient or c.id], c.id))
+
+
+def run_cell(cell: Cell, frame: Frame, folder: Path) -> Result:
+    """Train and test one cell in `folder/KEY`, or go on with it; an error is part of the result.
+
+    A cell that is finished is read, not repeated.
+    """
+    from modicum.runs.train import train_dataset
+
+    try:
+        dataset = with_labels(frame.dataset(), cell.labels, cell.repetition)
+        run = train_dataset(
+            dataset, folder / cell.key, recipe=cell.recipe, minutes=frame.minutes, changes=frame.changes, seed=cell.repetition
+        )
+        table = pd.read_csv(run.folder / "cases.csv", dtype={"case": str, "patient": str}, keep_default_na=False)
+        dice = {str(case): float(d) for case, d in table.groupby("case")["dice"].mean().items()}
+        patients = {str(row["case"]): str(row["patient"] or row["case"]) for _, row in table.iterrows()}
+        given = sum(c.part != "test" for c in dataset.labelled)
+        return Result(cell, given, dice, patients, run.summary)
+    except Exception as error:  # one failing cell must not lose the others
+        said = f"{type(error).__name__}: {error}" if not isinstance(error, ModicumError) else str(error)
+        return Result(cell, 0, {}, {}, {}, said)

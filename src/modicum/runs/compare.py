@@ -1,0 +1,159 @@
+"""`modicum compare`: recipes on growing numbers of labels, all tested on the same pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modicum.console import bar, say
+from modicum.datasets.fingerprint import Fingerprint
+from modicum.errors import ModicumError
+from modicum.evaluation.comparison import contrast, drawn_means, holm, mean_interval
+from modicum.evaluation.power_law import outlook
+from modicum.evaluation.report import ComparisonData, Curve, Point, write_comparison
+from modicum.evaluation.statistics import Floats
+from modicum.runs.cells import Cell, Frame, Result, cells, run_cell
+from modicum.runs.folder import RunFolder
+from modicum.runs.prepare import choose_recipe
+
+_AHEAD = (2, 4)  # times the most labels that were tried
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A finished comparison."""
+
+    folder: Path
+    summary: dict[str, Any]  # comparison.json
+    failed: tuple[Result, ...]
+
+
+def compare(
+    data: str | Path,
+    out: str | Path,
+    *,
+    recipes: Sequence[str],
+    labels: Sequence[int | None] = (None,),
+    seeds: int = 3,
+    minutes: float | None = None,
+    changes: Sequence[str] = (),
+    ray: str | None = None,
+) -> Comparison:
+    """Train every recipe on every number of labels so many times, and compare them on the same test pictures.
+
+    Each cell is a run folder below `out/cells`; one that is finished is not repeated, one that was interrupted goes on, one
+    that fails does not lose the others. What is labelled but not among a cell's labels is unlabelled to it.
+
+    Args:
+        recipes: names or YAML files; the first is what the others are compared with.
+        labels: labelled pictures, test pictures not among them; None: all.
+        seeds: repetitions, each with other labelled pictures and another beginning.
+        minutes: of training for each cell; None: the recipes' own.
+        ray: "local", or the address of a Ray cluster, on which cells run side by side; None: one after the other. Machines of
+            a cluster must see `data` and `out` under the same path.
+
+    Raises:
+        ModicumError: the data cannot serve, a recipe is wrong, or every cell failed.
+    """
+    for name in recipes:
+        choose_recipe(Fingerprint(), name, minutes, changes, None)  # a wrong one is told at once
+    if len({Path(r).stem for r in recipes}) < len(recipes):
+        raise ModicumError("each recipe can be compared once.", remedy="Give every YAML file a name of its own.")
+    frame = Frame(Path(data).resolve(), minutes, tuple(changes), seed=0)
+    frame.dataset()  # a data set that cannot serve is told at once
+    folder = RunFolder(Path(out))
+    planned = list(cells(recipes, labels, seeds))
+    results = []
+    with bar("Comparing", len(planned)) as progress:
+        for result in _all(planned, frame, (Path(out) / "cells").resolve(), ray):
+            results.append(result)
+            say(_told(result))
+            progress.step()
+    done = [r for r in results if not r.error]
+    failed = tuple(r for r in results if r.error)
+    if not done:
+        raise ModicumError(f"every cell failed; the first: {failed[0].error}")
+    summary = summarise_cells(done, [Path(r).stem for r in recipes])
+    summary |= {"failed": {r.cell.key: r.error for r in failed}, "minutes": minutes, "changes": list(changes)}
+    folder.write_json("comparison.json", summary)
+    write_comparison(folder.path / "report.html", _page(summary, frame.data.stem))
+    return Comparison(folder.path, summary, failed)
+
+
+def _all(planned: Sequence[Cell], frame: Frame, folder: Path, ray: str | None) -> Iterator[Result]:
+    if ray is None:
+        yield from (run_cell(cell, frame, folder) for cell in planned)
+        return
+    from modicum.runs.cluster import on_cluster
+
+    yield from on_cluster(planned, frame, folder, ray)
+
+
+def _told(result: Result) -> str:
+    if result.error:
+        return f"- {result.cell.key} failed: {result.error}"
+    return f"- {result.cell.key}: Dice {np.nanmean(list(result.dice.values())):.4f}"
+
+
+def summarise_cells(results: Sequence[Result], recipes: Sequence[str]) -> dict[str, Any]:
+    """Means, differences to the first recipe with tests corrected by Holm's method, and the outlook on more labels.
+
+    Only repetitions that both recipes have finished are compared.
+    """
+    cases = sorted(set.intersection(*(set(r.dice) for r in results)))
+    patients = [results[0].patients[c] for c in cases]
+    table: dict[tuple[str, int], dict[int, Floats]] = {}
+    for r in results:
+        values = np.array([r.dice[c] for c in cases], np.float64)
+        table.setdefault((Path(r.cell.recipe).stem, r.labels), {})[r.cell.repetition] = values
+    rows: list[dict[str, Any]] = []
+    for (recipe, labels), found in table.items():
+        mean, interval = mean_interval(np.stack(list(found.values())), patients)
+        row: dict[str, Any] = {"recipe": recipe, "labels": labels, "repetitions": len(found), "dice": mean, "ci95": interval}
+        row["by_repetition"] = [float(np.nanmean(v)) for v in found.values()]
+        reference = table.get((recipes[0], labels), {})
+        both = sorted(found.keys() & reference.keys())
+        if recipe != recipes[0] and both:
+            own, theirs = (np.stack([part[i] for i in both]) for part in (found, reference))
+            row["difference"] = dict(contrast(own, theirs, patients))
+        rows.append(row)
+    tested = [row["difference"] for row in rows if "difference" in row]
+    for difference, p in zip(tested, holm([d["p"] for d in tested]), strict=True):
+        difference["p_holm"] = p
+    rows.sort(key=lambda row: (row["labels"], list(recipes).index(row["recipe"])))
+    ahead = {recipe: _ahead(recipe, table, patients) for recipe in recipes}
+    return {
+        "recipes": list(recipes),
+        "test_pictures": len(cases),
+        "test_patients": len({*patients}),
+        "rows": rows,
+        "ahead": ahead,
+    }
+
+
+def _ahead(recipe: str, table: dict[tuple[str, int], dict[int, Floats]], patients: Sequence[str]) -> list[dict[str, Any]]:
+    """What more labels are expected to bring a recipe."""
+    sizes = sorted(labels for name, labels in table if name == recipe)
+    if not sizes:
+        return []
+    found = [np.stack(list(table[recipe, size].values())) for size in sizes]
+    drawn = np.stack([drawn_means(dice, patients) for dice in found], axis=1)  # the same draws of patients for every size
+    means = np.array([np.nanmean(dice) for dice in found])
+    expected = outlook(sizes, means, drawn, [times * sizes[-1] for times in _AHEAD])
+    return [{"labels": o.labels, "dice": o.dice, "ci95": list(o.ci95)} for o in expected]
+
+
+def _page(summary: dict[str, Any], title: str) -> ComparisonData:
+    curves = [
+        Curve(
+            recipe,
+            [Point(r["labels"], r["dice"], r["ci95"], r["by_repetition"]) for r in summary["rows"] if r["recipe"] == recipe],
+            [Point(a["labels"], a["dice"], a["ci95"], []) for a in summary["ahead"][recipe]],
+        )
+        for recipe in summary["recipes"]
+    ]
+    return ComparisonData(title, curves, summary)

@@ -1,0 +1,59 @@
+"""Looks at the training pictures early in a training, by which doubtful labels are found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import torch
+from torch import nn
+
+from modicum.runs.folder import RunFolder
+from modicum.supervision.labelled import LabelledPictures
+from modicum.training.doubts import agreement
+
+_FROM, _TO = 0.1, 0.5  # of the training
+_MOST = 32  # pictures after each epoch
+
+
+class EarlyLook:
+    """Dice of training pictures with the averaged network's answers in the first half of a training; kept in `early.csv`."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        part: str,
+        source: LabelledPictures,
+        forward: Callable[[nn.Module, torch.Tensor], torch.Tensor],
+    ) -> None:
+        self._folder, self._name, self._source, self._forward = folder, f"{part}early.csv", source, forward
+
+    @property
+    def dice(self) -> dict[str, float]:
+        """Of each case that was seen, its looks averaged."""
+        return {str(case): float(dice) for case, dice in self._table["dice"].items()}
+
+    @torch.no_grad()
+    def take(self, network: nn.Module, progress: float) -> None:
+        """Look at the next few pictures after an epoch that ended at this progress (0 to 1) of the training."""
+        if not _FROM <= progress <= _TO:
+            return
+        table, size = self._table, self._source.batch_size
+        first = int(table["looks"].sum()) // size
+        sums: dict[str, float] = {str(c): float(v) for c, v in (table["dice"] * table["looks"]).items()}
+        looks = {str(c): int(v) for c, v in table["looks"].items()}
+        for step in range(first, first + -(-min(_MOST, len(self._source.pictures)) // size)):
+            batch = self._source.batch(step)
+            found = agreement(self._forward(network, batch.images).float(), batch)
+            for case, dice in zip(self._source.shown(step), found, strict=True):
+                sums[case] = sums.get(case, 0.0) + float(dice)
+                looks[case] = looks.get(case, 0) + 1
+        rows = [{"case": case, "dice": sums[case] / looks[case], "looks": looks[case]} for case in sorted(looks)]
+        self._folder.write(self._name, pd.DataFrame(rows).to_csv(index=False))
+
+    @property
+    def _table(self) -> pd.DataFrame:
+        path = self._folder.path / self._name
+        if not path.exists():
+            return pd.DataFrame({"dice": [], "looks": []})
+        return pd.read_csv(path, dtype={"case": str}).set_index("case")

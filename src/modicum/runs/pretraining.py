@@ -1,0 +1,150 @@
+"""What a network learns from pictures without labels before its training: the start `denoise`, `jigsaw`, `simclr` or `moco`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from modicum.augment import POLICIES
+from modicum.bundle import outputs_for
+from modicum.console import bar, say
+from modicum.datasets.case import Dataset, Split
+from modicum.errors import Finding, ModicumError
+from modicum.losses import LOSSES
+from modicum.networks import NETWORKS
+from modicum.recipes import Recipe
+from modicum.runs.folder import RunFolder
+from modicum.runs.material import Material
+from modicum.runs.parts import build_parts, measured_compute
+from modicum.runs.unlabelled import read_unlabelled, unlabelled_cases
+from modicum.starts import STARTS, Pretext
+from modicum.supervision.labelled import LabelledPictures
+from modicum.training.batches import Batch, stream
+from modicum.training.checkpoint import Checkpoints
+from modicum.training.loop import EpochRecord, Validation, fit
+from modicum.training.pace import Pace
+from modicum.views import VIEWS, TrainingPicture, View
+
+_VALIDATION = 0.2  # share of the pictures, as in thesis-unlabelled-retina 3.4
+_LOOKS = 4  # batches of validation pictures after each epoch
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """What was learned, and how."""
+
+    weights: dict[str, torch.Tensor]
+    history: list[EpochRecord]
+    pictures: int
+    seconds: float
+    findings: list[Finding]
+
+
+@dataclass(frozen=True)
+class _Looks:
+    """Batches (N, looks * C, H, W): several looks at the same pictures, one after the other in the channels."""
+
+    sources: tuple[LabelledPictures, ...]
+
+    def batch(self, step: int) -> Batch:
+        seen = [source.batch(step) for source in self.sources]
+        return replace(seen[0], images=torch.cat([b.images for b in seen], dim=1))
+
+
+def pretrain(
+    dataset: Dataset, split: Split, recipe: Recipe, material: Material, folder: RunFolder, part: str, minutes: float | None
+) -> Pretrained | None:
+    """Learn the recipe's pretext task, going on from its checkpoints; None where it has none.
+
+    All pictures but those of validation and test are used, the labelled ones without their labels; a fifth of them is set
+    aside to choose the best epoch.
+
+    Args:
+        minutes: of the whole training, of which the start has its share; None: by epochs.
+    """
+    pretext = STARTS.build(recipe.start).pretext
+    if pretext is None:
+        return None
+    say(f"The start: {recipe.start['name']}, without labels")
+    pictures, findings = _pictures(dataset, split, recipe, material, pretext)
+    torch.manual_seed(recipe.seed)
+    build = partial(NETWORKS.build, recipe.network, material.intensity.channels)
+    task = pretext.task(build, material.intensity.channels)
+    learns, held = _divided(pictures, recipe.seed)
+    source = _shown(learns, recipe, material, pretext)
+    rounds = max(1, -(-len(learns) // recipe.fit.batch_size))
+    epochs = pretext.epochs or recipe.fit.epochs or 1
+    pace = Pace(epochs * rounds, None, rounds) if minutes is None else Pace(None, 60 * minutes * pretext.share, rounds)
+    network = build(outputs_for(len(dataset.classes)))
+    compute = measured_compute(network, source.sources[0].batch(0).images.shape, recipe, folder, f"{part}start/")
+    fitted = recipe.fit.model_copy(update={"rate": pretext.rate or recipe.fit.rate, "patience": None})
+    alone = recipe.model_copy(update={"fit": fitted, "supervision": {"name": "labelled"}})
+    checkpoints = Checkpoints(folder.path / part / "start" / "checkpoints")
+    parts = build_parts(alone, task, 1, compute, LOSSES.build(recipe.fit.loss), checkpoints)
+    looked_at = _shown(held, recipe, material, pretext)
+    batches = [looked_at.batch(i) for i in range(min(_LOOKS, -(-len(held) // recipe.fit.batch_size)))]
+    with bar("Learning without labels", 1.0) as progress:
+        history = fit(
+            parts,
+            partial(stream, source, workers=recipe.fit.workers),
+            partial(_validation, batches, recipe.seed),
+            pace,
+            recipe.seed,
+            lambda pace, loss: progress.update(pace.progress, 1.0, f"loss {loss:.3f}  step {pace.step}"),
+            lambda record: None,
+        )
+    folder.write_metrics(f"{part}start/", history)
+    if (best := checkpoints.best()) is not None:
+        parts.average.network.load_state_dict(best["average"])
+    folder.log(f"{part}start: {recipe.start['name']} on {len(pictures)} pictures, {pace.step} steps")
+    averaged: Any = parts.average.network
+    return Pretrained(averaged.learned(), history, len(pictures), pace.elapsed, findings)
+
+
+def _pictures(
+    dataset: Dataset, split: Split, recipe: Recipe, material: Material, pretext: Pretext
+) -> tuple[list[TrainingPicture], list[Finding]]:
+    """Training pictures and unlabelled ones, all without labels, as a view without localiser keeps them."""
+    cases, lonely = [c for c in dataset.labelled if c.id in split.train], []
+    try:
+        cases += unlabelled_cases(dataset, split, pretext.folder)
+    except ModicumError as error:
+        if pretext.folder is not None:
+            raise
+        lonely.append(Finding("note", "nothing-unlabelled", f"{error.problem} The start knows the training pictures alone."))
+    pictures, findings = read_unlabelled(cases, material.intensity.channels, grey=recipe.images.grey)
+    view = _view(recipe)
+    return [view.prepare(p) for p in pictures], [*lonely, *findings]
+
+
+def _view(recipe: Recipe) -> View:
+    """The recipe's view; where that looks at objects, the whole picture at its size, because nobody says where they are."""
+    view = VIEWS.build(recipe.view)
+    return VIEWS.build({"name": "whole", "size": view.size}) if view.localised else view
+
+
+def _divided(pictures: list[TrainingPicture], seed: int) -> tuple[list[TrainingPicture], list[TrainingPicture]]:
+    """Four fifths to learn from, a fifth to look at; a single picture serves for both."""
+    order = np.random.default_rng((seed, 2)).permutation(len(pictures))
+    held = max(1, round(_VALIDATION * len(pictures)))
+    return [pictures[i] for i in order[held:]] or pictures, [pictures[i] for i in order[:held]]
+
+
+def _shown(pictures: list[TrainingPicture], recipe: Recipe, material: Material, pretext: Pretext) -> _Looks:
+    policy = POLICIES.build(pretext.augmentation)
+    return _Looks(tuple(material.show(pictures, policy, view=_view(recipe), look=look) for look in range(pretext.looks)))
+
+
+def _validation(batches: list[Batch], seed: int, network: nn.Module) -> Validation:
+    """The task's loss on held-out pictures, with the same randomness every time."""
+    device, nan = next(network.parameters()).device, float("nan")
+    with torch.no_grad(), torch.random.fork_rng():
+        torch.manual_seed(seed)
+        task: Any = network
+        costs = [float(task.cost(b.images.to(device), b.target.to(device))) for b in batches]
+    return Validation(sum(costs) / len(costs), nan, nan, nan)

@@ -1,0 +1,107 @@
+"""Comparisons: corrections and effects against their definitions, intervals that hold what they promise, honest outlooks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modicum.evaluation.comparison import contrast, drawn_means, holm, mean_interval, rank_biserial
+from modicum.evaluation.power_law import fitted, outlook
+from modicum.evaluation.report.comparison import conclusions
+
+
+def test_holm_on_a_worked_example() -> None:
+    # Holm 1979: sorted p times m, m - 1, ...; made monotone
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    found = holm([0.5, float("nan"), 0.6])
+    assert found[0] == pytest.approx(1.0)
+    assert np.isnan(found[1])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_never_makes_p_smaller_and_keeps_the_order(p: list[float]) -> None:
+    corrected = np.array(holm(p))
+    assert (corrected >= np.array(p) - 1e-12).all()
+    assert (corrected <= 1).all()
+    order = np.argsort(p, kind="stable")
+    assert (np.diff(corrected[order]) >= -1e-12).all()
+    assert corrected.min() == pytest.approx(min(1.0, min(p) * len(p)))
+
+
+def test_rank_biserial_by_hand() -> None:
+    # ranks 1, 2, 3, 4 of .1, .2, .3, .4: gains 2 + 3 + 4, loss 1
+    assert rank_biserial([-0.1, 0.2, 0.3, 0.4, 0.0]) == pytest.approx((9 - 1) / 10)
+    assert rank_biserial([0.0, 0.0]) == 0.0
+    assert rank_biserial([1.0, 2.0]) == 1.0
+
+
+def test_the_interval_holds_the_true_mean_in_19_of_20() -> None:
+    rng = np.random.default_rng(0)
+    inside = []
+    for _ in range(300):
+        pictures, repetitions = rng.normal(0, 0.1, (1, 25)), rng.normal(0, 0.03, (5, 1))
+        dice = 0.8 + pictures + repetitions + rng.normal(0, 0.05, (5, 25))
+        _, (low, high) = mean_interval(dice, [str(i) for i in range(25)])
+        inside.append(low <= 0.8 <= high)
+    assert 0.9 <= np.mean(inside) <= 0.99
+
+
+def test_patients_are_drawn_whole() -> None:
+    rng = np.random.default_rng(0)
+    by_patient = np.repeat(rng.normal(0.8, 0.1, 6), 20)[None]
+    patients = [str(i // 20) for i in range(120)]
+    alone = drawn_means(by_patient, [str(i) for i in range(120)]).std()
+    together = drawn_means(by_patient, patients).std()
+    assert together > 3 * alone
+    assert drawn_means(by_patient, patients).mean() == pytest.approx(by_patient.mean(), abs=0.01)
+
+
+def test_a_contrast_finds_what_is_there_and_nothing_else() -> None:
+    rng = np.random.default_rng(1)
+    reference = rng.uniform(0.5, 0.9, (3, 40))
+    better = reference + 0.04 + rng.normal(0, 0.02, (3, 40))
+    found = contrast(better, reference, [str(i) for i in range(40)])
+    assert found["mean"] == pytest.approx(0.04, abs=0.01)
+    assert found["ci95"][0] > 0.02
+    assert found["p"] < 1e-6
+    assert found["effect"] > 0.9
+    same = contrast(reference + rng.normal(0, 0.02, (3, 40)), reference, [str(i) for i in range(40)])
+    assert same["ci95"][0] < 0 < same["ci95"][1]
+
+
+@given(st.floats(0.6, 0.95), st.floats(0.2, 1.5), st.floats(0.2, 1.5))
+def test_a_power_law_is_found_again(best: float, gap: float, steepness: float) -> None:
+    sizes = [5, 10, 20, 40, 80]
+    dice = np.array([best - gap * n**-steepness for n in sizes])
+    found = fitted(sizes, dice)
+    predicted = found[0] - found[1] * 160.0 ** -found[2]
+    assert predicted == pytest.approx(best - gap * 160**-steepness, abs=0.01)
+
+
+def test_an_outlook_is_wider_than_what_was_seen_and_never_falls_with_more_labels() -> None:
+    rng = np.random.default_rng(0)
+    sizes, dice = [5, 10, 20], np.array([0.6, 0.7, 0.76])
+    drawn = dice + rng.normal(0, 0.02, (500, 3))
+    near, far = outlook(sizes, dice, drawn, [40, 80])
+    assert 0.76 < near.dice < far.dice < 1
+    assert far.ci95[1] - far.ci95[0] > near.ci95[1] - near.ci95[0] > 4 * 0.02 / 2
+    assert near.ci95[0] < near.dice < near.ci95[1]
+    assert outlook([5, 10], dice[:2], drawn[:, :2], [40]) == []
+    falling = outlook(sizes, dice[::-1].copy(), drawn[:, ::-1], [40])[0]
+    assert falling.dice == pytest.approx(dice.mean(), abs=0.02)  # no promise where more labels did not help
+
+
+def test_the_conclusion_says_chance_where_it_is_chance() -> None:
+    def row(mean: float, low: float, high: float, p: float) -> dict[str, object]:
+        difference = {"mean": mean, "ci95": [low, high], "p": p, "p_holm": p, "effect": 0.5, "n": 20}
+        return {"recipe": "b", "labels": 5, "dice": 0.8, "ci95": [0.7, 0.9], "repetitions": 3, "difference": difference}
+
+    def said(*values: float) -> str:
+        return conclusions({"recipes": ["a", "b"], "rows": [row(*values)], "ahead": {}})[0]
+
+    assert "adds .060 Dice" in said(0.06, 0.03, 0.09, 0.001)
+    assert "loses .060 Dice" in said(-0.06, -0.09, -0.03, 0.001)
+    assert "cannot be told" in said(0.06, 0.03, 0.09, 0.2)
+    assert "cannot be told" in said(0.01, -0.02, 0.04, 0.001)

@@ -1,0 +1,203 @@
+"""Methods for few labels, from data to report, on tiny data: starts, unlabelled pictures, comparisons."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import modicum as md
+from discs import TINY, write_discs
+from modicum.datasets import discover
+from modicum.errors import ModicumError
+from modicum.runs.cells import Cell, Frame, Result, cells, with_labels
+from modicum.runs.cluster import on_cluster
+from modicum.runs.compare import compare
+
+
+@pytest.fixture(scope="session")
+def partly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Discs of which 6 are labelled for training, 3 for validation and 4 for testing, 9 not at all."""
+    folder = write_discs(tmp_path_factory.mktemp("partly"), 22)
+    table = folder / "table.csv"
+    with table.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "label", "split"])
+        for number in range(22):
+            part = "train" if number < 6 else "val" if number < 9 else "test" if number < 13 else ""
+            label = f"labels/case_{number:02d}.png" if part else ""
+            writer.writerow([f"images/case_{number:02d}.png", label, part])
+    return table
+
+
+@pytest.mark.parametrize("start", ["denoise", "jigsaw", "simclr", "moco"])
+def test_a_start_without_labels(partly: Path, tmp_path: Path, start: str) -> None:
+    run = md.train(partly, tmp_path / "run", recipe="small-whole", changes=[*TINY, f"start={start}"])
+    log = (run.folder / "events.log").read_text()
+    assert f"{start} on 15 pictures" in log  # 6 for training, 9 unlabelled; none of validation or test
+    assert "begin as those learned before" in log
+    metrics = pd.read_csv(run.folder / "start" / "metrics.csv")
+    assert len(metrics) == 6
+    assert metrics["val_loss"].notna().all()
+    assert run.summary["steps"] > 6 * 2
+
+
+def test_a_start_goes_on_where_it_was_interrupted(partly: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = [*TINY, "start=denoise"]
+    whole = md.train(partly, tmp_path / "whole", recipe="small-whole", changes=changes)
+    from modicum.runs import folder as module
+
+    written = module.RunFolder.write
+
+    def killed(self: module.RunFolder, name: str, text: str) -> None:
+        if name == "metrics.csv":  # in the training itself, after its first epoch: the start is done
+            raise KeyboardInterrupt
+        written(self, name, text)
+
+    monkeypatch.setattr(module.RunFolder, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        md.train(partly, tmp_path / "again", recipe="small-whole", changes=changes)
+    monkeypatch.undo()
+    again = md.train(partly, tmp_path / "again", recipe="small-whole", changes=changes)
+    assert all((again.bundle.weights[k] == v).all() for k, v in whole.bundle.weights.items())
+    assert again.summary["steps"] == whole.summary["steps"]
+
+
+def test_pseudo_labels_teach_and_are_shown(partly: Path, tmp_path: Path) -> None:
+    changes = [*TINY, "supervision={name: pseudo_labels, confidence: 0, rounds: 2}", "fit.epochs=8"]
+    run = md.train(partly, tmp_path / "run", recipe="small-whole", changes=changes)
+    table = pd.read_csv(run.folder / "pseudo-labels.csv")
+    assert len(table) == 9
+    assert set(table["kept"]) <= {True, False}
+    assert (table["reason"].isna() == table["kept"]).all()
+    assert len(list((run.folder / "pseudo-labels").glob("*.png"))) == 9
+    assert (run.folder / "round-1" / "pseudo-labels.csv").exists()
+    names = [step["name"] for step in run.summary["by_step"]]
+    assert names == ["labelled pictures alone", "with unlabelled pictures"]
+    report = (run.folder / "report.html").read_text()
+    assert "pseudo-labels were believed" in report
+
+
+def test_pseudo_labels_that_nobody_believes_teach_nothing(partly: Path, tmp_path: Path) -> None:
+    changes = [*TINY, "supervision={name: pseudo_labels, share_range: [0.99, 1.0]}"]
+    run = md.train(partly, tmp_path / "run", recipe="small-whole", changes=changes)
+    assert "no-pseudo-label-believed" in {f.kind for f in run.findings}
+    assert not pd.read_csv(run.folder / "pseudo-labels.csv")["kept"].any()
+
+
+def test_consistency_teaches_and_says_how_much(partly: Path, tmp_path: Path) -> None:
+    changes = [*TINY, "supervision={name: consistency, confidence: 0.6}", "fit.epochs=10"]
+    run = md.train(partly, tmp_path / "run", recipe="small-whole", changes=changes)
+    metrics = pd.read_csv(run.folder / "metrics.csv")
+    assert (metrics[["sure_0", "sure_1"]].sum(axis=1) <= 1).all()
+    assert metrics["sure_0"].iloc[-1] > 0
+    assert [step["name"] for step in run.summary["by_step"]] == ["labelled pictures alone", "with unlabelled pictures"]
+    again = md.train(partly, tmp_path / "again", recipe="small-whole", changes=changes)
+    assert all((again.bundle.weights[k] == v).all() for k, v in run.bundle.weights.items())
+
+
+def test_polar_views_take_pseudo_labels_too(partly: Path, tmp_path: Path) -> None:
+    changes = ["supervision={name: pseudo_labels, confidence: 0, share_range: [0, 1]}", "fit.epochs=4", "fit.batch_size=4"]
+    changes += ["network.encoder.widths=[4,8]", "view.size=[32,32]", "localiser.size=32", "fit.budget=null"]
+    run = md.train(partly, tmp_path / "run", recipe="small-polar", changes=changes)
+    assert "with unlabelled pictures" in {step["name"] for step in run.summary["by_step"]}
+
+
+def test_unlabelled_pictures_that_are_test_pictures_are_left_out(partly: Path, tmp_path: Path) -> None:
+    """A folder that holds everything must not show the test pictures to the training."""
+    changes = [*TINY, f"start={{name: denoise, folder: '{partly.parent / 'images'}'}}"]
+    run = md.train(partly, tmp_path / "run", recipe="small-whole", changes=changes)
+    log = (run.folder / "events.log").read_text()
+    assert "denoise on 24 pictures" in log  # 6 + 9 + the 9 once more from the folder; 13 labelled ones are not
+
+
+def test_no_unlabelled_pictures_is_said(discs: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModicumError, match="no unlabelled pictures"):
+        md.train(discs, tmp_path / "run", recipe="small-whole", changes=[*TINY, "supervision=pseudo_labels"])
+
+
+def test_a_wrong_label_is_doubted_and_can_be_left_out(tmp_path: Path) -> None:
+    import cv2
+
+    folder = write_discs(tmp_path / "data", 16)
+    victim = folder / "labels" / "case_05.png"
+    cv2.imwrite(str(victim), 255 - cv2.imread(str(victim), 0))
+    changes = [*TINY, "fit.epochs=60", "network.encoder.widths=[8,16]", "data.test_share=0.2"]
+    run = md.train(folder, tmp_path / "run", recipe="small-whole", changes=changes)
+    if "case_05" in pd.read_csv(run.folder / "split.csv").query("part == 'train'")["case"].tolist():
+        assert [f.file for f in run.findings if f.kind == "doubtful-label"] == [str(victim)]
+    clean = md.train(folder, tmp_path / "clean", recipe="small-whole", changes=[*changes, "data.leave_out=[case_05]"])
+    assert "doubtful-label" not in {f.kind for f in clean.findings}
+    assert "case_05" not in (clean.folder / "split.csv").read_text()
+    with pytest.raises(ModicumError, match="case_99"):
+        md.train(folder, tmp_path / "none", recipe="small-whole", changes=[*changes, "data.leave_out=[case_99]"])
+
+
+def test_labels_are_nested_and_the_rest_is_unlabelled(discs: Path) -> None:
+    from dataclasses import replace
+
+    data = discover(discs)
+    cases = tuple(replace(c, part="test" if i < 4 else None) for i, c in enumerate(data.cases))
+    data = replace(data, cases=cases)
+    few, more, other = with_labels(data, 3, 0), with_labels(data, 6, 0), with_labels(data, 3, 1)
+    names = [{c.id for c in d.labelled if c.part != "test"} for d in (few, more, other)]
+    assert [len(n) for n in names] == [3, 6, 3]
+    assert names[0] < names[1]
+    assert names[0] != names[2]
+    assert all({c.id for c in d.cases} == {c.id for c in data.cases} for d in (few, more, other))
+    assert len(few.unlabelled) == 10 - 3
+    with pytest.raises(ModicumError, match="fewer than 11"):
+        with_labels(data, 11, 0)
+
+
+def test_a_comparison_goes_on_and_survives_a_failing_cell(discs: Path, tmp_path: Path) -> None:
+    changes = [c for c in TINY if not c.startswith("fit.precision")]
+    options = {"recipes": ["small-whole", "small-imagenet"], "labels": [3, 5, None], "seeds": 2}
+    wrong = tmp_path / "failing.yaml"
+    wrong.write_text(
+        "supervision: pseudo_labels\nview: whole\nfit: {epochs: 2}\nnetwork: {name: unet, encoder: {widths: [4]}}\n"
+    )
+    done = compare(discs, tmp_path / "out", recipes=["small-whole", str(wrong)], labels=[3, None], seeds=1, changes=changes)
+    assert [r.cell.key for r in done.failed] == ["failing-all-0"]  # nothing is unlabelled then
+    assert done.summary["failed"].keys() == {"failing-all-0"}
+    before = (tmp_path / "out" / "cells" / "small-whole-3-0" / "summary.json").stat().st_mtime_ns
+    more = compare(discs, tmp_path / "out", recipes=["small-whole"], labels=options["labels"], seeds=2, changes=changes)  # type: ignore[arg-type]
+    assert (tmp_path / "out" / "cells" / "small-whole-3-0" / "summary.json").stat().st_mtime_ns == before
+    assert not more.failed
+    rows = more.summary["rows"]
+    assert [(r["labels"], r["repetitions"]) for r in rows] == [(3, 2), (5, 2), (11, 2)]
+    assert len(more.summary["ahead"]["small-whole"]) == 2
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Learning curves" in page
+    assert json.loads((tmp_path / "out" / "comparison.json").read_text())["rows"] == rows
+
+
+def test_cells_side_by_side_give_what_they_give_alone(discs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    changes = [*TINY, "fit.epochs=2"]
+    options = {"recipes": ["small-whole"], "labels": [3, 5], "seeds": 2, "changes": changes}
+    alone = compare(discs, tmp_path / "alone", **options)  # type: ignore[arg-type]
+    beside = compare(discs, tmp_path / "beside", ray="local", **options)  # type: ignore[arg-type]
+    assert not beside.failed
+    assert [r["dice"] for r in beside.summary["rows"]] == pytest.approx([r["dice"] for r in alone.summary["rows"]], abs=1e-3)
+
+
+def _dies_at_three(cell: Cell, frame: Frame, folder: Path) -> Result:
+    if cell.labels == 3:
+        os._exit(1)
+    return Result(cell, cell.labels or 0, {"a": 0.5}, {"a": "a"}, {})
+
+
+def test_a_worker_that_dies_loses_its_own_cell_only(tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray")
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import this file
+    planned = list(cells(["small-whole"], [3, 5, 7], 1))
+    frame = Frame(tmp_path, None, (), 0)
+    found = {r.cell.labels: r for r in on_cluster(planned, frame, tmp_path, "local", work=_dies_at_three)}
+    assert "worker was lost" in found[3].error
+    assert [found[n].dice for n in (5, 7)] == [{"a": 0.5}, {"a": 0.5}]

@@ -1,0 +1,64 @@
+"""Suggestions: the unsure and the unlike come first, and what is labelled already is not suggested again."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modicum.errors import ModicumError
+from modicum.evaluation.metrics import binary_metrics
+from modicum.runs.suggesting import choose, expected_dice, suggest
+from modicum.runs.train import Run
+
+
+def test_the_expected_dice_is_what_comes_out_on_average() -> None:
+    rng = np.random.default_rng(0)
+    probability = rng.beta(0.3, 0.6, (40, 40))
+    found = probability > 0.5
+    reached = [
+        binary_metrics(found, rng.random(probability.shape) < probability, None, distances=False)["dice"] for _ in range(300)
+    ]
+    assert expected_dice(probability, found) == pytest.approx(np.mean(reached), abs=0.01)
+    assert expected_dice(probability, found & False) == 0.0
+    assert expected_dice(found.astype(float), found) == pytest.approx(1.0)
+
+
+@given(st.integers(1, 30), st.integers(0, 1000))
+def test_every_picture_is_chosen_once(count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    chosen = choose(rng.uniform(size=20), rng.normal(size=(20, 5)), rng.normal(size=(4, 5)), count)
+    assert len(chosen) == len({i for i, _ in chosen}) == min(count, 20)
+
+
+def test_unsure_and_unlike_come_first() -> None:
+    described = np.array([[0.0, 0.0], [0.0, 0.1], [5.0, 5.0], [5.0, 5.1], [-5.0, 5.0]])
+    labelled = np.array([[0.0, 0.05]])
+    order = [i for i, _ in choose(np.array([0.5, 0.5, 0.9, 0.5, 0.5]), described, labelled, 5)]
+    assert order[:2] == [2, 4]  # the unsure one of the far pair, then the other far place, not its twin
+    same = choose(np.array([0.1, 0.9, 0.1]), np.zeros((3, 2)), None, 3)
+    assert same[0][0] == 1  # where all look alike, the unsure one
+
+
+def test_a_list_and_a_contact_sheet(finished: Run, discs: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    with table.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "label"])
+        for number in range(14):
+            name = f"case_{number:02d}.png"
+            writer.writerow([discs / "images" / name, discs / "labels" / name if number < 5 else ""])
+    found = suggest(finished.bundle, table, tmp_path / "out", count=6)
+    assert len(found) == 6
+    assert not {s.case.id for s in found} & {f"case_{n:02d}" for n in range(5)}
+    with (tmp_path / "out" / "suggestions.csv").open() as file:
+        assert [row["case"] for row in csv.DictReader(file)] == [s.case.id for s in found]
+    sheet = cv2.imread(str(tmp_path / "out" / "suggestions.png"))
+    assert sheet.shape == (480, 1200, 3)
+    with pytest.raises(ModicumError, match="every picture has a label"):
+        suggest(finished.bundle, discs, tmp_path / "none")
