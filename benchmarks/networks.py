@@ -5,7 +5,8 @@ writes `OUT/networks/EXPERIMENT.json`.
 
 experiments: imagenet (isic2018 and kvasir_seg, 5 to 40 labels, none set aside for validation: the same U-Net on
 EfficientNet-Lite0 from ImageNet and from random weights, and the small plain U-Net), vessels (the same on drive), table (every
-network on drive, kvasir_seg and isic2018).
+network on drive, kvasir_seg and isic2018), wrong_label (isic2018, 20 labels, with and without the one that marks no more than a
+ring about the lesion).
 """
 
 from __future__ import annotations
@@ -76,11 +77,24 @@ def table(minutes: float, seeds: int) -> Iterator[Cell]:
                 yield Cell("table", name, data, labels, minutes, recipe, tuple(changes), seed)
 
 
-EXPERIMENTS = {"imagenet": (imagenet, 4.0), "vessels": (vessels, 4.0), "table": (table, 10.0)}
+def wrong_label(minutes: float, seeds: int) -> Iterator[Cell]:
+    for seed in range(seeds):
+        for name, recipe in (("Lite0 from ImageNet", "small-imagenet"), ("plain U-Net", "small-whole")):
+            for what, changes in (("all 20", ()), ("without it", ("data.leave_out=[ISIC_0015353]",))):
+                full = f"{name}, {what}"
+                yield Cell("wrong_label", full, "isic2018", 20, minutes, recipe, changes, seed, validated=False)
+
+
+EXPERIMENTS = {
+    "imagenet": (imagenet, 4.0),
+    "vessels": (vessels, 4.0),
+    "table": (table, 10.0),
+    "wrong_label": (wrong_label, 4.0),
+}
 
 
 def show(results: list[dict[str, Any]]) -> None:
-    """A row for each cell, seeds taken together; the difference is to "Lite0 from random", or to the U-Net."""
+    """A row for each cell, seeds taken together; the difference is to "Lite0 from random", the U-Net, or all 20 labels."""
     frame = pd.DataFrame(results)
     for (data, labels), rows in frame.groupby(["data", "labels"], sort=False):
         print(f"\n{data}, {labels} labels, {rows['minutes'].iloc[0]:g} minutes")
@@ -91,6 +105,8 @@ def show(results: list[dict[str, Any]]) -> None:
             if same["auc"].notna().all():
                 text += f"  AUC {same['auc'].mean():.4f}"
             text += f"  {same['params'].iloc[0]:,} parameters  {same['steps'].mean():.0f} steps"
+            if "without it" in name:
+                reference = rows[rows["name"] == name.replace("without it", "all 20")]
             beside = reference[reference["seed"].isin(same["seed"])]
             if len(beside) == len(same) and name != beside["name"].iloc[0]:
                 ours, theirs = (pd.DataFrame(list(part["dice"])).mean() for part in (same, beside))

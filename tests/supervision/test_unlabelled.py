@@ -17,7 +17,7 @@ from modicum.supervision.consistency import Agreement, cut_mix
 from modicum.supervision.labelled import LabelledPictures
 from modicum.supervision.mixed import Beside, Mixed
 from modicum.supervision.pseudo import judged, share_range, sure
-from modicum.training.batches import Batch
+from modicum.training.batches import Batch, Looks
 from modicum.views import VIEWS, TrainingPicture
 
 
@@ -68,7 +68,11 @@ def test_unsure_pixels_do_not_teach() -> None:
     settings = SUPERVISIONS.build({"name": "pseudo_labels", "unsure": 0.2}).unlabelled
     assert isinstance(settings, PseudoLabels)
     probability = np.array([[[0.0, 0.25, 0.35, 0.5, 0.65, 0.75, 1.0]]])
-    assert sure(probability, settings).tolist() == [[1, 1, 0, 0, 0, 1, 1]]
+    assert sure(probability, (probability[0] >= 0.5).astype(np.uint8), settings).tolist() == [[1, 1, 0, 0, 0, 1, 1]]
+    low = (probability[0] >= 0.2).astype(np.uint8)  # a low threshold: what lies above it is foreground, but not surely
+    assert sure(probability, low, settings).tolist() == [[1, 0, 0, 0, 0, 1, 1]]
+    two = np.array([[[0.8, 0.1]], [[0.1, 0.6]]])
+    assert sure(two, np.array([[1, 2]], np.uint8), settings).tolist() == [[1, 0]]
 
 
 @given(st.floats(0, 1), st.integers(0, 10_000))
@@ -99,7 +103,7 @@ def test_only_what_the_teacher_is_sure_of_teaches() -> None:
     more = agreement(cutmix=0.0, warm_up=0.0)
     logits = torch.tensor([[-5.0, 5.0, 0.0, 2.0]]).view(1, 1, 1, 4)
     network = nn.Conv2d(1, 1, 1)
-    looks = torch.zeros(2, 1, 1, 1, 4)
+    looks = Looks(torch.zeros(1, 1, 1, 4), torch.zeros(1, 1, 1, 4))
     with torch.no_grad():
         network.weight.zero_()
         network.bias.zero_()
@@ -107,6 +111,10 @@ def test_only_what_the_teacher_is_sure_of_teaches() -> None:
     assert float(cost.detach()) == pytest.approx(2 * np.log(2) / 4, rel=1e-4)  # two of four pixels, at probability .5
     assert more.shares() == pytest.approx((0.25, 0.25))
     assert more.shares() == (0.0, 0.0)
+    seen = Looks(looks.weak, looks.strong, torch.tensor([[[True, False, True, True]]]))  # the surely bright one does not count
+    cost = more.cost(network, lambda images: logits, seen, 1.0)
+    assert float(cost.detach()) == pytest.approx(np.log(2) / 4, rel=1e-4)
+    assert more.shares() == pytest.approx((1 / 3, 0.0))
 
 
 def test_the_weight_grows_to_its_full_size() -> None:
@@ -119,7 +127,7 @@ def test_the_weight_grows_to_its_full_size() -> None:
 
 def test_unlabelled_pictures_stop_teaching_when_validation_falls() -> None:
     more = agreement(tolerance=0.05)
-    rising = [0.1, 0.3, 0.5, 0.6, 0.7, 0.72, 0.71, 0.7, 0.73]
+    rising = [0.9, 0.5, 0.4, 0.3, 0.3, 0.5, 0.6, 0.6, 0.65, 0.7, 0.72, 0.71, 0.7, 0.73]  # it loses much at first
     assert not more.stopped(rising)
     assert not more.stopped([*rising, 0.5, 0.74, 0.74])  # one bad epoch
     fallen = [*rising, 0.6, 0.6, 0.6]
@@ -164,8 +172,8 @@ def test_weak_and_strong_looks_are_moved_alike() -> None:
         assert not torch.equal(one.images, other.images)
     beside: Batch = Beside(base, weak, strong).batch(2)
     assert beside.unlabelled is not None
-    assert beside.unlabelled.shape == (2, 4, 3, 32, 32)
-    assert torch.equal(beside.unlabelled[0], weak.batch(2).images)
+    assert beside.unlabelled.strong.shape == (4, 3, 32, 32)
+    assert torch.equal(beside.unlabelled.weak, weak.batch(2).images)
 
 
 def test_looks_show_the_same_pictures_otherwise() -> None:

@@ -138,7 +138,7 @@ def compare(
         Path | None, typer.Option(help="Folder for cells and report.", show_default="comparisons/NAME-OF-DATA")
     ] = None,
     recipes: Annotated[str, typer.Option(help="Names or YAML files, with commas; the first is the reference.")] = "auto",
-    labels: Annotated[str, typer.Option(help="Numbers of labelled pictures, with commas; all.")] = "all",
+    labels: Annotated[str, typer.Option(help="Numbers of labelled pictures, or of patients (3p), with commas; all.")] = "all",
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions, each with other labelled pictures.")] = 3,
     budget: Budget = None,
     changes: Changes = None,
@@ -153,8 +153,8 @@ def compare(
     place = out or Path("comparisons") / data.resolve().stem
     try:
         done = run(
-            data, place, recipes=recipes.split(","), labels=_sizes(labels), seeds=seeds, minutes=_minutes(budget),
-            changes=changes or [], ray=ray,
+            data, place, recipes=[r.strip() for r in recipes.split(",")], labels=_sizes(labels), seeds=seeds,
+            minutes=_minutes(budget), changes=changes or [], ray=ray,
         )  # fmt: skip
     except KeyboardInterrupt:
         raise ModicumError(f"Interrupted. The same command goes on with what is left ({place}).") from None
@@ -215,13 +215,14 @@ def demo(
     typer.echo(f"Masks: {len(written)} in {written[0].parent}")
 
 
-def _sizes(text: str) -> list[int | None]:
-    """Numbers of '5,10,all'; None is all."""
-    sizes: list[int | None] = []
-    for one in text.split(","):
-        if one.strip() != "all" and not re.fullmatch(r"\s*[1-9]\d*\s*", one):
-            raise ModicumError(f"'{one}' is no number of labels.", remedy="Write for example --labels 5,10,20,all")
-        sizes.append(None if one.strip() == "all" else int(one))
+def _sizes(text: str) -> list[str]:
+    """Numbers of '5, 10, 3p, all'."""
+    sizes = [one.strip() for one in text.split(",")]
+    for one in sizes:
+        if not re.fullmatch(r"all|[1-9]\d*p?", one):
+            raise ModicumError(
+                f"'{one}' is no number of labels.", remedy="Write for example --labels 5,10,20,all, or 1p,3p for patients."
+            )
     return sizes
 
 

@@ -130,7 +130,7 @@ def show_comparison(done: Comparison) -> None:
 
     table = Table(box=None, header_style="bold")
     reference = done.summary["recipes"][0]
-    heads = ("recipe", "labels", "Dice", "95 % interval", "runs", f"to {reference}", "95 % interval", "p", "effect")
+    heads = ("recipe", "labels", "Dice", "95 % interval", "runs", f"to {reference}", "95 % interval", "p", "Wilcoxon", "effect")
     for column in heads:
         table.add_column(column, justify="left" if column == "recipe" else "right")
     for row in table_rows(done.summary):

@@ -1,4 +1,8 @@
-"""Several methods on the same test pictures: means with intervals over pictures and repetitions, and paired tests."""
+"""Several methods on the same test pictures, each trained several times with other labels: means, intervals, paired tests.
+
+Two things are drawn by chance, the test patients and the labels (repetitions), and every mean must allow for both: the
+crossed two-way random-effects model of reader studies (Gallas et al. 2009; Satterthwaite 1946).
+"""
 
 from __future__ import annotations
 
@@ -14,17 +18,17 @@ _DRAWS = 2000
 
 
 class Contrast(TypedDict):
-    """How one method differs from another on the same pictures."""
+    """How one method differs from another on the same pictures; nan where it does not exist."""
 
     mean: float
-    ci95: list[float]  # over patients and repetitions
-    p: float  # Wilcoxon signed-rank test over pictures, repetitions averaged
-    p_holm: float  # corrected for all contrasts made together
+    ci95: list[float]  # allows for test patients and repetitions
+    p: float  # of the same model; of a single repetition Wilcoxon's, as elsewhere
+    wilcoxon: float  # signed-rank test over pictures, repetitions averaged: of these very trainings
     effect: float  # matched-pairs rank-biserial correlation, -1 to 1
     n: int  # pictures
 
 
-def mean_interval(dice: Floats, patients: Sequence[str], seed: int = 0) -> tuple[float, list[float]]:
+def mean_interval(dice: Floats, patients: Sequence[str]) -> tuple[float, list[float]]:
     """Mean over repetitions and pictures, and its 95 % interval.
 
     Args:
@@ -32,41 +36,73 @@ def mean_interval(dice: Floats, patients: Sequence[str], seed: int = 0) -> tuple
         patients: of each picture.
 
     Returns:
-        the interval is the bootstrap's over patients and repetitions, both drawn anew each time; of a single repetition over
-        patients alone, as everywhere.
+        the interval allows for test patients and repetitions; of a single repetition it is the bootstrap's over patients.
     """
     if len(dice) == 1:
-        found = summarise(dice[0], patients, seed)
+        found = summarise(dice[0], patients)
         return found["mean"], found["ci95"]
-    drawn = drawn_means(dice, patients, seed)
-    return float(np.nanmean(dice)), [float(v) for v in np.quantile(drawn, [0.025, 0.975])]
+    mean, error, freedom = _crossed(dice, patients)
+    from scipy.special import stdtrit
+
+    reach = float(stdtrit(freedom, 0.975)) * error
+    return mean, [mean - reach, mean + reach]
 
 
-def drawn_means(dice: Floats, patients: Sequence[str], seed: int = 0, draws: int = _DRAWS) -> Floats:
-    """Means (draws,) of patients and repetitions drawn with replacement."""
-    _, member = np.unique(np.asarray(patients, str), return_inverse=True)
-    many = int(member.max()) + 1
-    known = ~np.isnan(dice)
-    sums = np.stack([np.bincount(member, np.where(k, d, 0.0), many) for d, k in zip(dice, known, strict=True)])
-    sizes = np.stack([np.bincount(member, k, many) for k in known])
-    generator = np.random.default_rng(seed)
-    rows = generator.integers(len(dice), size=(draws, len(dice)))
-    columns = generator.integers(many, size=(draws, many))
-    return np.array([sums[np.ix_(r, c)].sum() / max(1, sizes[np.ix_(r, c)].sum()) for r, c in zip(rows, columns, strict=True)])
-
-
-def contrast(dice: Floats, reference: Floats, patients: Sequence[str], seed: int = 0) -> Contrast:
-    """Of (repetitions, pictures) with the same repetitions and pictures of another method; `p_holm` is still `p`.
+def contrast(dice: Floats, reference: Floats, patients: Sequence[str]) -> Contrast:
+    """Of (repetitions, pictures) with the same repetitions and pictures of another method.
 
     Repetition i of both has the same labelled pictures.
     """
     difference = dice - reference
-    mean, interval = mean_interval(difference, patients, seed)
+    mean, interval = mean_interval(difference, patients)
     averaged = difference.mean(axis=0)
-    tested = paired_difference(averaged, np.zeros_like(averaged), patients, seed)
-    return Contrast(
-        mean=mean, ci95=interval, p=tested["p"], p_holm=tested["p"], effect=rank_biserial(averaged), n=int(averaged.size)
-    )
+    wilcoxon = paired_difference(averaged, np.zeros_like(averaged), patients)["p"]
+    p = wilcoxon
+    if len(dice) > 1:
+        from scipy.special import stdtr
+
+        mean, error, freedom = _crossed(difference, patients)
+        p = 2 * float(stdtr(freedom, -abs(mean) / error)) if error > 0 else float(mean == 0)
+    return Contrast(mean=mean, ci95=interval, p=p, wilcoxon=wilcoxon, effect=rank_biserial(averaged), n=int(averaged.size))
+
+
+def _crossed(values: Floats, patients: Sequence[str]) -> tuple[float, float, float]:
+    """(mean, its standard error, degrees of freedom) of (repetitions, pictures); nan with fewer than two patients.
+
+    Pictures of a patient are averaged first. With mean squares of repetitions R, of patients P and the rest E, the variance of
+    the mean is (R + P - E) / (r p), and never less than E / (r p).
+    """
+    _, member = np.unique(np.asarray(patients, str), return_inverse=True)
+    table = np.stack([np.bincount(member, row) / np.bincount(member) for row in values])
+    r, p = table.shape
+    if p < 2:
+        return float(values.mean()), float("nan"), float("nan")
+    rows, columns, mean = table.mean(axis=1), table.mean(axis=0), table.mean()
+    rest = table - rows[:, None] - columns + mean
+    of_rows, of_columns = p * rows.var(ddof=1), r * columns.var(ddof=1)
+    of_rest = float((rest**2).sum()) / ((r - 1) * (p - 1))
+    whole = max(of_rows + of_columns - of_rest, of_rest)
+    parts = of_rows**2 / (r - 1) + of_columns**2 / (p - 1) + of_rest**2 / ((r - 1) * (p - 1))
+    return float(mean), float(np.sqrt(whole / (r * p))), float(whole**2 / parts) if parts > 0 else float(r * p - 1)
+
+
+def drawn_means(dice: Floats, patients: Sequence[str], seed: int = 0) -> Floats:
+    """Likely means (draws,): of bootstrap samples of patients, spread further until they allow for the repetitions as well.
+
+    The same patients are drawn for every table (repetitions, pictures) of the same pictures.
+
+    Args:
+        seed: of what is added for the repetitions; another one for every table.
+    """
+    _, member = np.unique(np.asarray(patients, str), return_inverse=True)
+    by_patient = np.stack([np.bincount(member, row) / np.bincount(member) for row in dice]).mean(axis=0)
+    patients_drawn = np.random.default_rng(0).integers(len(by_patient), size=(_DRAWS, len(by_patient)))
+    means = by_patient[patients_drawn].mean(axis=1)
+    if len(dice) == 1:
+        return np.asarray(means)
+    _, error, _ = _crossed(dice, patients)
+    more = np.sqrt(max(0.0, error**2 - means.var()))
+    return np.asarray(means + more * np.random.default_rng((seed, 1)).normal(size=_DRAWS))
 
 
 def holm(p: Sequence[float]) -> list[float]:

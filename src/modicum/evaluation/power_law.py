@@ -22,43 +22,49 @@ class Outlook:
     ci95: tuple[float, float]
 
 
-def fitted(labels: Sequence[int], dice: Floats) -> tuple[float, float, float]:
-    """(best, gap, steepness) of dice = best - gap * labels ** -steepness, by least squares (Hestness et al. 2017).
+def fitted(labels: Sequence[float], dice: Floats) -> Floats:
+    """(draws, 3): best, gap, steepness of dice = best - gap * labels ** -steepness, by least squares (Hestness et al. 2017).
 
-    best is kept within 0..1 and gap above 0; steepness .1 to 2.
+    best is at most 1, gap at least 0; steepness .1 to 2.
+
+    Args:
+        dice: (draws, sizes).
     """
-    n, found, least = np.asarray(labels, np.float64), (0.0, 0.0, 0.1), np.inf
+    n = np.asarray(labels, np.float64)
+    found, least = np.zeros((len(dice), 3)), np.full(len(dice), np.inf)
     for steepness in _STEEPNESS:
         x = n**-steepness
-        slope = np.cov(x, dice, bias=True)[0, 1] / x.var()
-        gap = max(0.0, -float(slope))
-        best = min(1.0, float(dice.mean() + gap * x.mean()))
-        gap = max(0.0, float(((best - dice) * x).sum() / (x * x).sum())) if best == 1.0 else gap
-        rest = float(((best - gap * x - dice) ** 2).sum())
-        if rest < least - 1e-15:
-            found, least = (best, gap, float(steepness)), rest
+        centred = x - x.mean()
+        gap = np.maximum(0.0, -(dice @ centred) / (centred @ centred))
+        best = dice.mean(axis=1) + gap * x.mean()
+        over = best > 1
+        best = np.minimum(best, 1.0)
+        gap = np.where(over, np.maximum(0.0, ((1.0 - dice) @ x) / (x @ x)), gap)
+        rest = ((best[:, None] - gap[:, None] * x - dice) ** 2).sum(axis=1)
+        better = rest < least - 1e-15
+        found[better] = np.stack([best, gap, np.full(len(dice), steepness)], axis=1)[better]
+        least = np.where(better, rest, least)
     return found
 
 
-def outlook(labels: Sequence[int], dice: Floats, drawn: Floats, ahead: Sequence[int]) -> list[Outlook]:
+def outlook(labels: Sequence[float], dice: Floats, drawn: Floats, ahead: Sequence[int]) -> list[Outlook]:
     """The expected Dice with more labels.
 
     Args:
         labels: sizes that were tried.
         dice: (sizes,) the means found with them.
-        drawn: (draws, sizes) means of bootstrap samples, which say how sure each is.
+        drawn: (draws, sizes) likely means, which say how sure each is.
         ahead: sizes to look ahead to.
 
     Returns:
         nothing with fewer than three sizes. The interval holds what chance in pictures and repetitions does to the fit, not
         whether a power law is right.
     """
-    if len(labels) < _FEWEST:
+    if len(labels) < _FEWEST or not np.isfinite(drawn).all():
         return []
-    curves = [fitted(labels, row) for row in drawn]
-    best, gap, steepness = fitted(labels, dice)
+    curves, (own,) = fitted(labels, drawn), fitted(labels, dice[None])
     found = []
     for size in ahead:
-        low, high = np.quantile([b - g * size**-s for b, g, s in curves], [0.025, 0.975])
-        found.append(Outlook(size, best - gap * size**-steepness, (float(low), float(high))))
+        low, high = np.quantile(curves[:, 0] - curves[:, 1] * float(size) ** -curves[:, 2], [0.025, 0.975])
+        found.append(Outlook(size, float(own[0] - own[1] * float(size) ** -own[2]), (float(low), float(high))))
     return found

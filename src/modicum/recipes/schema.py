@@ -153,7 +153,16 @@ class Recipe(_Axis):
             self.localiser = {**self.localiser, "objects": "each" if view.several else "one"}
         if (first := self.first) is not None:
             self._check_first(first, view)
-        if self.alone is not None and (self.finds_centres or self.network["name"] == "mask_rcnn"):
+        own_cost = self.finds_centres or self.network["name"] == "mask_rcnn"
+        if STARTS.build(self.start).pretext is not None and own_cost:
+            raise ModicumError(
+                f"the network '{self.network['name']}' cannot learn '{self.start['name']}'.", remedy="Use --set start=random"
+            )
+        if self.alone is not None and self.localiser is not None and self.localiser["name"] == "truth":
+            raise ModicumError(
+                "nobody knows where the objects of unlabelled pictures truly are.", remedy="Use --set localiser=segmenter"
+            )
+        if self.alone is not None and own_cost:
             raise ModicumError(
                 f"unlabelled pictures cannot teach the network '{self.network['name']}'.",
                 remedy="Use --set supervision=labelled",
@@ -220,6 +229,11 @@ class Recipe(_Axis):
             return None
         values = LOCALISERS.build(self.localiser).recipe(self.model_dump())
         return None if values is None else Recipe.model_validate(values)
+
+    @property
+    def with_labels_alone(self) -> Recipe:
+        """This recipe without unlabelled pictures."""
+        return self.model_copy(update={"supervision": SUPERVISIONS.resolve(self.taught_by.labels)})
 
     @property
     def alone(self) -> Recipe | None:

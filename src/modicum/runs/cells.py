@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,14 +19,12 @@ class Cell:
     """One run."""
 
     recipe: str
-    labels: (
-        int | None
-    )  # training pictures with their label, those that a recipe sets aside for validation among them; None: all
+    labels: str  # "10" labelled pictures, those that are set aside for validation among them; "3p": of 3 patients; "all"
     repetition: int  # draws the labelled pictures and seeds the training
 
     @property
     def key(self) -> str:
-        return f"{Path(self.recipe).stem}-{self.labels or 'all'}-{self.repetition}"
+        return f"{Path(self.recipe).stem}-{self.labels}-{self.repetition}"
 
 
 @dataclass(frozen=True)
@@ -37,13 +34,14 @@ class Frame:
     data: Path
     minutes: float | None
     changes: tuple[str, ...]
-    seed: int  # of the division into test pictures and others
+    left_out: tuple[str, ...] = ()  # cases that cannot be used, or shall not
+    seed: int = 0  # of the division into test pictures and others
 
     def dataset(self) -> Dataset:
         """The data set, with its test pictures as a prescribed part."""
         whole = discover(self.data)
-        split = make_split(whole, seed=self.seed)
-        test = {*split.test}
+        whole = replace(whole, cases=tuple(c for c in whole.cases if c.id not in self.left_out))
+        test = {*make_split(whole, seed=self.seed).test}
         return replace(whole, cases=tuple(replace(c, part="test" if c.id in test else None) for c in whole.cases))
 
 
@@ -55,19 +53,18 @@ class Result:
     labels: int  # labelled pictures that it was given
     dice: dict[str, float]  # of each test picture, classes averaged
     patients: dict[str, str]
-    summary: dict[str, Any]
     error: str = ""
 
 
-def cells(recipes: Sequence[str], labels: Sequence[int | None], repetitions: int) -> Iterator[Cell]:
+def cells(recipes: Sequence[str], labels: Sequence[str], repetitions: int) -> Iterator[Cell]:
     """All of them, every recipe's first repetitions first, so that an early look shows all."""
     for repetition in range(repetitions):
-        for size in labels:
+        for size in dict.fromkeys(labels):
             for recipe in recipes:
                 yield Cell(recipe, size, repetition)
 
 
-def with_labels(dataset: Dataset, labels: int | None, repetition: int) -> Dataset:
+def with_labels(dataset: Dataset, labels: str, repetition: int) -> Dataset:
     """The data set with so many labelled pictures besides those of the test; the others lose their labels and stay.
 
     Patients are drawn, and of the last one as many pictures as are wanted; more labels of one repetition contain the fewer.
@@ -75,14 +72,21 @@ def with_labels(dataset: Dataset, labels: int | None, repetition: int) -> Datase
     Raises:
         ModicumError: there are not so many.
     """
-    pool = [c for c in dataset.labelled if c.part != "test"]
-    if labels is not None and labels > len(pool):
+    pool = _in_drawn_order([c for c in dataset.labelled if c.part != "test"], repetition)
+    patients = list(dict.fromkeys(c.patient or c.id for c in pool))
+    there = len(patients) if labels.endswith("p") else len(pool)
+    if labels != "all" and int(labels.rstrip("p")) > there:
         raise ModicumError(
-            f"there are {len(pool)} labelled pictures besides those of the test, fewer than {labels}.",
+            f"there are {there} labelled {'patients' if labels.endswith('p') else 'pictures'} besides those of the test, "
+            f"fewer than {labels.rstrip('p')}.",
             file=dataset.root,
-            remedy=f"Give --labels at most {len(pool)}, or all.",
+            remedy=f"Give --labels at most {there}{'p' if labels.endswith('p') else ''}, or all.",
         )
-    kept = {c.id for c in _in_drawn_order(pool, repetition)[:labels]} | {c.id for c in dataset.labelled if c.part == "test"}
+    if labels.endswith("p"):
+        pool = [c for c in pool if (c.patient or c.id) in patients[: int(labels[:-1])]]
+    elif labels != "all":
+        pool = pool[: int(labels)]
+    kept = {c.id for c in pool} | {c.id for c in dataset.labelled if c.part == "test"}
     cases = tuple(c if c.id in kept or not c.labelled else replace(c, labels=()) for c in dataset.cases)
     return replace(dataset, cases=cases)
 
@@ -109,8 +113,8 @@ def run_cell(cell: Cell, frame: Frame, folder: Path) -> Result:
         table = pd.read_csv(run.folder / "cases.csv", dtype={"case": str, "patient": str}, keep_default_na=False)
         dice = {str(case): float(d) for case, d in table.groupby("case")["dice"].mean().items()}
         patients = {str(row["case"]): str(row["patient"] or row["case"]) for _, row in table.iterrows()}
-        given = sum(c.part != "test" for c in dataset.labelled)
-        return Result(cell, given, dice, patients, run.summary)
+        given = run.summary["counts"]["train"] + run.summary["counts"]["val"]
+        return Result(cell, given, dice, patients)
     except Exception as error:  # one failing cell must not lose the others
         said = f"{type(error).__name__}: {error}" if not isinstance(error, ModicumError) else str(error)
-        return Result(cell, 0, {}, {}, {}, said)
+        return Result(cell, 0, {}, {}, said)

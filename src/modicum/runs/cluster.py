@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,10 +34,9 @@ def on_cluster(
         import ray
     except ImportError:
         raise ModicumError("cells side by side need Ray.", remedy="pip install 'modicum[ray]', or leave out --ray.") from None
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         ray.init(
-            address=None if address == "local" else address,
+            address=address,
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
@@ -56,7 +54,7 @@ def on_cluster(
             except ray.exceptions.RayError as error:
                 lost = "" if isinstance(error, ray.exceptions.RayTaskError) else "its worker was lost: "
                 said = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-                yield Result(cell, 0, {}, {}, {}, f"{lost}{said}")
+                yield Result(cell, 0, {}, {}, f"{lost}{said}")
     finally:
         ray.shutdown()
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from modicum.console import bar, say
+from modicum.datasets import discover
 from modicum.datasets.fingerprint import Fingerprint
 from modicum.errors import ModicumError
 from modicum.evaluation.comparison import contrast, drawn_means, holm, mean_interval
@@ -18,7 +19,7 @@ from modicum.evaluation.report import ComparisonData, Curve, Point, write_compar
 from modicum.evaluation.statistics import Floats
 from modicum.runs.cells import Cell, Frame, Result, cells, run_cell
 from modicum.runs.folder import RunFolder
-from modicum.runs.prepare import choose_recipe
+from modicum.runs.prepare import choose_recipe, examine
 
 _AHEAD = (2, 4)  # times the most labels that were tried
 
@@ -37,7 +38,7 @@ def compare(
     out: str | Path,
     *,
     recipes: Sequence[str],
-    labels: Sequence[int | None] = (None,),
+    labels: Sequence[int | str] = ("all",),
     seeds: int = 3,
     minutes: float | None = None,
     changes: Sequence[str] = (),
@@ -50,23 +51,26 @@ def compare(
 
     Args:
         recipes: names or YAML files; the first is what the others are compared with.
-        labels: labelled pictures, test pictures not among them; None: all.
-        seeds: repetitions, each with other labelled pictures and another beginning.
+        labels: labelled pictures, those of the test not among them; "3p": all pictures of three patients; "all".
+        seeds: repetitions, each with other labelled pictures (but for "all") and another beginning.
         minutes: of training for each cell; None: the recipes' own.
-        ray: "local", or the address of a Ray cluster, on which cells run side by side; None: one after the other. Machines of
-            a cluster must see `data` and `out` under the same path.
+        ray: "local", or the address of a Ray cluster, on which cells run side by side with one core each; None: one after the
+            other. Machines of a cluster must see the data, `out` and recipe files under the same path.
 
     Raises:
         ModicumError: the data cannot serve, a recipe is wrong, or every cell failed.
     """
-    for name in recipes:
-        choose_recipe(Fingerprint(), name, minutes, changes, None)  # a wrong one is told at once
+    left_out: set[str] = set()
+    for name in recipes:  # a wrong one is told at once
+        left_out |= {*choose_recipe(Fingerprint(), name, minutes, changes, None).recipe.data.leave_out}
     if len({Path(r).stem for r in recipes}) < len(recipes):
         raise ModicumError("each recipe can be compared once.", remedy="Give every YAML file a name of its own.")
-    frame = Frame(Path(data).resolve(), minutes, tuple(changes), seed=0)
+    left_out |= examine(discover(data))[1]
+    frame = Frame(Path(data).resolve(), minutes, tuple(changes), tuple(sorted(left_out)))
     frame.dataset()  # a data set that cannot serve is told at once
     folder = RunFolder(Path(out))
-    planned = list(cells(recipes, labels, seeds))
+    files = [str(Path(r).resolve()) if r.endswith((".yaml", ".yml")) else r for r in recipes]
+    planned = list(cells(files, [str(size) for size in labels], seeds))
     results = []
     with bar("Comparing", len(planned)) as progress:
         for result in _all(planned, frame, (Path(out) / "cells").resolve(), ray):
@@ -78,7 +82,7 @@ def compare(
     if not done:
         raise ModicumError(f"every cell failed; the first: {failed[0].error}")
     summary = summarise_cells(done, [Path(r).stem for r in recipes])
-    summary |= {"failed": {r.cell.key: r.error for r in failed}, "minutes": minutes, "changes": list(changes)}
+    summary |= {"failed": {r.cell.key: r.error for r in failed}, "minutes": minutes, "changes": list(changes), "ray": ray}
     folder.write_json("comparison.json", summary)
     write_comparison(folder.path / "report.html", _page(summary, frame.data.stem))
     return Comparison(folder.path, summary, failed)
@@ -96,7 +100,7 @@ def _all(planned: Sequence[Cell], frame: Frame, folder: Path, ray: str | None) -
 def _told(result: Result) -> str:
     if result.error:
         return f"- {result.cell.key} failed: {result.error}"
-    return f"- {result.cell.key}: Dice {np.nanmean(list(result.dice.values())):.4f}"
+    return f"- {result.cell.key}: Dice {np.mean(list(result.dice.values())):.4f}"
 
 
 def summarise_cells(results: Sequence[Result], recipes: Sequence[str]) -> dict[str, Any]:
@@ -106,44 +110,45 @@ def summarise_cells(results: Sequence[Result], recipes: Sequence[str]) -> dict[s
     """
     cases = sorted(set.intersection(*(set(r.dice) for r in results)))
     patients = [results[0].patients[c] for c in cases]
-    table: dict[tuple[str, int], dict[int, Floats]] = {}
+    table: dict[tuple[str, str], dict[int, Floats]] = {}
+    given: dict[str, list[int]] = {}
     for r in results:
         values = np.array([r.dice[c] for c in cases], np.float64)
-        table.setdefault((Path(r.cell.recipe).stem, r.labels), {})[r.cell.repetition] = values
+        table.setdefault((Path(r.cell.recipe).stem, r.cell.labels), {})[r.cell.repetition] = values
+        given.setdefault(r.cell.labels, []).append(r.labels)
+    sizes = {size: round(float(np.mean(counts))) for size, counts in given.items()}
     rows: list[dict[str, Any]] = []
-    for (recipe, labels), found in table.items():
+    for recipe, size in sorted(table, key=lambda key: (sizes[key[1]], recipes.index(key[0]))):
+        found, reference = table[recipe, size], table.get((recipes[0], size), {})
         mean, interval = mean_interval(np.stack(list(found.values())), patients)
-        row: dict[str, Any] = {"recipe": recipe, "labels": labels, "repetitions": len(found), "dice": mean, "ci95": interval}
-        row["by_repetition"] = [float(np.nanmean(v)) for v in found.values()]
-        reference = table.get((recipes[0], labels), {})
+        row: dict[str, Any] = {"recipe": recipe, "labels": sizes[size], "asked": size, "repetitions": len(found)}
+        row |= {"dice": mean, "ci95": interval, "by_repetition": [float(v.mean()) for v in found.values()]}
         both = sorted(found.keys() & reference.keys())
         if recipe != recipes[0] and both:
             own, theirs = (np.stack([part[i] for i in both]) for part in (found, reference))
             row["difference"] = dict(contrast(own, theirs, patients))
         rows.append(row)
     tested = [row["difference"] for row in rows if "difference" in row]
-    for difference, p in zip(tested, holm([d["p"] for d in tested]), strict=True):
-        difference["p_holm"] = p
-    rows.sort(key=lambda row: (row["labels"], list(recipes).index(row["recipe"])))
-    ahead = {recipe: _ahead(recipe, table, patients) for recipe in recipes}
-    return {
-        "recipes": list(recipes),
-        "test_pictures": len(cases),
-        "test_patients": len({*patients}),
-        "rows": rows,
-        "ahead": ahead,
-    }
+    for key in ("p", "wilcoxon"):
+        for difference, p in zip(tested, holm([d[key] for d in tested]), strict=True):
+            difference[f"{key}_holm"] = p
+    ahead = {recipe: _ahead(recipe, table, sizes, patients) for recipe in recipes}
+    tests = {"test_pictures": len(cases), "test_patients": len({*patients})}
+    return {"recipes": list(recipes), **tests, "rows": rows, "ahead": ahead}
 
 
-def _ahead(recipe: str, table: dict[tuple[str, int], dict[int, Floats]], patients: Sequence[str]) -> list[dict[str, Any]]:
+def _ahead(
+    recipe: str, table: dict[tuple[str, str], dict[int, Floats]], sizes: dict[str, int], patients: Sequence[str]
+) -> list[dict[str, Any]]:
     """What more labels are expected to bring a recipe."""
-    sizes = sorted(labels for name, labels in table if name == recipe)
-    if not sizes:
+    own = sorted((size for name, size in table if name == recipe), key=lambda size: sizes[size])
+    if not own:
         return []
-    found = [np.stack(list(table[recipe, size].values())) for size in sizes]
-    drawn = np.stack([drawn_means(dice, patients) for dice in found], axis=1)  # the same draws of patients for every size
-    means = np.array([np.nanmean(dice) for dice in found])
-    expected = outlook(sizes, means, drawn, [times * sizes[-1] for times in _AHEAD])
+    found = [np.stack(list(table[recipe, size].values())) for size in own]
+    drawn = np.stack([drawn_means(dice, patients, seed) for seed, dice in enumerate(found)], axis=1)
+    means = np.array([dice.mean() for dice in found])
+    labels = [sizes[size] for size in own]
+    expected = outlook(labels, means, drawn, [times * labels[-1] for times in _AHEAD])
     return [{"labels": o.labels, "dice": o.dice, "ci95": list(o.ci95)} for o in expected]
 
 

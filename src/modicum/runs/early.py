@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -34,22 +35,24 @@ class EarlyLook:
         return {str(case): float(dice) for case, dice in self._table["dice"].items()}
 
     @torch.no_grad()
-    def take(self, network: nn.Module, progress: float) -> None:
+    def take(self, network: nn.Module, progress: float, epoch: int) -> None:
         """Look at the next few pictures after an epoch that ended at this progress (0 to 1) of the training."""
         if not _FROM <= progress <= _TO:
             return
         table, size = self._table, self._source.batch_size
-        first = int(table["looks"].sum()) // size
+        batches = -(-min(_MOST, len(self._source.pictures)) // size)
         sums: dict[str, float] = {str(c): float(v) for c, v in (table["dice"] * table["looks"]).items()}
         looks = {str(c): int(v) for c, v in table["looks"].items()}
-        for step in range(first, first + -(-min(_MOST, len(self._source.pictures)) // size)):
+        for step in range(epoch * batches, (epoch + 1) * batches):
             batch = self._source.batch(step)
             found = agreement(self._forward(network, batch.images).float(), batch)
             for case, dice in zip(self._source.shown(step), found, strict=True):
+                if np.isnan(dice):  # nothing is there, and a single pixel found would be a Dice of 0
+                    continue
                 sums[case] = sums.get(case, 0.0) + float(dice)
                 looks[case] = looks.get(case, 0) + 1
         rows = [{"case": case, "dice": sums[case] / looks[case], "looks": looks[case]} for case in sorted(looks)]
-        self._folder.write(self._name, pd.DataFrame(rows).to_csv(index=False))
+        self._folder.write(self._name, pd.DataFrame(rows, columns=["case", "dice", "looks"]).to_csv(index=False))
 
     @property
     def _table(self) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from modicum.bundle import outputs_for
 from modicum.networks import NETWORKS
 from modicum.recipes import Recipe
 from modicum.runs.prepare import Prepared
+from modicum.starts import STARTS
 from modicum.training.device import choose_compute, step_seconds
 from modicum.views import VIEWS
 
@@ -14,10 +15,25 @@ def training_time(prepared: Prepared) -> str:
     """Sentences with the minutes of the training, or of the two, and what they are spent on."""
     recipe = prepared.plan.recipe
     if recipe.first is None:
-        return _one_training(prepared, recipe, recipe.fit.budget)
+        return _one_training(prepared, recipe, recipe.fit.budget) + _before(recipe)
     rest = None if recipe.fit.budget is None else recipe.fit.budget - (recipe.first.fit.budget or 0)
     first = _one_training(prepared, recipe.first, recipe.first.fit.budget)
-    return f"The localiser: {first} Then the network that sees what it finds: {_one_training(prepared, recipe, rest)}"
+    second = _one_training(prepared, recipe, rest) + _before(recipe)
+    return f"The localiser: {first} Then the network that sees what it finds: {second}"
+
+
+def _before(recipe: Recipe) -> str:
+    """What else the time is spent on."""
+    pretext, taught, said = STARTS.build(recipe.start).pretext, recipe.taught_by, ""
+    budget = recipe.fit.budget is not None
+    if pretext is not None:
+        epochs = pretext.epochs or recipe.fit.epochs
+        said += f" {pretext.share:.0%} of it for the start." if budget else f" The start before that: {epochs} epochs more."
+    if recipe.alone is not None:
+        more = f"{recipe.alone.fit.epochs} epochs more"
+        said += f" {taught.share:.0%} of it" if budget else f" Before that: {more}"
+        said += ", for labelled pictures alone." if not budget else " for labelled pictures alone."
+    return said
 
 
 def _one_training(prepared: Prepared, recipe: Recipe, budget: float | None) -> str:

@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
@@ -21,6 +21,7 @@ import modicum
 from modicum.datasets.case import Dataset, Split
 from modicum.errors import ModicumError
 from modicum.recipes import Recipe, dump
+from modicum.starts import STARTS
 from modicum.training.loop import EpochRecord
 
 _BEGINNINGS = (".lock", "recipe.yaml", "environment.json", "split.csv", "identity.json")  # of a run killed at once
@@ -64,7 +65,7 @@ class RunFolder:
     def claim(self, dataset: Dataset, recipe: Recipe, splits: Sequence[Split]) -> bool:
         """Make the folder this run's own; True when it already was, so that the run goes on where it stopped."""
         identity = {
-            "data": _data_identity(dataset, splits),
+            "data": _data_identity(dataset, splits, _used_unlabelled(dataset, recipe)),
             "recipe": hashlib.sha256(dump(recipe).encode()).hexdigest(),
         }
         marker = self.path / "identity.json"
@@ -110,7 +111,7 @@ class RunFolder:
 
     def write_json(self, name: str, values: Any) -> None:
         """JSON with NaN written as null."""
-        self.write(name, json.dumps(values, indent=1, ensure_ascii=False, default=str, allow_nan=False) + "\n")
+        self.write(name, json.dumps(_without_nan(values), indent=1, ensure_ascii=False, default=str, allow_nan=False) + "\n")
 
     def write_metrics(self, part: str, history: Iterable[EpochRecord]) -> None:
         """metrics.csv of one training: a line for each epoch."""
@@ -135,6 +136,14 @@ class RunFolder:
             for part in ("train", "val", "test"):
                 writer.writerows((fold, part, case) for case in getattr(split, part))
         self.write("split.csv", text.getvalue())
+
+
+def _without_nan(values: Any) -> Any:
+    if isinstance(values, Mapping):
+        return {key: _without_nan(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_without_nan(value) for value in values]
+    return None if isinstance(values, float) and values != values else values
 
 
 def flat(record: EpochRecord) -> dict[str, float]:
@@ -177,12 +186,24 @@ def _read_identity(marker: Path) -> dict[str, str]:
         ) from error
 
 
-def _data_identity(dataset: Dataset, splits: Sequence[Split]) -> str:
+def _used_unlabelled(dataset: Dataset, recipe: Recipe) -> list[str]:
+    """The content of every unlabelled picture that a recipe may learn from."""
+    pretext, taught = STARTS.build(recipe.start).pretext, recipe.taught_by
+    if pretext is None and taught.unlabelled is None:
+        return []
+    folders = {f for f in (taught.folder, pretext.folder if pretext else None) if f is not None}
+    files = [*(c.image for c in dataset.unlabelled), *(p for f in folders for p in Path(f).glob("*") if p.is_file())]
+    return sorted(digest(path) for path in files)
+
+
+def _data_identity(dataset: Dataset, splits: Sequence[Split], unlabelled: Sequence[str]) -> str:
     """Of the files' content, what the labels mean, patients and split; not of the place, so that a data set may move."""
     whole = hashlib.sha256(repr((dataset.classes, dataset.code)).encode())
     for case in sorted(dataset.labelled, key=lambda c: c.id):
         files = [digest(p) for p in (case.image, *case.labels, case.field_of_view) if p is not None]
         whole.update(repr((case.id, case.patient, files)).encode())
+    if unlabelled:
+        whole.update(repr(unlabelled).encode())
     for split in splits:
         whole.update(repr((sorted(split.train), sorted(split.val), sorted(split.test))).encode())
     return whole.hexdigest()

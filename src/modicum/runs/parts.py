@@ -35,12 +35,20 @@ def measured_compute(network: nn.Module, shape: Sequence[int], recipe: Recipe, f
 
 
 def build_parts(
-    recipe: Recipe, network: nn.Module, outputs: int, compute: Compute, loss: Loss, checkpoints: Checkpoints
+    recipe: Recipe,
+    network: nn.Module,
+    outputs: int,
+    compute: Compute,
+    loss: Loss,
+    checkpoints: Checkpoints,
+    *,
+    validated: bool = True,
 ) -> Parts:
     """What the loop needs to train a network as a recipe's `fit` says.
 
     Args:
         outputs: channels of one answer.
+        validated: whether pictures were set aside for validation.
     """
     fabric = compute.fabric()
     network = compute.layout(network)
@@ -64,6 +72,7 @@ def build_parts(
         checkpoints=checkpoints,
         patience=recipe.fit.patience,
         unlabelled=Agreement(taught, loss, outputs) if isinstance(taught, Consistency) else None,
+        validated=validated,
     )
 
 

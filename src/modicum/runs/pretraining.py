@@ -12,17 +12,18 @@ from torch import nn
 
 from modicum.augment import POLICIES
 from modicum.bundle import outputs_for
-from modicum.console import bar, say
+from modicum.console import bar
 from modicum.datasets.case import Dataset, Split
-from modicum.errors import Finding, ModicumError
+from modicum.errors import Finding
 from modicum.losses import LOSSES
 from modicum.networks import NETWORKS
 from modicum.recipes import Recipe
-from modicum.runs.folder import RunFolder
+from modicum.recipes.schema import EncoderFit
+from modicum.runs.folder import RunFolder, digest
 from modicum.runs.material import Material
 from modicum.runs.parts import build_parts, measured_compute
 from modicum.runs.unlabelled import read_unlabelled, unlabelled_cases
-from modicum.starts import STARTS, Pretext
+from modicum.starts import Pretext
 from modicum.supervision.labelled import LabelledPictures
 from modicum.training.batches import Batch, stream
 from modicum.training.checkpoint import Checkpoints
@@ -42,6 +43,7 @@ class Pretrained:
     history: list[EpochRecord]
     pictures: int
     seconds: float
+    seen: dict[str, str]  # name and content of each unlabelled picture
     findings: list[Finding]
 
 
@@ -57,32 +59,35 @@ class _Looks:
 
 
 def pretrain(
-    dataset: Dataset, split: Split, recipe: Recipe, material: Material, folder: RunFolder, part: str, minutes: float | None
-) -> Pretrained | None:
-    """Learn the recipe's pretext task, going on from its checkpoints; None where it has none.
+    pretext: Pretext,
+    dataset: Dataset,
+    split: Split,
+    recipe: Recipe,
+    material: Material,
+    folder: RunFolder,
+    part: str,
+    minutes: float | None,
+) -> Pretrained:
+    """Learn a pretext task, going on from its checkpoints.
 
     All pictures but those of validation and test are used, the labelled ones without their labels; a fifth of them is set
     aside to choose the best epoch.
 
     Args:
-        minutes: of the whole training, of which the start has its share; None: by epochs.
+        minutes: None: by epochs.
     """
-    pretext = STARTS.build(recipe.start).pretext
-    if pretext is None:
-        return None
-    say(f"The start: {recipe.start['name']}, without labels")
-    pictures, findings = _pictures(dataset, split, recipe, material, pretext)
+    pictures, seen, findings = _pictures(dataset, split, recipe, material, pretext)
     torch.manual_seed(recipe.seed)
     build = partial(NETWORKS.build, recipe.network, material.intensity.channels)
     task = pretext.task(build, material.intensity.channels)
     learns, held = _divided(pictures, recipe.seed)
     source = _shown(learns, recipe, material, pretext)
-    rounds = max(1, -(-len(learns) // recipe.fit.batch_size))
+    rounds = max(1, -(-len(learns) * recipe.fit.samples // recipe.fit.batch_size))
     epochs = pretext.epochs or recipe.fit.epochs or 1
-    pace = Pace(epochs * rounds, None, rounds) if minutes is None else Pace(None, 60 * minutes * pretext.share, rounds)
+    pace = Pace(epochs * rounds, None, rounds) if minutes is None else Pace(None, 60 * minutes, rounds)
     network = build(outputs_for(len(dataset.classes)))
     compute = measured_compute(network, source.sources[0].batch(0).images.shape, recipe, folder, f"{part}start/")
-    fitted = recipe.fit.model_copy(update={"rate": pretext.rate or recipe.fit.rate, "patience": None})
+    fitted = recipe.fit.model_copy(update={"rate": pretext.rate or recipe.fit.rate, "patience": None, "encoder": EncoderFit()})
     alone = recipe.model_copy(update={"fit": fitted, "supervision": {"name": "labelled"}})
     checkpoints = Checkpoints(folder.path / part / "start" / "checkpoints")
     parts = build_parts(alone, task, 1, compute, LOSSES.build(recipe.fit.loss), checkpoints)
@@ -99,27 +104,24 @@ def pretrain(
             lambda record: None,
         )
     folder.write_metrics(f"{part}start/", history)
-    if (best := checkpoints.best()) is not None:
+    if pretext.keep == "best" and (best := checkpoints.best()) is not None:
         parts.average.network.load_state_dict(best["average"])
     folder.log(f"{part}start: {recipe.start['name']} on {len(pictures)} pictures, {pace.step} steps")
     averaged: Any = parts.average.network
-    return Pretrained(averaged.learned(), history, len(pictures), pace.elapsed, findings)
+    return Pretrained(averaged.learned(), history, len(pictures), pace.elapsed, seen, findings)
 
 
 def _pictures(
     dataset: Dataset, split: Split, recipe: Recipe, material: Material, pretext: Pretext
-) -> tuple[list[TrainingPicture], list[Finding]]:
-    """Training pictures and unlabelled ones, all without labels, as a view without localiser keeps them."""
-    cases, lonely = [c for c in dataset.labelled if c.id in split.train], []
-    try:
-        cases += unlabelled_cases(dataset, split, pretext.folder)
-    except ModicumError as error:
-        if pretext.folder is not None:
-            raise
-        lonely.append(Finding("note", "nothing-unlabelled", f"{error.problem} The start knows the training pictures alone."))
-    pictures, findings = read_unlabelled(cases, material.intensity.channels, grey=recipe.images.grey)
-    view = _view(recipe)
-    return [view.prepare(p) for p in pictures], [*lonely, *findings]
+) -> tuple[list[TrainingPicture], dict[str, str], list[Finding]]:
+    """Training pictures and unlabelled ones, all without labels, as a view without localiser keeps them; what was seen."""
+    others = unlabelled_cases(dataset, split, pretext.folder)
+    cases = [*(c for c in dataset.labelled if c.id in split.train), *others]
+    pictures, findings = read_unlabelled(cases, _view(recipe).prepare, material.intensity.channels, grey=recipe.images.grey)
+    if not others:
+        said = "there are no unlabelled pictures: the start learned from the training pictures alone."
+        findings.append(Finding("note", "nothing-unlabelled", said, remedy="Name a folder: --set start.folder=PATH"))
+    return pictures, {f"unlabelled: {c.id}": digest(c.image) for c in others}, findings
 
 
 def _view(recipe: Recipe) -> View:

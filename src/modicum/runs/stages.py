@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 from modicum.console import say
-from modicum.datasets.case import Dataset, Split
+from modicum.datasets.case import Case, Dataset, Split
+from modicum.errors import Finding
 from modicum.recipes import Recipe
 from modicum.runs.folder import RunFolder
 from modicum.runs.localising import first_recipe
 from modicum.runs.material import Material, read_material
-from modicum.runs.pretraining import pretrain
+from modicum.runs.pretraining import Pretrained, pretrain
+from modicum.runs.pseudo import taught_pictures
 from modicum.runs.trained import Trained
 from modicum.runs.training import train_network
-from modicum.runs.unlabelled import taught_pictures
+from modicum.runs.unlabelled import unlabelled_cases
+from modicum.starts import STARTS
 from modicum.supervision import PseudoLabels
 from modicum.training.pace import BudgetTooShort
+
+T = TypeVar("T")
 
 
 def train_once(
@@ -31,9 +37,11 @@ def train_once(
     """
     material = read_material(dataset, split, recipe)
     minutes = recipe.fit.budget if minutes is None and recipe.fit.epochs is None else minutes
+    taught = recipe.taught_by
+    cases = unlabelled_cases(dataset, split, taught.folder) if taught.unlabelled else []
     first = _localiser(dataset, split, recipe, material, folder, part, minutes)
     left = _less(minutes, first.whole_seconds if first else 0.0)
-    start = pretrain(dataset, split, recipe, material, folder, part, left)
+    start = _start(dataset, split, recipe, material, folder, part, left)
     left = _less(left, start.seconds if start else 0.0)
     train = partial(
         train_network,
@@ -43,14 +51,39 @@ def train_once(
         folder=folder,
         localiser=first.bundle if first else None,
         weights=start.weights if start else None,
+        seen=start.seen if start else {},
     )
 
     def teach() -> Trained:
         if recipe.alone is None:
             return train(recipe, part=part, minutes=left)
-        return _with_unlabelled(dataset, split, recipe, recipe.alone, material, folder, part, left, train)
+        if not cases:
+            done = train(recipe.with_labels_alone, part=part, minutes=left)
+            return replace(done, findings=[_nothing_unlabelled(), *done.findings])
+        return _with_unlabelled(recipe, recipe.alone, cases, material, folder, part, left, train)
 
     return replace(_within(minutes, left, teach), first=first, start=start)
+
+
+def _nothing_unlabelled() -> Finding:
+    return Finding(
+        "warning",
+        "nothing-unlabelled",
+        "there are no unlabelled pictures: labelled pictures alone taught.",
+        remedy="Put pictures without labels beside the labelled ones, or name their folder: --set supervision.folder=PATH",
+    )
+
+
+def _start(
+    dataset: Dataset, split: Split, recipe: Recipe, material: Material, folder: RunFolder, part: str, minutes: float | None
+) -> Pretrained | None:
+    """What is learned without labels first, in its share of the budget."""
+    pretext = STARTS.build(recipe.start).pretext
+    if pretext is None:
+        return None
+    say(f"The start: {recipe.start['name']}, without labels")
+    share = None if minutes is None else minutes * pretext.share
+    return _within(minutes, share, lambda: pretrain(pretext, dataset, split, recipe, material, folder, part, share))
 
 
 def _localiser(
@@ -70,10 +103,9 @@ def _localiser(
 
 
 def _with_unlabelled(
-    dataset: Dataset,
-    split: Split,
     recipe: Recipe,
     alone: Recipe,
+    cases: Sequence[Case],
     material: Material,
     folder: RunFolder,
     part: str,
@@ -90,11 +122,11 @@ def _with_unlabelled(
     for number in range(1, rounds + 1):
         say("With unlabelled pictures" + (f", round {number} of {rounds}" if rounds > 1 else ""))
         own = part if number == rounds else f"{part}round-{number}/"
-        beside = taught_pictures(latest.bundle, dataset, split, recipe, material, folder, own)
+        beside = taught_pictures(latest.bundle, cases, recipe, material, folder, own)
         share = None if left is None else left / (rounds - number + 1)
         weights = {} if anew else {"weights": latest.bundle.weights}
         step = partial(train, recipe, part=own, minutes=share, beside=beside, **weights)
-        latest = replace(_within(minutes, share, step), beside=beside)
+        latest = replace(_within(minutes, share, step), beside=replace(beside, pictures=()))  # they have taught
         left = _less(left, latest.seconds)
         before.append(latest)
     return replace(latest, before=tuple(before[:-1]))
@@ -105,7 +137,7 @@ def _less(minutes: float | None, seconds: float) -> float | None:
     return None if minutes is None else max(minutes - seconds / 60, 1e-3)
 
 
-def _within(whole: float | None, share: float | None, train: Callable[[], Trained]) -> Trained:
+def _within(whole: float | None, share: float | None, train: Callable[[], T]) -> T:
     """Train in a share of a budget; where that is too short, what is said of the share is said of the whole."""
     try:
         return train()

@@ -36,6 +36,7 @@ class Steps:
     name: str = ""  # of the localiser's row
     alone: Evaluator | None = None  # the localiser's mask as the answer
     ideal: Evaluator | None = None  # told the true places
+    labelled_share: float = 1.0  # of the time, that this model had
     labelled: Evaluator | None = None  # the model that learned from labelled pictures alone, where unlabelled ones teach too
     lost: list[str] = field(default_factory=list)  # cases in which the localiser found nothing
 
@@ -88,7 +89,8 @@ class Steps:
     def _rows(self, both: Evaluator) -> list[tuple[str, Evaluator, bool]]:
         """(name, figures, whether it is an upper bound) of every step that there is."""
         whole = "with unlabelled pictures" if self.labelled is not None else "both networks"
-        rows = [(self.name, self.alone, False), (_LABELLED, self.labelled, False), (whole, both, False)]
+        first = f"{_LABELLED}, {self.labelled_share:.0%} of the time"
+        rows = [(first, self.labelled, False), (self.name, self.alone, False), (whole, both, False)]
         rows.append((_TRUE_PLACES, self.ideal, True))
         return [(name, evaluator, bound) for name, evaluator, bound in rows if evaluator is not None]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 import torch
 
 from modicum.bundle import Bundle, class_numbers
-from modicum.console import bar
+from modicum.console import bar, say
 from modicum.datasets import discover, load_picture
 from modicum.datasets.case import Case
 from modicum.errors import ModicumError
@@ -49,23 +50,31 @@ def suggest(bundle: Bundle, data: Path, out: Path, *, count: int = 20) -> tuple[
         count: of pictures; fewer where there are not so many.
 
     Raises:
-        ModicumError: nothing is unlabelled, or a picture cannot be read.
+        ModicumError: nothing is unlabelled, or nothing of it can be read.
     """
     dataset = discover(data)
     if not dataset.unlabelled:
         raise ModicumError("every picture has a label.", file=data, remedy="Put pictures without labels beside them.")
     segmenter, describe = bundle.segmenter(), _Description(bundle)
-    unsure, described, thumbs = [], [], []
+    cases, unsure, described, thumbs = [], [], [], []
     known = [describe(segmenter.pixels(load_picture(c))) for c in dataset.labelled]
     with bar(f"Looking at {len(dataset.unlabelled)} pictures", len(dataset.unlabelled)) as progress:
         for case in dataset.unlabelled:
-            expected, thumb = _look(case, segmenter, bundle)
-            unsure.append(1 - expected)
-            thumbs.append(thumb)
-            described.append(describe(segmenter.pixels(load_picture(case))))
+            try:
+                picture = load_picture(case)
+                expected, thumb = _look(picture, segmenter, bundle)
+            except ModicumError as error:
+                say(f"left out: {error}")
+            else:
+                cases.append(case)
+                unsure.append(1 - expected)
+                thumbs.append(thumb)
+                described.append(describe(segmenter.pixels(picture)))
             progress.step()
+    if not cases:
+        raise ModicumError("none of the unlabelled pictures can be read.", file=data)
     chosen = choose(np.array(unsure), np.stack(described), np.stack(known) if known else None, count)
-    found = tuple(Suggestion(dataset.unlabelled[i], unsure[i], distance) for i, distance in chosen)
+    found = tuple(Suggestion(cases[i], unsure[i], distance) for i, distance in chosen)
     folder = RunFolder(out)
     rows = [
         {"case": s.case.id, "file": s.case.image, "uncertainty": round(s.uncertainty, 4), "distance": round(s.distance, 3)}
@@ -82,12 +91,13 @@ def choose(uncertainty: Floats, described: Floats, known: Floats | None, count: 
     Args:
         uncertainty: (n,).
         described: (n, d) of the same pictures; each of the d numbers is divided by its spread.
-        known: (m, d) of the labelled pictures.
+        known: (m, d) of the labelled pictures, if there are any.
     """
-    spread = described.std(axis=0) + 1e-9
-    points = described / spread
+    spread = (described if known is None else np.concatenate([described, known])).std(axis=0)
+    told = spread > 1e-9 * max(1.0, float(spread.max(initial=0.0)))  # what is the same everywhere says nothing
+    points = described[:, told] / spread[told]
     if known is not None and len(known):
-        nearest = np.array([np.linalg.norm(known / spread - p, axis=1).min() for p in points])
+        nearest = np.array([np.linalg.norm(known[:, told] / spread[told] - p, axis=1).min() for p in points])
     else:
         nearest = np.linalg.norm(points - points.mean(axis=0), axis=1)
     free, chosen = np.ones(len(points), bool), []
@@ -100,17 +110,17 @@ def choose(uncertainty: Floats, described: Floats, known: Floats | None, count: 
 
 
 def expected_dice(probability: Floats, found: npt.NDArray[np.bool_]) -> float:
-    """The Dice that a map of probabilities (H, W) promises for the mask made of it; 0 where nothing was found.
+    """The Dice that a map of probabilities (H, W) promises for the mask made of it.
 
-    Sum of the probabilities in the mask, twice, over their whole sum and the mask's area.
+    Sum of the probabilities in the mask, twice, over their whole sum and the mask's area. Where nothing was found, the
+    probability that nothing is there, exp(-sum), as if pixels were independent.
     """
-    area = float(found.sum())
-    return 2 * float(probability[found].sum()) / (float(probability.sum()) + area) if area else 0.0
+    area, whole = float(found.sum()), float(probability.sum())
+    return 2 * float(probability[found].sum()) / (whole + area) if area else float(np.exp(-whole))
 
 
-def _look(case: Case, segmenter: Segmenter, bundle: Bundle) -> tuple[float, npt.NDArray[np.uint8]]:
+def _look(picture: npt.NDArray[Any], segmenter: Segmenter, bundle: Bundle) -> tuple[float, npt.NDArray[np.uint8]]:
     """The Dice that the model expects, classes averaged, and a small picture with its outlines."""
-    picture = load_picture(case)
     probability = segmenter.probabilities(picture)
     numbers = class_numbers(probability, bundle)
     promised = [expected_dice(p.astype(np.float64), numbers == k) for k, p in enumerate(probability, 1)]

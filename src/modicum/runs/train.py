@@ -158,6 +158,7 @@ def _test(
         failed += test_bundle(trained.bundle, chosen, dataset.code, evaluator, folder.predictions, steps)
         if trained.before:
             alone = trained.before[0].bundle
+            steps.labelled_share = trained.before[0].seconds / trained.whole_seconds
             steps.labelled = steps.labelled or Evaluator(dataset.classes, threshold_of(alone))
             test_bundle(alone, chosen, dataset.code, steps.labelled, folder.path / "predictions-labels-alone")
     tell(failed)

@@ -54,6 +54,7 @@ def train_network(
     *,
     localiser: Bundle | None = None,
     weights: Mapping[str, torch.Tensor] | None = None,
+    seen: Mapping[str, str] | None = None,
     beside: Unlabelled | None = None,
 ) -> Trained:
     """One network, once everything that it needs is there.
@@ -61,6 +62,7 @@ def train_network(
     Args:
         localiser: trained just before; None: that of the recipe, if it names one.
         weights: to begin with, wherever they fit; None: as the recipe says.
+        seen: name and content of unlabelled pictures from which those weights have learned.
         beside: unlabelled pictures that teach as well.
     """
     classes = ("object",) if recipe.finds_centres else dataset.classes
@@ -75,7 +77,7 @@ def train_network(
     tuning_of(recipe).prepare(network)
     compute = measured_compute(network, labelled.batch(0).images.shape, recipe, folder, part)
     loss: Loss = LOSSES.build(recipe.fit.loss)
-    parts = build_parts(recipe, network, outputs_for(len(classes)), compute, loss, checkpoints)
+    parts = build_parts(recipe, network, outputs_for(len(classes)), compute, loss, checkpoints, validated=bool(split.val))
     source, shown = with_unlabelled(labelled, beside, recipe, material)
     pace = pace_of(recipe, minutes, shown)
     early = _early(recipe, material, compute, folder, part)
@@ -83,11 +85,14 @@ def train_network(
     best = parts.checkpoints.best() if recipe.fit.keep == "best" else None
     if best is not None:
         parts.average.network.load_state_dict(best["average"])
-    findings += diagnose(history, own_validation=bool(split.val), masks=not recipe.finds_centres)
+    again = weights is not None and beside is not None  # it goes on with weights that know the labelled pictures
+    findings += diagnose(history, own_validation=bool(split.val), masks=not recipe.finds_centres, again=again)
+    findings += _guarded(parts, history)
     findings += doubts(early.dice, {c.id: [str(p) for p in c.labels] for c in dataset.labelled}) if early else []
     for finding in findings:
         folder.log(f"{part}doctor: {finding.kind}: {finding.message}")
     bundle = _bundle(recipe, parts.average.network, dataset, split, material, localiser or given)
+    bundle.provenance["seen"].update({**(seen or {}), **(beside.seen if beside else {})})
     if not recipe.finds_centres:
         bundle = with_threshold(bundle, material.untouched_val, bf16=compute.precision == "bf16-mixed")
     first = given.network().parameters() if given and bundle.localiser else ()
@@ -113,7 +118,7 @@ def _run(
     def after_epoch(record: EpochRecord) -> None:
         history.append(record)
         if early is not None:
-            early.take(parts.average.network, pace.progress)
+            early.take(parts.average.network, pace.progress, record.epoch)
         folder.write_metrics(part, history)
 
     with bar("Training", 1.0) as progress:
@@ -167,6 +172,19 @@ def _early(recipe: Recipe, material: Material, compute: Compute, folder: RunFold
     if recipe.finds_centres or recipe.labels != "labelled":
         return None
     return EarlyLook(folder, part, material.show(material.train, POLICIES.build("none")), partial(_forward, compute))
+
+
+def _guarded(parts: Parts, history: Sequence[EpochRecord]) -> list[Finding]:
+    """Whether unlabelled pictures stopped teaching, or nothing could have stopped them."""
+    if parts.unlabelled is None:
+        return []
+    if not parts.validated:
+        said = "no pictures were set aside for validation: had the unlabelled ones done harm, nothing would have stopped them."
+        return [Finding("note", "unlabelled-unguarded", said, remedy="Compare with the row of labelled pictures alone.")]
+    if not parts.unlabelled.stopped([r.val_dice for r in history]):
+        return []
+    said = "the validation Dice fell while unlabelled pictures taught; from then on labelled ones alone did."
+    return [Finding("warning", "unlabelled-stopped", said, remedy="Compare with the row of labelled pictures alone.")]
 
 
 def _examine(train: Sequence[TrainingPicture], source: LabelledPictures, classes: Sequence[str]) -> list[Finding]:

@@ -88,10 +88,11 @@ class MoCo(PretextTask):
                 self._follow()
             other = self.slow(key)
         seen = self.projected(query)
+        if not self.training:  # what is remembered differs from epoch to epoch: the batch itself gives the others
+            return nt_xent(torch.cat([seen, other]), self.temperature)
         right = (seen * other).sum(dim=1, keepdim=True)
         alike = torch.cat([right, seen @ self.memory.clone().T], dim=1) / self.temperature
-        if self.training:
-            self._remember(other)
+        self._remember(other)
         return nn.functional.cross_entropy(alike, alike.new_zeros(len(alike), dtype=torch.long))
 
     def learned(self) -> dict[str, torch.Tensor]:
@@ -124,7 +125,7 @@ def simclr(
 ) -> Start:
     """An encoder that has learned which two looks are at the same picture, among those of a batch."""
     task = partial(SimCLR, temperature=temperature, width=width)
-    return Start("pretext", pretext=Pretext(task, folder, share, epochs, rate, looks=2, augmentation="strong"))
+    return Start("pretext", pretext=Pretext(task, folder, share, epochs, rate, looks=2, augmentation="strong", keep="last"))
 
 
 @STARTS.register("moco", "He et al. 2020 (SYSTEMS C5)")
@@ -132,7 +133,7 @@ def moco(
     *,
     temperature: _Temperature = 0.2,
     width: Annotated[int, Field(ge=2)] = 128,
-    memory: Annotated[int, Field(ge=2)] = 1024,
+    memory: Annotated[int, Field(ge=2)] = 256,
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.99,
     folder: str | None = None,
     share: Share = 0.3,
@@ -141,4 +142,4 @@ def moco(
 ) -> Start:
     """As simclr, against the pictures of many batches before: better where batches are small."""
     task = partial(MoCo, temperature=temperature, width=width, memory=memory, decay=decay)
-    return Start("pretext", pretext=Pretext(task, folder, share, epochs, rate, looks=2, augmentation="strong"))
+    return Start("pretext", pretext=Pretext(task, folder, share, epochs, rate, looks=2, augmentation="strong", keep="last"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -41,6 +41,7 @@ class Pretext:
     rate: float | None  # None: as the training itself
     looks: int = 1  # at each picture, each changed otherwise
     augmentation: str = "flips"
+    keep: Literal["best", "last"] = "best"  # best: by the task's loss on pictures set aside
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,10 @@ from torch import nn
 
 from modicum.losses import Loss, leave_out
 from modicum.supervision.table import Consistency
+from modicum.training.batches import Looks
 
 _AREA, _ASPECT = (0.02, 0.4), (0.3, 1 / 0.3)  # of a pasted rectangle, as in UniMatch
+_SWINGING = 10  # epochs in which a network that was trained before loses what it must first regain
 _EPOCHS = 3  # whose median Dice is compared with the best one
 
 
@@ -29,20 +31,19 @@ class Agreement:
         self._seen = 0
 
     def cost(
-        self, network: nn.Module, teacher: Callable[[torch.Tensor], torch.Tensor], looks: torch.Tensor, progress: float
+        self, network: nn.Module, teacher: Callable[[torch.Tensor], torch.Tensor], looks: Looks, progress: float
     ) -> torch.Tensor:
         """The weighted loss of a batch.
 
         Args:
             network: trained; a network with several answers is supervised in each.
             teacher: images (M, C, H, W) -> logits of the averaged weights.
-            looks: (2, M, C, H, W), changed weakly and strongly.
+            looks: at M pictures.
             progress: of the training, 0 to 1.
         """
-        weak, strong = looks
         with torch.no_grad():
-            label, sure = self._taught(teacher(weak).float())
-            strong, label, sure = cut_mix(self.settings.cutmix, strong, label, sure)
+            label, sure = self._taught(teacher(looks.weak).float(), looks.valid)
+            strong, label, sure = cut_mix(self.settings.cutmix, looks.strong, label, sure)
         answers = network(strong).float().split(self.outputs, dim=1)
         costs = [self.loss(*leave_out(answer, label, sure)) for answer in answers]
         return self._weight(progress) * torch.stack(costs).mean()
@@ -57,10 +58,10 @@ class Agreement:
         """Whether the unlabelled pictures teach no more: the validation Dice once fell too far below its best.
 
         Args:
-            dice: of every epoch so far.
+            dice: of every epoch so far; none where no pictures were set aside for validation.
         """
         best = 0.0
-        for epoch in range(_EPOCHS, len(dice) - _EPOCHS + 1):  # the first few may swing
+        for epoch in range(_SWINGING, len(dice) - _EPOCHS + 1):
             if best - median(dice[epoch : epoch + _EPOCHS]) > self.settings.tolerance:
                 return True
             best = max(best, dice[epoch])
@@ -72,8 +73,8 @@ class Agreement:
         t = min(1.0, progress / warm_up) if warm_up else 1.0
         return float(self.settings.weight * torch.exp(torch.tensor(-5.0 * (1 - t) ** 2)))
 
-    def _taught(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Class numbers (M, H, W) of the teacher, and where it is sure."""
+    def _taught(self, logits: torch.Tensor, valid: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Class numbers (M, H, W) of the teacher, and where it is sure, among the pixels that count."""
         if self.outputs == 1:
             found = logits[:, 0].sigmoid()
             label, most = (found > 0.5).to(torch.uint8), torch.maximum(found, 1 - found)
@@ -81,8 +82,10 @@ class Agreement:
             most, number = logits.softmax(dim=1).max(dim=1)
             label = number.to(torch.uint8)
         sure = most >= self.settings.confidence
+        if valid is not None:
+            sure = sure & valid
         self._sure += torch.bincount(label[sure].flatten().long(), minlength=len(self._sure)).cpu()
-        self._seen += label.numel()
+        self._seen += label.numel() if valid is None else int(valid.sum())
         return label, sure
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from modicum.training.batches import Batch, BatchSource
+from modicum.training.batches import Batch, BatchSource, Looks
 
 
 @dataclass(frozen=True)
@@ -38,4 +38,4 @@ class Beside:
 
     def batch(self, step: int) -> Batch:
         weak, strong = self.weak.batch(step), self.strong.batch(step)
-        return replace(self.first.batch(step), unlabelled=torch.stack([weak.images, strong.images]))
+        return replace(self.first.batch(step), unlabelled=Looks(weak.images, strong.images, weak.valid))

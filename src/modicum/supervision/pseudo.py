@@ -79,12 +79,15 @@ def judged(
     return Judged(case_id, share, confidence, reason)
 
 
-def sure(probability: npt.NDArray[np.floating], settings: PseudoLabels) -> npt.NDArray[np.uint8]:
-    """1 for each pixel (H, W) whose most probable class, background among them, is sure enough to teach.
+def sure(
+    probability: npt.NDArray[np.floating], numbers: npt.NDArray[np.uint8], settings: PseudoLabels
+) -> npt.NDArray[np.uint8]:
+    """1 for each pixel (H, W) whose class, background among them, is probable enough to teach.
 
     Args:
         probability: (K, H, W) of the foreground classes.
+        numbers: (H, W), the class that each pixel was given.
     """
-    background = 1 - probability.sum(axis=0, keepdims=True)
-    most = np.concatenate([background, probability]).max(axis=0)
-    return np.asarray(most >= 0.5 + settings.unsure, np.uint8)
+    every = np.concatenate([1 - probability.sum(axis=0, keepdims=True), probability])
+    given = np.take_along_axis(every, numbers[None].astype(np.int64), axis=0)[0]
+    return np.asarray(given >= 0.5 + settings.unsure, np.uint8)

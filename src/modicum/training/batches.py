@@ -14,13 +14,27 @@ from modicum.errors import ModicumError
 
 
 @dataclass(frozen=True)
+class Looks:
+    """Other pictures, without labels, each shown twice and moved alike."""
+
+    weak: torch.Tensor  # (M, C, H, W)
+    strong: torch.Tensor  # (M, C, H, W), other colours
+    valid: torch.Tensor | None = None  # (M, H, W) bool: the pixels that count
+
+    def to(self, device: torch.device) -> Looks:
+        """The same on a device."""
+        valid = None if self.valid is None else self.valid.to(device)
+        return Looks(self.weak.to(device), self.strong.to(device), valid)
+
+
+@dataclass(frozen=True)
 class Batch:
     """What one step learns from."""
 
     images: torch.Tensor  # (N, C, H, W) float32, normalised
     target: torch.Tensor  # (N, H, W) uint8 class numbers
     valid: torch.Tensor | None = None  # (N, H, W) bool: the pixels that count
-    unlabelled: torch.Tensor | None = None  # (2, M, C, H, W): other pictures, changed weakly and, moved alike, strongly
+    unlabelled: Looks | None = None
 
 
 class BatchSource(Protocol):

@@ -14,11 +14,12 @@ _ENOUGH_EPOCHS = 4  # before that nothing is said about the course, only about t
 _FEW_STEPS = 50
 
 
-def diagnose(history: Sequence[EpochRecord], *, own_validation: bool, masks: bool = True) -> list[Finding]:
+def diagnose(history: Sequence[EpochRecord], *, own_validation: bool, masks: bool = True, again: bool = False) -> list[Finding]:
     """Findings about the course of a training so far; empty when all looks well.
 
     Args:
         own_validation: validation pictures are others than the training pictures.
+        again: it began with weights trained on these pictures before, so that the loss need not fall.
         masks: the network answers with masks, so that Dice and shares of pixels mean something.
     """
     if history and history[-1].step < _FEW_STEPS:
@@ -32,7 +33,7 @@ def diagnose(history: Sequence[EpochRecord], *, own_validation: bool, masks: boo
         ]
     checks: list[Callable[[Sequence[EpochRecord]], Finding | None]] = [_one_answer] if history and masks else []
     if len(history) >= _ENOUGH_EPOCHS:
-        checks += [_not_falling, _rate_too_high]
+        checks += [] if again else [_not_falling, _rate_too_high]
         checks += [_no_better_than_chance] if masks else []
         checks += [_parting_ways] if own_validation else []
     return [finding for finding in (check(history) for check in checks) if finding is not None]

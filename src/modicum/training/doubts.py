@@ -1,7 +1,7 @@
 """Labels that a network contradicts early in its training, before it learns them by heart.
 
 Networks learn what most labels say first and single wrong ones late (Arpit et al. 2017, arXiv:1706.05394): early on, a wrongly
-labelled picture stands far below the others.
+labelled picture stands far below the others. So does a rare one that is rightly labelled: a person must look.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ _FEWEST = 5  # pictures
 
 
 def agreement(logits: torch.Tensor, batch: Batch) -> npt.NDArray[np.float64]:
-    """Dice of all foreground together, of each picture (N,) with the network's answer; 1 where both are empty."""
+    """Dice of all foreground together, of each picture (N,) with the network's answer; nan where there is none."""
     target = batch.target.to(logits.device)
     answer = (logits[:, 0] > 0).to(target.dtype) if logits.shape[1] == 1 else logits.argmax(1).to(target.dtype)
     counts = torch.ones_like(target, dtype=torch.bool) if batch.valid is None else batch.valid.to(logits.device)
+    there = ((target > 0) & counts).flatten(1).any(1)
     both = ((answer == target) & (target > 0) & counts).flatten(1).sum(1)
     either = ((answer > 0) & counts).flatten(1).sum(1) + ((target > 0) & counts).flatten(1).sum(1)
-    return np.asarray(torch.where(either > 0, 2 * both / either.clamp_min(1), 1.0).double().cpu())
+    return np.asarray(torch.where(there, 2 * both / either.clamp_min(1), torch.nan).double().cpu())
 
 
 def doubtful(dice: Mapping[str, float]) -> list[str]:
@@ -58,9 +59,10 @@ def doubts(dice: Mapping[str, float], files: Mapping[str, Sequence[str]]) -> lis
             "warning",
             "doubtful-label",
             f"early in the training, when the other training pictures were answered with Dice {others:.2f}, this one had "
-            f"{dice[case]:.2f}: its label seems to contradict theirs.",
+            f"{dice[case]:.2f}: its label is wrong, or it is unlike all the others.",
             file=next(iter(files.get(case, ())), case),
-            remedy=f"Look at it; if it is wrong, mend it or leave it out: --set data.leave_out=[{case}]",
+            remedy=f"Look at it. A right label of a rare picture is worth keeping; a wrong one should be mended or left out: "
+            f"--set 'data.leave_out=[\"{case}\"]'",
         )
         for case in doubtful(dice)
     ]

@@ -13,7 +13,7 @@ from torch import nn
 
 from modicum.errors import ModicumError
 from modicum.losses import Loss, leave_out
-from modicum.training.batches import Batch
+from modicum.training.batches import Batch, Looks
 from modicum.training.checkpoint import Checkpoints, State
 from modicum.training.ema import AveragedWeights
 from modicum.training.pace import Pace
@@ -51,7 +51,7 @@ class FromUnlabelled(Protocol):
     """What unlabelled pictures teach beside the labelled ones (see supervision.consistency)."""
 
     def cost(
-        self, network: nn.Module, teacher: Callable[[torch.Tensor], torch.Tensor], looks: torch.Tensor, progress: float
+        self, network: nn.Module, teacher: Callable[[torch.Tensor], torch.Tensor], looks: Looks, progress: float
     ) -> torch.Tensor: ...
     def shares(self) -> tuple[float, ...]: ...
     def stopped(self, dice: Sequence[float]) -> bool: ...
@@ -73,6 +73,7 @@ class Parts:
     checkpoints: Checkpoints
     patience: int | None  # epochs without a better validation loss before it stops
     unlabelled: FromUnlabelled | None = None
+    validated: bool = True  # on other pictures than those of the training
 
 
 def fit(
@@ -104,7 +105,7 @@ def fit(
         torch.manual_seed(seed + 1_000_003 * pace.step)  # dropout: the same when this epoch is made again
         losses, norms, start = [], [], pace.step
         more = parts.unlabelled
-        if more is not None and more.stopped([r.val_dice for r in history]):
+        if more is not None and parts.validated and more.stopped([r.val_dice for r in history]):
             more = None
         while not pace.done and pace.step - start < pace.epoch_steps:
             rate = parts.rate * parts.schedule(pace.progress, [r.val_loss for r in history])
@@ -146,7 +147,7 @@ def _wake(optimiser: torch.optim.Optimizer, progress: float) -> None:
 
 
 def _step(parts: Parts, batch: Batch, rate: float, more: FromUnlabelled | None, progress: float) -> tuple[float, float]:
-    """One step of the optimiser; the loss and the norm of its gradient."""
+    """One step of the optimiser; the loss of the labelled pictures and the norm of the gradient of everything."""
     for group in parts.optimiser.param_groups:
         group["lr"] = rate * group.get("rate_factor", 1.0)
     device = parts.fabric.device
@@ -158,10 +159,11 @@ def _step(parts: Parts, batch: Batch, rate: float, more: FromUnlabelled | None, 
     else:
         answers = parts.network(images).float().split(parts.outputs, dim=1)
         loss = torch.stack([_cost(parts.loss, answer, target, valid) for answer in answers]).mean()
+    whole = loss
     if more is not None and batch.unlabelled is not None:
-        loss = loss + more.cost(parts.network, _averaged(parts), batch.unlabelled.to(device), progress)
+        whole = loss + more.cost(parts.network, _averaged(parts), batch.unlabelled.to(device), progress)
     parts.optimiser.zero_grad()
-    parts.fabric.backward(loss)
+    parts.fabric.backward(whole)
     limit = parts.clip if parts.clip is not None else float("inf")
     found = parts.fabric.clip_gradients(parts.network, parts.optimiser, max_norm=limit, error_if_nonfinite=False)
     assert found is not None, "a norm was asked for"

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from pydantic import Field
 
 from modicum.errors import ModicumError
@@ -89,17 +88,12 @@ class Patches(View):
 
 
 def _resized(picture: TrainingPicture, shape: Shape) -> TrainingPicture:
-    """The picture by Lanczos' filter, its class numbers by the nearest pixel."""
+    """The picture as it will be shown after training, its class numbers by the nearest pixel."""
     if picture.shape == shape:
         return picture
-
-    def numbers(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        return sample(mask, resize(picture.shape, shape), nearest=True)
-
-    channels = [Image.fromarray(picture.image[..., c]) for c in range(picture.image.shape[2])]
-    small = [np.asarray(c.resize(shape[::-1], Image.Resampling.LANCZOS)) for c in channels]
-    valid = None if picture.valid is None else numbers(picture.valid)
-    return replace(picture, image=np.stack(small, axis=-1), label=numbers(picture.label), valid=valid)
+    by = resize(picture.shape, shape)
+    valid = None if picture.valid is None else sample(picture.valid, by, nearest=True)
+    return replace(picture, image=sample(picture.image, by), label=sample(picture.label, by, nearest=True), valid=valid)
 
 
 @VIEWS.register("patches")

@@ -24,7 +24,7 @@ def conclusions(summary: Mapping[str, Any]) -> list[str]:
             continue
         size = f"With {row['labels']} labels"
         figures = f"{signed(found['mean'])} {_brackets(interval(found, with_sign=True))}, p {chance(found['p_holm'])}"
-        if found["p_holm"] is None or not found["p_holm"] < _LEVEL or found["ci95"][0] <= 0 <= found["ci95"][1]:
+        if found["p_holm"] is None or not found["p_holm"] < _LEVEL:
             said.append(f"{size}, {row['recipe']} cannot be told from {reference}: {figures}.")
         else:
             better = "adds" if found["mean"] > 0 else "loses"
@@ -43,15 +43,16 @@ def _brackets(text: str) -> str:
 
 
 def table_rows(summary: Mapping[str, Any]) -> list[list[str]]:
-    """Recipe, labels, Dice, interval, repetitions, difference, interval, p, effect."""
+    """Recipe, labels, Dice, interval, repetitions, difference, interval, p, p of Wilcoxon's test, effect."""
     rows = []
     for row in summary["rows"]:
         cells = [row["recipe"], str(row["labels"]), thousandths(row["dice"]), interval(row), str(row["repetitions"])]
         found = row.get("difference")
         if found is None:
-            cells += ["–"] * 4
+            cells += ["–"] * 5
         else:
-            cells += [signed(found["mean"]), interval(found, with_sign=True), chance(found["p_holm"]), signed(found["effect"])]
+            cells += [signed(found["mean"]), interval(found, with_sign=True), chance(found["p_holm"])]
+            cells += [chance(found["wilcoxon_holm"]), signed(found["effect"])]
         rows.append(cells)
     return rows
 
@@ -88,13 +89,13 @@ def learning_curves(curves: Sequence[Curve]) -> str:
     axes.set_xlabel("labelled pictures")
     axes.set_title("Mean Dice on the test pictures")
     share_axis(axes, "y")
-    axes.set_ylim(*_reach([v for c in curves for p in c.points for v in (*p.ci95, *p.repetitions, p.dice)]))
+    axes.set_ylim(*_reach([v for c in curves for p in (*c.points, *c.ahead) for v in (*p.ci95, *p.repetitions, p.dice)]))
     axes.legend(loc="lower right")
     return sheet.svg("Learning curves")
 
 
 def _reach(values: Sequence[float]) -> tuple[float, float]:
-    known = [v for v in values if v == v]
+    known = [v for v in values if v is not None and v == v]
     low, high = min(known), max(known)
     room = 0.08 * max(high - low, 0.05)
     return max(0.0, low - room), min(1.0, high + room)
@@ -108,4 +109,5 @@ def render(data: ComparisonData) -> dict[str, Any]:
         "conclusions": conclusions(data.summary),
         "curves": Markup(learning_curves(data.curves)),
         "rows": table_rows(data.summary),
+        "one": any(row["repetitions"] == 1 for row in data.summary["rows"]),
     }
