@@ -1,0 +1,60 @@
+"""DICOM SEG objects beside DICOM volumes, by highdicom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pydicom
+
+import modicum
+from modicum.images.volumes.orientation import Orientation
+from modicum.images.volumes.volume import Mask
+
+
+@dataclass(frozen=True)
+class SegmentationWriter:
+    """Writes class numbers as a segmentation that refers to the pictures that they were made of."""
+
+    sources: tuple[Path, ...]  # files in the order of the slices, or the one multi-frame file
+    frames: tuple[int, ...] | None  # of a multi-frame file: its frames in the order of the slices
+    orientation: Orientation
+    suffix: str = ".dcm"
+
+    def __call__(self, mask: Mask, path: Path, classes: tuple[str, ...]) -> None:
+        import highdicom as hd
+        from pydicom.sr.codedict import codes
+
+        pictures = [pydicom.dcmread(source, stop_before_pixels=True) for source in self.sources]
+        slices = self.orientation.array(mask).transpose(2, 1, 0)
+        if self.frames is not None:
+            slices = slices[np.argsort(self.frames)]
+        made_by = hd.AlgorithmIdentificationSequence("Modicum", codes.DCM.ArtificialIntelligence, modicum.__version__)
+        described = [
+            hd.seg.SegmentDescription(
+                segment_number=number,
+                segment_label=name[:64],
+                segmented_property_category=codes.SCT.Tissue,
+                segmented_property_type=codes.SCT.Tissue,
+                algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+                algorithm_identification=made_by,
+            )
+            for number, name in enumerate(classes, 1)
+        ]
+        segmentation = hd.seg.Segmentation(
+            source_images=pictures,
+            pixel_array=slices.astype(np.uint8),
+            segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+            segment_descriptions=described,
+            series_instance_uid=hd.UID(),
+            series_number=9000,
+            sop_instance_uid=hd.UID(),
+            instance_number=1,
+            manufacturer="Modicum",
+            manufacturer_model_name="Modicum",
+            software_versions=modicum.__version__,
+            device_serial_number="0",
+            omit_empty_frames=False,
+        )
+        segmentation.save_as(path)

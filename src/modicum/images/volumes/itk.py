@@ -1,0 +1,71 @@
+"""NRRD and MetaImage (.nrrd, .mha, .mhd) by SimpleITK."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import SimpleITK as sitk
+
+from modicum.errors import ModicumError
+from modicum.images.volumes.orientation import Orientation
+from modicum.images.volumes.volume import Mask, Volume
+
+_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's millimetres go left and back
+
+
+@dataclass(frozen=True)
+class _Writer:
+    like: Any  # an image of this geometry
+    orientation: Orientation
+    suffix: str
+
+    def __call__(self, mask: Mask, path: Path, classes: tuple[str, ...]) -> None:
+        image = sitk.GetImageFromArray(self.orientation.array(mask).transpose(2, 1, 0))
+        image.CopyInformation(self.like)
+        sitk.WriteImage(image, str(path), useCompression=True)
+
+
+def read(path: Path) -> Volume:
+    """The volume of a file.
+
+    Raises:
+        ModicumError: not three-dimensional, or coloured.
+    """
+    image = sitk.ReadImage(str(path))
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise ModicumError(
+            f"this file has {image.GetDimension()} dimensions and {image.GetNumberOfComponentsPerPixel()} channels, "
+            "a volume has three and one.",
+            file=path,
+            remedy="Save each time point or channel as a file of its own.",
+        )
+    orientation = Orientation.of(affine(image))
+    values = sitk.GetArrayViewFromImage(image).transpose(2, 1, 0)
+    if values.dtype.kind == "f" or values.dtype.itemsize > 2:
+        values = values.astype(np.float32)
+    geometry = sitk.Image(image.GetSize(), sitk.sitkUInt8)
+    geometry.CopyInformation(image)
+    suffix = ".nrrd" if path.suffix.lower() == ".nrrd" else ".mha"
+    return Volume(orientation.volume(values), orientation.spacing, _Writer(geometry, orientation, suffix))
+
+
+def shape(path: Path) -> tuple[int, int, int]:
+    """(D, H, W) from the header alone."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    depth, height, width = Orientation.of(affine(reader)).volume(np.empty(reader.GetSize()[:3], bool)).shape
+    return depth, height, width
+
+
+def affine(image: Any) -> npt.NDArray[np.float64]:
+    """nibabel's affine (4, 4) of an image of ITK, or of its header."""
+    direction = np.array(image.GetDirection()[:9], np.float64).reshape(3, 3)
+    found = np.eye(4)
+    found[:3, :3] = direction * np.array(image.GetSpacing()[:3])
+    found[:3, 3] = image.GetOrigin()[:3]
+    return np.asarray(_TO_RAS @ found)

@@ -1,0 +1,116 @@
+"""Which reader reads which volume, and errors that say which file and what to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from modicum.errors import ModicumError
+from modicum.images.formats import picture_suffix
+from modicum.images.volumes import dicom, itk, nifti
+from modicum.images.volumes.volume import Mask, Volume
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Format:
+    read: Callable[[Path], Volume]
+    shape: Callable[[Path], tuple[int, int, int]]
+
+
+_NIFTI, _ITK, _DICOM = _Format(nifti.read, nifti.shape), _Format(itk.read, itk.shape), _Format(dicom.read, dicom.shape)
+_FORMATS = {".nii": _NIFTI, ".nii.gz": _NIFTI, ".nrrd": _ITK, ".mha": _ITK, ".mhd": _ITK, ".dcm": _DICOM}
+
+
+def is_volume(path: Path | str) -> bool:
+    """Whether a file is a volume or a slice of one, by its name or, without a suffix, by its first bytes."""
+    path = Path(path)
+    if path.name.startswith("."):
+        return False
+    return picture_suffix(path) in _FORMATS or (not path.suffix and dicom.is_dicom(path))
+
+
+def read_volume(path: Path | str) -> Volume:
+    """A volume; of DICOM the whole series to which the file belongs.
+
+    Raises:
+        ModicumError: missing, empty, damaged, or no volume.
+    """
+    return _asked(Path(path), lambda f: f.read)
+
+
+def read_volume_mask(path: Path | str) -> npt.NDArray[Any]:
+    """Values (D, H, W) of a label file, whole numbers as they stand in it.
+
+    Raises:
+        ModicumError: as `read_volume`; values that are no whole numbers.
+    """
+    values = read_volume(path).values
+    whole = np.rint(values)
+    if values.dtype.kind == "f" and not np.allclose(values, whole, atol=1e-3):
+        raise ModicumError("label values must be whole numbers.", file=path, remedy="Save the labels without interpolation.")
+    return np.asarray(whole.astype(np.int32))
+
+
+def volume_shape(path: Path | str) -> tuple[int, int, int]:
+    """(D, H, W) from the header alone.
+
+    Raises:
+        ModicumError: as `read_volume`, but a truncated file may pass.
+    """
+    return _asked(Path(path), lambda f: f.shape)
+
+
+def write_volume_mask(volume: Volume, mask: Mask, folder: Path, name: str, classes: tuple[str, ...]) -> Path:
+    """Write class numbers (D, H, W) in the geometry and format of a volume, whole or not at all.
+
+    Args:
+        name: of the file, without suffix.
+        classes: names of class 1, 2, ...
+
+    Raises:
+        ModicumError: the file cannot be written.
+    """
+    path = folder / f"{name}{volume.write.suffix}"
+    unfinished = folder / f".{name[:80]}.{os.getpid()}.part{volume.write.suffix}"
+    try:
+        try:
+            volume.write(mask, unfinished, classes)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except (OSError, RuntimeError) as error:
+        raise ModicumError(f"cannot be written ({error}).", file=path, remedy="Check disk space and permissions.") from None
+    return path
+
+
+def _asked(path: Path, question: Callable[[_Format], Callable[[Path], T]]) -> T:
+    known = _FORMATS.get(picture_suffix(path)) or (_DICOM if dicom.is_dicom(path) else None)
+    if known is None:
+        raise ModicumError(f"this is no volume that is read; known: {' '.join(_FORMATS)}.", file=path)
+    try:
+        if path.stat().st_size == 0:
+            raise ModicumError("the file is empty (0 bytes).", file=path, remedy="Copy or export it again.")
+        return question(known)(path)
+    except ModicumError:
+        raise
+    except FileNotFoundError:
+        raise ModicumError("there is no such file.", file=path) from None
+    except PermissionError:
+        raise ModicumError("may not be read.", file=path, remedy="Change the file's permissions.") from None
+    except MemoryError:
+        raise ModicumError("is too large for this computer's memory.", file=path, remedy="Cut it smaller.") from None
+    except Exception as error:  # decoders raise nearly anything on a broken file
+        said = str(error).partition("\n")[0].rstrip(". ")[:120] or type(error).__name__
+        raise ModicumError(
+            f"cannot be read as a volume: {said}.",
+            file=path,
+            remedy="It is damaged, incomplete or not what its name says; copy or export it again, or remove it.",
+        ) from None

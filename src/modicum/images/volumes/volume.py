@@ -1,0 +1,44 @@
+"""A volume: values in physical units on a grid, and the way back to the file that it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Mask = npt.NDArray[np.uint8]
+
+
+class Writer(Protocol):
+    """Writes class numbers (D, H, W) in the geometry of the file that a volume was read from."""
+
+    @property
+    def suffix(self) -> str: ...  # of what it writes
+
+    def __call__(self, mask: Mask, path: Path, classes: tuple[str, ...]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Values (D, H, W): slices from foot to head where that is the slicing axis, rows to the back, columns to the left.
+
+    The axis of the slices is the one along which voxels are farthest apart; of equally spaced ones the body's axis.
+    """
+
+    values: npt.NDArray[Any]  # int16, uint16, uint8 or float32; Hounsfield units in CT
+    spacing: tuple[float, float, float]  # mm along D, H, W
+    write: Writer
+    remarks: tuple[str, ...] = field(default=())  # what must be known of the file: a tilted gantry, missing slices
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        depth, height, width = self.values.shape
+        return depth, height, width
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of a voxel in millilitres."""
+        return float(np.prod(self.spacing)) / 1000

@@ -1,0 +1,246 @@
+"""Volumes: the same axes whatever the file, values in physical units, and masks that return in the file's own geometry."""
+
+from __future__ import annotations
+
+from itertools import permutations, product
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+from modicum.errors import ModicumError
+from modicum.images.volumes import is_volume, read_volume, read_volume_mask, volume_shape, write_volume_mask
+from modicum.images.volumes.orientation import Orientation
+
+SHAPE = (6, 5, 4)  # head, back, left: all different
+
+
+def body() -> np.ndarray:
+    """(D, H, W) whose values say where they lie: 100 towards the head, 10 to the back, 1 to the left."""
+    d, h, w = np.indices(SHAPE)
+    return (100 * d + 10 * h + w).astype(np.int16)
+
+
+def affine(turn: tuple[int, int, int], flips: tuple[bool, bool, bool], spacing: tuple[float, float, float]) -> np.ndarray:
+    """nibabel's affine of a file whose axis n goes along turn[n] of (right, front, head), or against it."""
+    found = np.eye(4)
+    found[:3, :3] = 0
+    for axis, (along, flip) in enumerate(zip(turn, flips, strict=True)):
+        found[along, axis] = spacing[along] * (-1 if flip else 1)
+    found[:3, 3] = (7.25, -3.5, 11.0)
+    return found
+
+
+def as_stored(turn: tuple[int, int, int], flips: tuple[bool, bool, bool]) -> np.ndarray:
+    """The body as an array (i, j, k) of a file with that affine."""
+    ras = body().transpose(2, 1, 0)[::-1, ::-1]  # right, front, head
+    stored = ras.transpose(turn)
+    return stored[tuple(slice(None, None, -1) if f else slice(None) for f in flips)]
+
+
+@pytest.mark.parametrize("turn", list(permutations(range(3))))
+@pytest.mark.parametrize("flips", list(product([False, True], repeat=3)))
+def test_every_orientation_gives_the_same_volume(turn: tuple, flips: tuple, tmp_path: Path) -> None:
+    path, place = tmp_path / "x.nii.gz", affine(turn, flips, (1.0, 1.0, 3.0))
+    nibabel.save(nibabel.Nifti1Image(np.ascontiguousarray(as_stored(turn, flips)), place), path)
+    volume = read_volume(path)
+    assert np.array_equal(volume.values, body())
+    assert volume.spacing == pytest.approx((3.0, 1.0, 1.0))
+    assert volume_shape(path) == SHAPE
+    mask = (volume.values % 7 == 0).astype(np.uint8)
+    written = nibabel.load(write_volume_mask(volume, mask, tmp_path, "mask", ("a",)))
+    assert np.array_equal(written.affine, nibabel.load(path).affine)  # to the last bit
+    assert np.array_equal(np.asarray(written.dataobj) > 0, as_stored(turn, flips) % 7 == 0)
+    assert np.array_equal(read_volume_mask(tmp_path / "mask.nii.gz"), mask)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.floats(-3, 3), min_size=3, max_size=3), st.lists(st.floats(0.3, 4), min_size=3, max_size=3))
+def test_oblique_files_lose_nothing(angles: list[float], sizes: list[float]) -> None:
+    from scipy.spatial.transform import Rotation
+
+    place = np.eye(4)
+    place[:3, :3] = Rotation.from_euler("xyz", angles).as_matrix() @ np.diag(sizes)
+    orientation = Orientation.of(place)
+    array = np.arange(60).reshape(3, 4, 5)
+    assert np.array_equal(orientation.array(orientation.volume(array)), array)
+    assert sorted(orientation.spacing) == pytest.approx(sorted(sizes), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "shape"), [((1, 1, 1), SHAPE), ((3, 1, 1), (4, 6, 5)), ((1, 3, 1), (5, 6, 4)), ((1, 1, 1.1), SHAPE)]
+)
+def test_slices_lie_along_the_coarsest_axis(spacing: tuple, shape: tuple, tmp_path: Path) -> None:
+    path = tmp_path / "x.nii"
+    turn, flips = (0, 1, 2), (False, False, False)
+    nibabel.save(nibabel.Nifti1Image(np.ascontiguousarray(as_stored(turn, flips)), affine(turn, flips, spacing)), path)
+    assert read_volume(path).shape == volume_shape(path) == shape
+
+
+def test_scaled_values_are_in_their_units(tmp_path: Path) -> None:
+    image = nibabel.Nifti1Image(np.arange(24, dtype=np.int16).reshape(2, 3, 4), np.eye(4))
+    image.header.set_slope_inter(2.0, -1000.0)
+    nibabel.save(image, tmp_path / "x.nii.gz")
+    values = read_volume(tmp_path / "x.nii.gz").values
+    assert values.dtype == np.float32
+    assert sorted(values.ravel()) == sorted(np.asarray(nibabel.load(tmp_path / "x.nii.gz").dataobj, np.float32).ravel())
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha", ".mhd"])
+def test_nrrd_and_metaimage(suffix: str, tmp_path: Path) -> None:
+    image = sitk.GetImageFromArray(body())  # ITK's axes are the volume's: head, back, left
+    image.SetSpacing((0.7, 0.8, 2.5))
+    image.SetOrigin((3.0, -4.0, 5.5))
+    turned = sitk.DICOMOrient(image, "RAI")
+    path = tmp_path / f"x{suffix}"
+    sitk.WriteImage(turned, str(path))
+    volume = read_volume(path)
+    assert np.array_equal(volume.values, body())
+    assert volume.spacing == pytest.approx((2.5, 0.8, 0.7))
+    assert volume_shape(path) == SHAPE
+    mask = (body() > 250).astype(np.uint8)
+    written = sitk.ReadImage(str(write_volume_mask(volume, mask, tmp_path, "mask", ("a",))))
+    for question in ("GetOrigin", "GetSpacing", "GetDirection", "GetSize"):
+        assert getattr(written, question)() == getattr(turned, question)()
+    assert np.array_equal(sitk.GetArrayFromImage(sitk.DICOMOrient(written, "LPS")), mask)
+
+
+def slices(folder: Path, *, places: list[float] | None = None, tilt: float = 0.0, **tags: object) -> Path:
+    """A CT series of the body in Hounsfield units, its files named against their order."""
+    folder.mkdir(parents=True, exist_ok=True)
+    uid, frame, study = generate_uid(), generate_uid(), generate_uid()
+    for number, (values, z) in enumerate(zip(body(), places or [2.5 * n for n in range(SHAPE[0])], strict=True)):
+        meta = FileMetaDataset()
+        meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = CTImageStorage, generate_uid()
+        meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        path = folder / f"{uid[-4:]}-{90 - number}.dcm"
+        one = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+        one.SOPClassUID, one.SOPInstanceUID, one.Modality = CTImageStorage, meta.MediaStorageSOPInstanceUID, "CT"
+        one.SeriesInstanceUID, one.FrameOfReferenceUID, one.StudyInstanceUID = uid, frame, study
+        one.ImagePositionPatient, one.ImageOrientationPatient = [1.0, 2.0 + tilt * z, z], [1, 0, 0, 0, 1, 0]
+        one.PixelSpacing, one.SliceThickness, one.InstanceNumber = [0.8, 0.7], 2.5, 50 - number
+        one.Rows, one.Columns, one.SamplesPerPixel, one.PhotometricInterpretation = SHAPE[1], SHAPE[2], 1, "MONOCHROME2"
+        one.BitsAllocated, one.BitsStored, one.HighBit, one.PixelRepresentation = 16, 12, 11, 0
+        one.RescaleSlope, one.RescaleIntercept = 1, -1024
+        one.PatientName, one.PatientID, one.PatientBirthDate, one.PatientSex = "Doe^Jane", "12345", "19700101", "F"
+        one.StudyDate, one.StudyTime, one.AccessionNumber, one.StudyID, one.SeriesNumber = "20200101", "120000", "9", "1", 1
+        one.PixelData = (values + 1024).astype(np.uint16).tobytes()
+        for tag, value in tags.items():
+            setattr(one, tag, value)
+        one.save_as(path, enforce_file_format=True)
+    return sorted(folder.glob(f"{uid[-4:]}*"))[0]
+
+
+def test_a_series_is_sorted_by_place_and_in_hounsfield_units(tmp_path: Path) -> None:
+    path = slices(tmp_path)
+    volume = read_volume(path)
+    assert np.array_equal(volume.values, body())
+    assert volume.values.dtype == np.int16
+    assert volume.spacing == pytest.approx((2.5, 0.8, 0.7))
+    assert volume_shape(path) == SHAPE
+    assert volume.remarks == ()
+
+
+def test_a_series_is_read_as_simpleitk_reads_it(tmp_path: Path) -> None:
+    path = slices(tmp_path)
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(tmp_path)))
+    theirs = reader.Execute()
+    ours = read_volume(path)
+    assert np.array_equal(sitk.GetArrayFromImage(sitk.DICOMOrient(theirs, "LPS")), ours.values)
+    assert ours.spacing == pytest.approx(theirs.GetSpacing()[::-1])
+
+
+def test_two_series_in_a_folder_are_told_apart(tmp_path: Path) -> None:
+    first, second = slices(tmp_path), slices(tmp_path, RescaleIntercept=0)
+    assert np.array_equal(read_volume(second).values - read_volume(first).values, np.full(SHAPE, 1024))
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ({"places": [0, 2.5, 5, 12.5, 15, 17.5]}, "2 slices are missing after slice 3"),
+        ({"tilt": 0.1}, "tilted by 5.7 degrees"),
+        ({"BurnedInAnnotation": "YES"}, "burned into"),
+    ],
+)
+def test_what_is_not_as_it_should_be_is_said(tags: dict, said: str, tmp_path: Path) -> None:
+    (remark,) = read_volume(slices(tmp_path, **tags)).remarks
+    assert said in remark
+
+
+def test_series_that_are_no_volume_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModicumError, match="at one place"):
+        read_volume(slices(tmp_path / "a", places=[0, 2.5, 2.5, 5, 7.5, 10]))
+    with pytest.raises(ModicumError, match="no volume that is read"):
+        read_volume(tmp_path / "x.txt")
+    broken = tmp_path / "x.nii.gz"
+    broken.write_bytes(b"\x1f\x8b nothing")
+    with pytest.raises(ModicumError, match="damaged"):
+        read_volume(broken)
+    nibabel.save(nibabel.Nifti1Image(np.zeros((3, 3, 3, 5), np.int16), np.eye(4)), tmp_path / "t.nii.gz")
+    with pytest.raises(ModicumError, match="4 dimensions"):
+        read_volume(tmp_path / "t.nii.gz")
+
+
+def test_monochrome1_is_turned_round(tmp_path: Path) -> None:
+    one = read_volume(slices(tmp_path, PhotometricInterpretation="MONOCHROME1", RescaleIntercept=0)).values
+    assert np.array_equal(one, 4095 - (body() + 1024))
+
+
+def test_a_segmentation_beside_dicom_refers_to_its_pictures(tmp_path: Path) -> None:
+    import highdicom as hd
+
+    path = slices(tmp_path / "series")
+    volume = read_volume(path)
+    mask = np.where(body() % 5 == 0, 1, np.where(body() % 5 == 1, 2, 0)).astype(np.uint8)
+    written = write_volume_mask(volume, mask, tmp_path, "mask", ("organ", "tumour"))
+    found = hd.seg.segread(written)
+    assert [s.segment_label for s in (found.get_segment_description(n) for n in (1, 2))] == ["organ", "tumour"]
+    order = sorted((pydicom.dcmread(p) for p in path.parent.iterdir()), key=lambda d: d.ImagePositionPatient[2])
+    frames = found.get_pixels_by_source_instance([d.SOPInstanceUID for d in order], combine_segments=True)
+    assert np.array_equal(frames, mask)  # the series lies as the volume does
+
+
+def examples() -> list[str]:
+    return [
+        "CT_small.dcm",
+        "MR_small.dcm",
+        "emri_small.dcm",
+        "MR_small_jp2klossless.dcm",
+        "JPEG2000.dcm",
+        "MR_small_RLE.dcm",
+        "MR_small_jpeg_ls_lossless.dcm",
+        "MR_small_bigendian.dcm",
+    ]
+
+
+@pytest.mark.parametrize("name", examples())
+def test_pydicoms_own_files(name: str, tmp_path: Path) -> None:
+    found = pydicom.data.get_testdata_file(name, download=False)
+    if found is None:
+        pytest.skip(f"pydicom does not bring {name}")
+    path = tmp_path / name  # alone, because its folder is full of others
+    path.write_bytes(Path(found).read_bytes())
+    dataset = pydicom.dcmread(path)
+    volume = read_volume(path)
+    pixels = pydicom.pixels.apply_rescale(dataset.pixel_array, dataset).astype(np.float32)
+    assert sorted(volume.shape) == sorted(pixels.shape if pixels.ndim == 3 else (1, *pixels.shape))
+    assert np.array_equal(np.sort(volume.values.ravel()), np.sort(pixels.ravel()))
+    assert is_volume(path)
+
+
+def test_a_compression_that_nobody_reads_is_named(tmp_path: Path) -> None:
+    found = pydicom.data.get_testdata_file("JPGExtended.dcm", download=False)
+    assert found is not None
+    path = tmp_path / "x.dcm"
+    path.write_bytes(Path(found).read_bytes())
+    with pytest.raises(ModicumError, match=r"decompressed \(JPEG Extended"):
+        read_volume(path)
