@@ -1,0 +1,61 @@
+"""Agreement: published examples, and intervals that hold what they promise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modicum.evaluation.agreement import agreement
+
+# Peak expiratory flow, large and mini meter, first readings (Bland and Altman 1986, Lancet 327:307, table).
+LARGE = [494, 395, 516, 434, 476, 557, 413, 442, 650, 433, 417, 656, 267, 478, 178, 423, 427]
+MINI = [512, 430, 520, 428, 500, 600, 364, 380, 658, 445, 432, 626, 260, 477, 259, 350, 451]
+
+
+def test_bland_and_altmans_own_example() -> None:
+    found = agreement(LARGE, MINI)
+    assert found["bias"] == pytest.approx(-2.1, abs=0.05)
+    spread = (found["limits"][1] - found["bias"]) / 1.96
+    assert spread == pytest.approx(38.8, abs=0.05)
+    assert found["bias_ci95"] == pytest.approx([-22.0, 17.8], abs=0.15)  # the paper: -22.0 to 17.8
+    assert found["pearson"] == pytest.approx(0.94, abs=0.005)
+
+
+def test_the_intraclass_correlation_of_a_published_table() -> None:
+    # Shrout and Fleiss 1979, table 2, judges 1 and 2 of six targets; ICC(A,1) by hand from its mean squares
+    x, y = np.array([9.0, 6, 8, 7, 10, 6]), np.array([2.0, 1, 4, 1, 5, 2])
+    table = np.stack([x, y], 1)
+    rows, columns = table.mean(1), table.mean(0)
+    msr, msc = 2 * rows.var(ddof=1), 6 * columns.var(ddof=1)
+    mse = ((table - rows[:, None] - columns + table.mean()) ** 2).sum() / 5
+    expected = (msr - mse) / (msr + mse + 2 * (msc - mse) / 6)
+    assert agreement(x, y)["icc"] == pytest.approx(expected)
+
+
+def test_the_intervals_hold_the_truth_in_19_of_20() -> None:
+    rng = np.random.default_rng(0)
+    n, between, within, bias = 25, 10.0, 3.0, 1.0
+    inside = {"bias": 0, "upper": 0, "icc": 0, "pearson": 0}
+    sd = within * np.sqrt(2)
+    icc = between**2 / (between**2 + within**2 + bias**2 / 2)
+    r = between**2 / (between**2 + within**2)
+    for _ in range(400):
+        truth = rng.normal(50, between, n)
+        x, y = truth + rng.normal(bias, within, n), truth + rng.normal(0, within, n)
+        found = agreement(x, y)
+        inside["bias"] += found["bias_ci95"][0] <= bias <= found["bias_ci95"][1]
+        inside["upper"] += found["limits_ci95"][1][0] <= bias + 1.96 * sd <= found["limits_ci95"][1][1]
+        inside["icc"] += found["icc_ci95"][0] <= icc <= found["icc_ci95"][1]
+        inside["pearson"] += found["pearson_ci95"][0] <= r <= found["pearson_ci95"][1]
+    assert all(0.92 <= count / 400 <= 0.99 for count in inside.values()), inside
+
+
+def test_what_does_not_exist_is_nan() -> None:
+    assert np.isnan(agreement([1.0], [1.0])["limits"]).all()
+    assert np.isnan(agreement([], [])["bias"])
+    same = agreement([1.0, 2.0, 3.0, 5.0], [1.0, 2.0, 3.0, 5.0])
+    assert same["bias"] == 0
+    assert same["icc"] == pytest.approx(1.0)
+    assert agreement([1.0, 2.0], [0.0, 4.0])["relative_error"] == pytest.approx(0.5)
+    with pytest.raises(ValueError, match="2 measurements"):
+        agreement([1.0, 2.0], [1.0])
