@@ -16,13 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 import yaml
 from safetensors.torch import load as load_weights
 from safetensors.torch import save as save_weights
+from scipy import ndimage
 from torch import nn
 
 from modicum.classical import OtsuThreshold
@@ -213,7 +213,7 @@ def _known_format(about: Any, path: Path) -> dict[str, Any]:
 
 
 def class_numbers(probability: npt.NDArray[Any], bundle: Bundle) -> npt.NDArray[np.uint8]:
-    """Class numbers (H, W) from probability maps (K, H, W): the threshold for one class, else the most probable.
+    """Class numbers (H, W) or (D, H, W) from probability maps (K, ...): the threshold for one class, else the most probable.
 
     With a lower threshold, every region above it that holds a pixel at the threshold (hysteresis, Canny 1986).
     """
@@ -223,7 +223,7 @@ def class_numbers(probability: npt.NDArray[Any], bundle: Bundle) -> npt.NDArray[
     sure = probability[0] >= bundle.threshold
     if bundle.low is None:
         return np.asarray(sure, np.uint8)
-    _, numbers = cv2.connectedComponents((sure | (probability[0] > bundle.low)).astype(np.uint8), connectivity=8)
+    numbers, _ = ndimage.label(sure | (probability[0] > bundle.low), np.ones((3,) * sure.ndim))
     kept = np.unique(numbers[sure])
     return np.isin(numbers, kept[kept > 0]).astype(np.uint8)
 

@@ -35,9 +35,9 @@ class Bar:
         """Set how far it is."""
         self._progress.update(self._task, completed=done, total=total, text=text)
 
-    def step(self) -> None:
-        """One more done."""
-        self._progress.advance(self._task)
+    def step(self, count: int = 1) -> None:
+        """So many more are done."""
+        self._progress.advance(self._task, count)
 
 
 @contextmanager

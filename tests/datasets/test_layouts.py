@@ -148,10 +148,10 @@ def test_what_cannot_be_read_says_what_can(tmp_path: Path, mask: Write) -> None:
         discover(tmp_path / "texts")
 
 
-def test_volumes_are_refused_by_name(tmp_path: Path) -> None:
+def test_a_folder_of_broken_volumes_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "a.nii.gz").write_bytes(b"x")
-    with pytest.raises(ModicumError, match=r"a\.nii\.gz: .*volumes"):
+    with pytest.raises(ModicumError, match=r"a\.nii\.gz: .*damaged"):
         discover(tmp_path)
 
 

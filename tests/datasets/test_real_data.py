@@ -9,7 +9,6 @@ import pytest
 
 from modicum.datasets import check, choose_evaluation, discover
 from modicum.datasets.case import Dataset
-from modicum.errors import ModicumError
 
 ROOT = Path(os.environ.get("MODICUM_DATA") or Path(__file__).parents[3] / "shared" / "data")
 
@@ -57,6 +56,13 @@ def test_good_sets_raise_no_alarm(name: str) -> None:
     assert [f for f in check(dataset, split) if f.severity != "note"] == []
 
 
-def test_volumes_are_refused_by_name() -> None:
-    with pytest.raises(ModicumError, match="volumes"):
-        find("acdc")
+@pytest.mark.parametrize(("name", "volumes", "patients", "classes"), [("acdc", 50, 25, 3), ("msd_hippocampus", 100, 100, 2)])
+def test_volumes_by_patient(name: str, volumes: int, patients: int, classes: int) -> None:
+    dataset = find(name)
+    assert len({c.volume for c in dataset.cases}) == volumes
+    assert len({c.patient for c in dataset.cases}) == patients
+    assert len(dataset.classes) == classes
+    assert dataset.findings == ()
+    split = choose_evaluation(dataset)[0]
+    patient = {c.id: c.patient for c in dataset.cases}
+    assert not {patient[c] for c in split.test} & {patient[c] for c in (*split.train, *split.val)}

@@ -138,7 +138,7 @@ def test_missing_unknown_and_volume(tmp_path: Path) -> None:
         read_picture(tmp_path / "x.png")
     with pytest.raises(ModicumError, match="no picture format"):
         read_picture(tmp_path / "x.doc")
-    with pytest.raises(ModicumError, match="volumes"):
+    with pytest.raises(ModicumError, match="this is a volume"):
         read_picture(tmp_path / "x.nii.gz")
 
 

@@ -180,6 +180,26 @@ def suggest(
 
 
 @app.command()
+def deidentify(
+    source: Annotated[Path, typer.Argument(help="Folder of DICOM files.", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="Folder for those without names.", show_default=False)],
+) -> None:
+    """DICOM files without what names a person: the standard's basic profile, private tags and free text besides."""
+    from modicum.runs.deidentifying import deidentify_folder
+
+    done = deidentify_folder(source, out)
+    typer.echo(f"{done.written} files written to {out}")
+    for keyword, counts in done.changed.items():
+        typer.echo(f"  {keyword}: {', '.join(f'{what} in {number}' for what, number in counts.items())}")
+    if done.doubtful:
+        typer.echo(f"{done.doubtful} files may have text burned into their pictures: look at them.", err=True)
+    for error in done.left_out:
+        typer.echo(f"modicum: {error}", err=True)
+    if done.left_out:
+        raise typer.Exit(1)
+
+
+@app.command()
 def recipes() -> None:
     """The recipes there are, with their sources."""
     from modicum.cli.show import show_recipes

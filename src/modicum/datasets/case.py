@@ -23,6 +23,8 @@ class Case:
     patient: str = ""  # cases of one patient stay on one side of every split
     part: Part | None = None  # the split that the data set itself prescribes
     attributes: Mapping[str, str] = field(default_factory=dict)  # site, device, sex ...: subgroups
+    slice: int | None = None  # of a volume: which of its slices this is
+    volume: str = ""  # the volume's own name
 
     @property
     def labelled(self) -> bool:

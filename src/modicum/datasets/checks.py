@@ -61,6 +61,8 @@ def _masks(dataset: Dataset, seen: Sequence[Examined]) -> list[Finding]:
     median = float(np.median(shares))
     for one in labelled:
         share, file = one.share or 0.0, str(one.case.labels[0])
+        if one.case.slice is not None:  # above and below an object there is nothing
+            continue
         if share == 0:
             message = "the mask is empty."
             remedy = "Right if nothing is to be seen in the picture; else label it."

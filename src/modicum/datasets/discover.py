@@ -12,10 +12,11 @@ from typing import Any
 from modicum.datasets.case import Case, Dataset
 from modicum.datasets.labels import infer_code
 from modicum.datasets.layouts import LAYOUTS, Found
-from modicum.datasets.layouts.found import PARTS, first_volume, subfolders
+from modicum.datasets.layouts.found import PARTS, subfolders
 from modicum.datasets.layouts.generic import labels_alone
 from modicum.datasets.layouts.manifest import read_manifest
 from modicum.datasets.patients import guess_patients
+from modicum.datasets.volumes import sliced
 from modicum.errors import Finding, ModicumError
 
 
@@ -44,6 +45,10 @@ def discover(path: Path | str) -> Dataset:
     cases = _with_patients(cases, notes)
     table = found.classes or _class_table(root)
     code, classes, said = infer_code([p for c in cases for p in c.labels], table)
+    cases = sliced(cases, findings, notes)
+    if not cases:
+        first = findings[0]
+        raise ModicumError(first.message, file=first.file, remedy=first.remedy)
     return Dataset(root, found.layout, tuple(cases), classes, code, (*notes, *said), tuple(findings))
 
 
@@ -60,12 +65,6 @@ def _recognise(path: Path) -> tuple[Path, Found]:
     understood = "Layouts that are understood: " + "; ".join(LAYOUTS) + "."
     if labels is not None:
         raise ModicumError(f"there are labels in {labels.name}/, but no pictures.", file=path, remedy=understood)
-    if (volume := first_volume(path)) is not None:
-        raise ModicumError(
-            "this data set holds volumes, which cannot be read yet (pictures can).",
-            file=volume,
-            remedy="Export the slices as PNG or TIFF pictures.",
-        )
     problem = "no picture was found here." if any(path.iterdir()) else "the folder is empty."
     raise ModicumError(problem, file=path, remedy=understood)
 

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from modicum.datasets.case import Case, LabelCode
 from modicum.datasets.label_values import grey, nearly_grey, strange_values, values_of
-from modicum.datasets.loading import decode
+from modicum.datasets.loading import decode, load_mask, load_picture
 from modicum.errors import Finding, ModicumError
-from modicum.images import read_mask, read_picture
+from modicum.images.volumes import cached_volume
 
 THUMB = 32
 
@@ -45,7 +45,7 @@ def examine(case: Case, code: LabelCode) -> Examined:
         edge = np.concatenate([label[0], label[-1], label[:, 0], label[:, -1]])
         one.border = float((edge > 0).mean())
     if case.field_of_view is not None:
-        valid = _read(one, case.field_of_view, read_mask)
+        valid = _read(one, case.field_of_view, lambda path: load_mask(path, case))
         if valid is not None:
             _compare(one, case.field_of_view, (valid.shape[0], valid.shape[1]))
             if not valid.any():
@@ -64,18 +64,21 @@ def examine_picture(case: Case) -> Examined:
 
 
 def _picture(one: Examined) -> None:
-    picture = _read(one, one.case.image, read_picture)
+    picture = _read(one, one.case.image, lambda path: load_picture(one.case))
     if picture is None:
         return
     one.size, one.channels, one.dtype = (picture.shape[0], picture.shape[1]), picture.shape[2], picture.dtype.name
+    if one.case.slice is not None and one.case.slice != len(cached_volume(one.case.image).values) // 2:
+        return  # slices of a volume are alike by nature: the one in its middle stands for it
     one.digest = hashlib.sha1(repr(picture.shape).encode() + picture.tobytes(), usedforsecurity=False).hexdigest()
-    one.thumb = _thumb(picture)
+    if one.case.slice is None:
+        one.thumb = _thumb(picture)
 
 
 def _label(one: Examined, code: LabelCode) -> npt.NDArray[np.uint8] | None:
     united: npt.NDArray[np.uint8] | None = None
     for path in one.case.labels:
-        values = _read(one, path, read_mask)
+        values = _read(one, path, lambda p: load_mask(p, one.case))
         if values is None:
             continue
         _compare(one, path, (values.shape[0], values.shape[1]))

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.datasets.case import Case, Dataset
-from modicum.datasets.loading import load_field_of_view, load_label, load_picture
+from modicum.datasets.loading import case_size, load_field_of_view, load_label, load_picture
 from modicum.errors import ModicumError
-from modicum.images import picture_size
 
 Progress = Callable[[int, int], None]
 _SAMPLE = 60
@@ -114,7 +113,7 @@ class _Seen:
 
 def _size(case: Case) -> tuple[int, int] | None:
     try:
-        return picture_size(case.image)
+        return case_size(case)
     except ModicumError:
         return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,45 @@ from modicum.images import picture_size, read_mask, read_picture
 
 
 def load_picture(case: Case) -> npt.NDArray[Any]:
-    """The picture (H, W, C), C = 1 or 3, uint8, uint16 or float32.
+    """The picture (H, W, C), C = 1 or 3, uint8, uint16, int16 or float32; of a volume the slice.
 
     Raises:
         ModicumError: it cannot be read.
     """
-    return read_picture(case.image)
+    if case.slice is None:
+        return read_picture(case.image)
+    from modicum.images.volumes import cached_volume
+
+    return np.asarray(cached_volume(case.image).values[case.slice][..., None])
+
+
+def load_mask(path: Path, case: Case) -> npt.NDArray[Any]:
+    """Raw values (H, W) or (H, W, 3) of a label file of a case; of a volume's, those of its slice.
+
+    Raises:
+        ModicumError: it cannot be read, or has fewer slices.
+    """
+    if case.slice is None:
+        return read_mask(path)
+    from modicum.images.volumes import cached_mask
+
+    values = cached_mask(path)
+    if case.slice >= len(values):
+        raise ModicumError(f"has {len(values)} slices, its volume {case.image.name} more.", file=path)
+    return np.asarray(values[case.slice])
+
+
+def case_size(case: Case) -> tuple[int, int]:
+    """(height, width) from the header alone.
+
+    Raises:
+        ModicumError: it cannot be read.
+    """
+    if case.slice is None:
+        return picture_size(case.image)
+    from modicum.images.volumes import volume_shape
+
+    return volume_shape(case.image)[1:]
 
 
 def load_label(case: Case, code: LabelCode) -> npt.NDArray[np.uint8]:
@@ -32,10 +64,10 @@ def load_label(case: Case, code: LabelCode) -> npt.NDArray[np.uint8]:
     """
     if not case.labels:
         raise ModicumError("has no label.", file=case.image)
-    expected = picture_size(case.image)
+    expected = case_size(case)
     numbers = np.zeros(expected, np.uint8)
     for path in case.labels:
-        one = decode(read_mask(path), code)
+        one = decode(load_mask(path, case), code)
         _same_size(path, (one.shape[0], one.shape[1]), case.image, expected)
         numbers = np.where(one > 0, one, numbers)
     return numbers
@@ -49,8 +81,8 @@ def load_field_of_view(case: Case) -> npt.NDArray[np.bool_] | None:
     """
     if case.field_of_view is None:
         return None
-    valid = decode(read_mask(case.field_of_view), LabelCode("binary")).astype(np.bool_)
-    _same_size(case.field_of_view, (valid.shape[0], valid.shape[1]), case.image, picture_size(case.image))
+    valid = decode(load_mask(case.field_of_view, case), LabelCode("binary")).astype(np.bool_)
+    _same_size(case.field_of_view, (valid.shape[0], valid.shape[1]), case.image, case_size(case))
     return valid
 
 
@@ -73,13 +105,18 @@ def foreground_share(case: Case, code: LabelCode) -> float:
         stamps = tuple((p, p.stat().st_mtime_ns) for p in case.labels)
     except OSError:
         return 0.0
-    return _share(stamps, code)
+    key = (stamps, case.slice, code)
+    if key not in _shares:
+        _shares[key] = _share(case, code)
+    return _shares[key]
 
 
-@lru_cache(maxsize=20_000)
-def _share(files: tuple[tuple[Path, int], ...], code: LabelCode) -> float:
+_shares: dict[tuple[tuple[tuple[Path, int], ...], int | None, LabelCode], float] = {}
+
+
+def _share(case: Case, code: LabelCode) -> float:
     try:
-        shares = [float((decode(read_mask(p), code) > 0).mean()) for p, _ in files]
+        shares = [float((decode(load_mask(p, case), code) > 0).mean()) for p in case.labels]
     except ModicumError:
         return 0.0
     return min(sum(shares), 1.0)

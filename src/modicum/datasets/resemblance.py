@@ -59,7 +59,8 @@ def _stamp(path: Path) -> tuple[int, int]:
 def _compare(seen: Sequence[Examined]) -> Resemblance:
     same: dict[str, list[str]] = defaultdict(list)
     for one in seen:
-        same[one.digest].append(one.case.id)
+        if one.digest:
+            same[one.digest].append(one.case.id)
     digests = {s.case.id: s.digest for s in seen}
     alike = ((first.case.id, second.case.id) for first, second in near_duplicates(seen))
     return Resemblance(

@@ -33,7 +33,8 @@ def make_split(
 
     Args:
         test_share: of the patients, where no test set is prescribed.
-        val_share: of the training pictures; None: 0 below 25 of them (`Split.val` is then empty), else .15, 4 to 40.
+        val_share: of the training pictures; None: 0 below 25 of them (`Split.val` is then empty), else .15, 4 to 40; of
+            volumes .15, 1 to 40.
         exclude: ids of cases that cannot be used.
 
     Raises:
@@ -190,7 +191,9 @@ def _validation(
     if val and train:
         return train, val, f"{len(train)} to train, {len(val)} to validate as the data set prescribes"
     if share is None:
-        wanted = 0.0 if len(cases) < _FEW else float(np.clip(round(0.15 * len(cases)), 4, 40))
+        wholes = len({c.volume or c.id for c in cases})
+        least = 4 if wholes == len(cases) else 1  # volumes have many slices each
+        wanted = 0.0 if len(cases) < _FEW else float(np.clip(round(0.15 * wholes), least, 40)) * len(cases) / wholes
     else:
         wanted = share * len(cases)
     if wanted <= 0 or len({c.patient or c.id for c in cases}) < 2:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.errors import ModicumError
+from modicum.evaluation.agreement import agreement
 from modicum.evaluation.curves import ProbabilityHistogram
 from modicum.evaluation.metrics import DISTANCE_METRICS, OVERLAP_METRICS, Counts, binary_metrics, count, rates
 from modicum.evaluation.statistics import summarise
@@ -35,6 +36,7 @@ class _Row:
     attributes: Mapping[str, str]
     metrics: dict[str, float]
     counts: Counts = field(repr=False)
+    voxel_ml: float = math.nan  # millilitres of a voxel, where the spacing is known
 
 
 class Evaluator:
@@ -72,6 +74,7 @@ class Evaluator:
         patient: str = "",
         attributes: Mapping[str, str] | None = None,
         prediction: Numbers | None = None,
+        spacing: Sequence[float] | None = None,
     ) -> None:
         """Compare one picture with its truth.
 
@@ -83,6 +86,7 @@ class Evaluator:
             patient: whose picture it is; pictures of one patient are resampled together. "" if unknown.
             attributes: columns for subgroups.
             prediction: (H, W) class numbers after finishing steps; made from the probability if None.
+            spacing: mm between voxels along each axis; None: distances are in pixels. Everything may be (D, H, W) as well.
 
         Raises:
             ModicumError: sizes differ, a class number has no name, or a probability is not a number.
@@ -99,17 +103,29 @@ class Evaluator:
         rows, histograms = [], []
         for number, name in enumerate(self.classes, 1):
             true, found = truth == number, prediction == number
-            metrics = binary_metrics(found, true, inside)
+            metrics = binary_metrics(found, true, inside, spacing=spacing)
             if probability is not None:
                 histogram = _histogram(case_id, probability[number - 1], true, inside)
                 metrics |= {"auc": histogram.auc(), "average_precision": histogram.average_precision()}
                 histograms.append(histogram)
-            rows.append(_Row(case_id, name, patient, dict(attributes or {}), metrics, count(found, true, inside)))
+            size = math.nan if spacing is None else math.prod(spacing) / 1000
+            rows.append(_Row(case_id, name, patient, dict(attributes or {}), metrics, count(found, true, inside), size))
         self._rows += rows
         self._cases.add(case_id)
         self._with_probability += probability is not None
         for pooled, histogram in zip(self._histograms, histograms, strict=False):
             pooled.merge(histogram)
+
+    def volumes(self) -> dict[str, tuple[list[float], list[float]]]:
+        """For each class the millilitres that were found and those that are there, case by case; nothing without a spacing."""
+        sized = [r for r in self._rows if not math.isnan(r.voxel_ml)]
+        return {
+            name: (
+                [float(np.asarray(r.counts.tp) + np.asarray(r.counts.fp)) * r.voxel_ml for r in sized if r.class_name == name],
+                [float(np.asarray(r.counts.tp) + np.asarray(r.counts.fn)) * r.voxel_ml for r in sized if r.class_name == name],
+            )
+            for name in (self.classes if sized else ())
+        }
 
     def table(self) -> pd.DataFrame:
         """One row for each case and class: case, class, patient, every metric, every attribute."""
@@ -147,6 +163,8 @@ class Evaluator:
             found = by_class[self.classes[0]]
         found["threshold"] = self.thresholds[0] if not several and self._with_probability else None
         found["by_subgroup"] = self._subgroups()
+        if volumes := self.volumes():
+            found["volume_agreement"] = {name: dict(agreement(*pair)) for name, pair in volumes.items()}
         json_able: dict[str, Any] = _without_nan(found)
         return json_able
 

@@ -41,7 +41,7 @@ FORMATS: dict[str, Format] = {
     ".tiff": _TIFF,
 }
 PICTURE_SUFFIXES: tuple[str, ...] = tuple(FORMATS)
-VOLUME_SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".dcm")  # known, not read yet
+VOLUME_SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".dcm")
 
 
 def picture_suffix(path: Path | str) -> str:
@@ -56,5 +56,20 @@ def is_picture(path: Path | str) -> bool:
 
 
 def is_volume(path: Path | str) -> bool:
-    """Whether the name is that of a volume (NIfTI, DICOM ...), which is known but not read yet."""
-    return picture_suffix(path) in VOLUME_SUFFIXES
+    """Whether a file is a volume or a slice of one, by its name or, without a suffix, by its first bytes."""
+    path = Path(path)
+    return not path.name.startswith(".") and (picture_suffix(path) in VOLUME_SUFFIXES or is_dicom(path))
+
+
+def is_dicom(path: Path | str) -> bool:
+    """Whether a file says that it is DICOM: by its suffix, or, without one, by the mark after its preamble."""
+    path = Path(path)
+    if path.suffix.lower() == ".dcm":
+        return True
+    if path.suffix or path.name.startswith("."):
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False

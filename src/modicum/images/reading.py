@@ -30,11 +30,16 @@ def read_mask(path: Path | str) -> npt.NDArray[Any]:
     """Raw values of a mask: (H, W), or (H, W, 3) where it is coloured. Upright; alpha dropped; 1-bit is 0/255.
 
     A palette picture gives its indices, but grey values where its palette is grey (GIF masks). RGB with three equal
-    channels is given as (H, W).
+    channels is given as (H, W). Of a volume's labels the slices, one below the other.
 
     Raises:
         ModicumError: as `read_picture`.
     """
+    if is_volume(path):
+        from modicum.images.volumes import cached_mask
+
+        volume = cached_mask(Path(path))
+        return volume.reshape(-1, volume.shape[-1])
     values: npt.NDArray[Any] = _read(Path(path), lambda f: f.mask)
     if values.ndim == 3 and (values.shape[2] == 1 or _grey(values)):
         return np.ascontiguousarray(values[..., 0])
@@ -58,7 +63,7 @@ def _read(path: Path, question: Callable[[Format], Callable[[Path], T]]) -> T:
     known = FORMATS.get(picture_suffix(path))
     if known is None:
         if is_volume(path):
-            raise ModicumError("volumes cannot be read yet.", file=path, remedy="Export its slices as PNG or TIFF pictures.")
+            raise ModicumError("this is a volume, and no picture.", file=path, remedy="Give a picture, or its slices as PNG.")
         raise ModicumError(
             f"'{picture_suffix(path) or path.name}' is no picture format that is read.",
             file=path,

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from modicum.augment import POLICIES
 from modicum.errors import ModicumError
+from modicum.images.volumes.slicing import Slicing
 from modicum.losses import LOSSES
 from modicum.networks import NETWORKS
 from modicum.recipes.localisers import LOCALISERS, encoder_of
@@ -47,8 +48,22 @@ class Images(_Axis):
     """How pixel values become numbers."""
 
     grey: bool = False  # colour pictures are turned grey
+    window: tuple[float, float] | None = None  # of volumes: least and greatest value told apart; None: percentiles of each
+    neighbours: int = Field(default=0, ge=0)  # of volumes: slices on both sides that are shown as well
+    depth: bool = False  # of volumes: a further channel says how high a slice lies
     # By mean and spread of the training pictures, by its own, or as the weights expect that the network starts from.
     normalise: Literal["dataset", "picture", "weights"] | None = None  # None: weights with ImageNet's, else dataset
+
+    @property
+    def slicing(self) -> Slicing:
+        """How slices of volumes become pictures."""
+        return Slicing(self.window, self.neighbours, self.depth)
+
+    @model_validator(mode="after")
+    def _a_window_is_open(self) -> Images:
+        if self.window is not None and self.window[0] >= self.window[1]:
+            raise ValueError("window is the least and the greatest value that are told apart, e.g. [-160, 240]")
+        return self
 
 
 class EncoderFit(_Axis):

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import lru_cache
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
@@ -168,7 +169,16 @@ def environment(seed: int) -> dict[str, Any]:
 
 
 def digest(path: Path) -> str:
-    """Short hash of a file's content; "" where it cannot be read."""
+    """Short hash of a file's content; "" where it cannot be read. Remembered: the slices of a volume share a file."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return ""
+    return _digest(path, seen.st_mtime_ns, seen.st_size)
+
+
+@lru_cache(maxsize=50_000)
+def _digest(path: Path, changed: int, size: int) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -30,14 +30,14 @@ class Material:
 def read_material(dataset: Dataset, split: Split, recipe: Recipe) -> Material:
     """Training and validation pictures of a split, decoded once and kept as the recipe's view wants them."""
     cases = {c.id: c for c in dataset.labelled}
-    view, grey = VIEWS.build(recipe.view), recipe.images.grey
+    view, images = VIEWS.build(recipe.view), recipe.images
 
     def keep(picture: TrainingPicture) -> TrainingPicture:
         return view.prepare(weakened(picture, recipe.labels))
 
-    train = load_training([cases[i] for i in split.train], dataset, keep, 1 if grey else None, grey=grey)
+    train = load_training([cases[i] for i in split.train], dataset, keep, 1 if images.grey else None, images=images)
     channels = train[0].image.shape[2]
-    val = load_training([cases[i] for i in split.val], dataset, keep, channels, grey=grey) if split.val else train
+    val = load_training([cases[i] for i in split.val], dataset, keep, channels, images=images) if split.val else train
     intensity = _intensity(recipe, train)
     return Material(
         train,
@@ -45,7 +45,7 @@ def read_material(dataset: Dataset, split: Split, recipe: Recipe) -> Material:
         intensity,
         partial(LabelledPictures, view=view, intensity=intensity, batch_size=recipe.fit.batch_size, seed=recipe.seed),
         lambda most: load_training(
-            [cases[i] for i in split.val[:most]], dataset, lambda p: weakened(p, recipe.labels), channels, grey=grey
+            [cases[i] for i in split.val[:most]], dataset, lambda p: weakened(p, recipe.labels), channels, images=images
         ),
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,41 +15,60 @@ from modicum.datasets import load_field_of_view, load_label, load_picture
 from modicum.datasets.case import Case, Dataset
 from modicum.errors import ModicumError
 from modicum.images.intensity import working_pixels
+from modicum.images.volumes import Slicing, Volume, cached_volume
+from modicum.recipes.schema import Images
 from modicum.views import TrainingPicture
 
 
-def load_case(case: Case, dataset: Dataset, channels: int | None, *, grey: bool) -> TrainingPicture:
+def load_case(case: Case, dataset: Dataset, channels: int | None, *, images: Images) -> TrainingPicture:
     """A labelled case at full size, with so many channels or, if None, its own.
 
     Raises:
         ModicumError: unreadable, sizes that differ, more channels than the model knows; the file is named.
     """
-    pixels = _pixels(case, channels, grey)
+    pixels = _pixels(case, channels, images)
     label, valid = load_label(case, dataset.code), load_field_of_view(case)
     if valid is not None and _dark_outside(pixels, valid):
         label, valid = label * valid, None
     return TrainingPicture(case.id, pixels, label, None if valid is None else valid.astype(np.uint8))
 
 
-def load_unlabelled(case: Case, channels: int, *, grey: bool) -> TrainingPicture:
+def load_unlabelled(case: Case, channels: int, *, images: Images) -> TrainingPicture:
     """A case without its label, as if nothing were in the picture.
 
     Raises:
         ModicumError: unreadable, more channels than the model knows; the file is named.
     """
-    pixels, valid = _pixels(case, channels, grey), load_field_of_view(case)
+    pixels, valid = _pixels(case, channels, images), load_field_of_view(case)
     if valid is not None and _dark_outside(pixels, valid):
         valid = None
     label = np.zeros(pixels.shape[:2], np.uint8)
     return TrainingPicture(case.id, pixels, label, None if valid is None else valid.astype(np.uint8))
 
 
-def _pixels(case: Case, channels: int | None, grey: bool) -> npt.NDArray[np.uint8]:
+def _pixels(case: Case, channels: int | None, images: Images) -> npt.NDArray[np.uint8]:
     try:
-        picture = load_picture(case)
-        return working_pixels(picture, channels or picture.shape[2], grey=grey)
+        picture = shown_picture(case, images)
+        return working_pixels(picture, channels or picture.shape[2], grey=images.grey)
     except ModicumError as error:
         raise ModicumError(error.problem, file=case.image, remedy=error.remedy) from None
+
+
+def shown_picture(case: Case, images: Images) -> npt.NDArray[Any]:
+    """The picture (H, W, C) of a case as a model is shown it; of a volume the slice, with what is shown beside it.
+
+    Raises:
+        ModicumError: it cannot be read.
+    """
+    if case.slice is None:
+        return load_picture(case)
+    volume = cached_volume(case.image)
+    return images.slicing.picture(volume, case.slice, _levels(volume, images.slicing))
+
+
+@lru_cache(maxsize=8)
+def _levels(volume: Volume, slicing: Slicing) -> tuple[float, float]:
+    return slicing.levels(volume)
 
 
 def _dark_outside(pixels: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_]) -> bool:
@@ -67,7 +88,7 @@ def load_training(
     keep: Callable[[TrainingPicture], TrainingPicture],
     channels: int | None,
     *,
-    grey: bool,
+    images: Images,
 ) -> list[TrainingPicture]:
     """All pictures of a training, decoded once.
 
@@ -78,7 +99,7 @@ def load_training(
     pictures = []
     with bar(f"Reading {len(cases)} pictures", len(cases)) as progress:
         for case in cases:
-            pictures.append(keep(load_case(case, dataset, channels, grey=grey)))
+            pictures.append(keep(load_case(case, dataset, channels, images=images)))
             progress.step()
     most = max((p.image.shape[2] for p in pictures), default=1)
     return [p if p.image.shape[2] == most else replace(p, image=np.repeat(p.image, most, axis=2)) for p in pictures]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from glob import glob
@@ -13,10 +14,12 @@ import numpy.typing as npt
 
 from modicum.bundle import Bundle, class_numbers
 from modicum.console import bar
+from modicum.datasets.layouts.found import pictures_in, stem
 from modicum.errors import ModicumError
 from modicum.evaluation import overlay
-from modicum.images import is_picture, read_picture, write_mask, write_picture
+from modicum.images import read_picture, write_mask, write_picture
 from modicum.images.intensity import working_pixels
+from modicum.images.volumes import is_volume, read_volume, write_volume_mask
 from modicum.inference import Segmenter
 
 
@@ -34,6 +37,13 @@ def mask_values(numbers: npt.NDArray[np.uint8], bundle: Bundle) -> npt.NDArray[A
     return np.asarray(values[numbers])
 
 
+def volume_values(numbers: npt.NDArray[np.uint8], bundle: Bundle) -> npt.NDArray[np.uint8]:
+    """Class numbers as they are written into volumes: as the labels had them, or 1, 2, ... where those would not say more."""
+    if len(bundle.classes) == 1 or max(bundle.label_values) > 255:
+        return numbers
+    return np.asarray(mask_values(numbers, bundle), np.uint8)
+
+
 def predict(
     bundle: Bundle,
     inputs: Sequence[str],
@@ -45,8 +55,10 @@ def predict(
 ) -> Predicted:
     """Segment files, folders (their pictures) and globs; a file that cannot be read is reported and the rest goes on.
 
-    Masks are `out/NAME.png`; probabilities `out/probabilities/NAME.png` (16 bit, 65535 is 1; `NAME_CLASS.png` for several
-    classes); overlays `out/overlays/NAME.png`.
+    Masks of pictures are `out/NAME.png`; probabilities `out/probabilities/NAME.png` (16 bit, 65535 is 1; `NAME_CLASS.png` for
+    several classes); overlays `out/overlays/NAME.png`. The mask of a volume has its format and geometry (of DICOM it is a
+    segmentation object), and `out/volumes.csv` says how many millilitres each class has; probabilities and overlays are not
+    written for volumes.
 
     Raises:
         ModicumError: no input at all, the output cannot be written, or a mask would replace a picture.
@@ -54,10 +66,16 @@ def predict(
     paths = _names(expand(inputs))
     _refuse_to_replace(paths, out)
     segmenter = bundle.segmenter(flips=flips)
-    written, failed = [], []
+    written, failed, millilitres = [], [], []
     with bar(f"Segmenting {len(paths)} pictures", len(paths)) as progress:
         for name, path in paths.items():
             try:
+                if is_volume(path):
+                    done, sizes = _segment_volume(segmenter, bundle, path, name, out)
+                    written.append(done)
+                    millilitres.append({"name": name, **sizes})
+                    progress.step()
+                    continue
                 picture = read_picture(path)
                 probability = _segment(segmenter, picture, path)
             except ModicumError as error:
@@ -65,7 +83,40 @@ def predict(
             else:
                 written.append(_write(out, name, picture, probability, bundle, probabilities, overlays))
             progress.step()
+    if millilitres:
+        _table(out / "volumes.csv", millilitres)
     return Predicted(tuple(written), tuple(failed))
+
+
+def _segment_volume(segmenter: Segmenter, bundle: Bundle, path: Path, name: str, out: Path) -> tuple[Path, dict[str, float]]:
+    """The mask that was written, and the millilitres of each class."""
+    volume, slicing = read_volume(path), bundle.recipe.images.slicing
+    levels = slicing.levels(volume)
+    found = [segmenter.probabilities(slicing.picture(volume, number, levels)) for number in range(len(volume.values))]
+    numbers = class_numbers(np.stack(found, axis=1), bundle)
+    _folder(out)
+    written = write_volume_mask(volume, volume_values(numbers, bundle), out, name, bundle.classes)
+    sizes = {f"{c}_ml": round(float((numbers == k).sum()) * volume.voxel_ml, 4) for k, c in enumerate(bundle.classes, 1)}
+    return written, sizes
+
+
+def _table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise ModicumError(f"cannot be written ({error.strerror}).", file=path) from None
+
+
+def _folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModicumError(
+            f"cannot write there ({error.strerror}).", file=path, remedy="Choose another folder with --out."
+        ) from None
 
 
 def expand(inputs: Iterable[str]) -> list[Path]:
@@ -78,7 +129,7 @@ def expand(inputs: Iterable[str]) -> list[Path]:
     for one in inputs:
         path = Path(one)
         if path.is_dir():
-            found |= dict.fromkeys(sorted(p for p in path.iterdir() if p.is_file() and is_picture(p)))
+            found |= dict.fromkeys(pictures_in(path))
         elif path.exists():
             found[path] = None
         elif matches := sorted(glob(one, recursive=True)):
@@ -93,9 +144,9 @@ def expand(inputs: Iterable[str]) -> list[Path]:
 def _names(paths: Sequence[Path]) -> dict[str, Path]:
     """A name for each output; inputs of one stem keep their suffix or folder apart, so that none overwrites another."""
     named: dict[str, Path] = {}
-    stems = [p.stem for p in paths]
-    for path in paths:
-        name = path.stem if stems.count(path.stem) == 1 else path.name.replace(".", "_")
+    stems = [stem(p) for p in paths]
+    for path, own in zip(paths, stems, strict=True):
+        name = own if stems.count(own) == 1 else path.name.replace(".", "_")
         while name in named:
             name = f"{path.parent.name}_{name}" if path.parent.name not in name else f"{name}_"
         named[name] = path
@@ -104,7 +155,9 @@ def _names(paths: Sequence[Path]) -> dict[str, Path]:
 
 def _refuse_to_replace(paths: dict[str, Path], out: Path) -> None:
     pictures = {p.resolve() for p in paths.values()}
-    for name in paths:
+    for name, path in paths.items():
+        if is_volume(path) and path.resolve().parent == out.resolve():
+            raise ModicumError("the mask would replace this volume.", file=path, remedy="Choose another --out.")
         for folder in (out, out / "probabilities", out / "overlays"):
             if (folder / f"{name}.png").resolve() in pictures:
                 raise ModicumError(
@@ -129,14 +182,9 @@ def _write(
     overlays: bool,
 ) -> Path:
     numbers = class_numbers(probability, bundle)
-    try:
-        for wanted, folder in ((True, out), (probabilities, out / "probabilities"), (overlays, out / "overlays")):
-            if wanted:
-                folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ModicumError(
-            f"cannot write there ({error.strerror}).", file=out, remedy="Choose another folder with --out."
-        ) from None
+    for wanted, folder in ((True, out), (probabilities, out / "probabilities"), (overlays, out / "overlays")):
+        if wanted:
+            _folder(folder)
     write_mask(out / f"{name}.png", mask_values(numbers, bundle))
     if probabilities:
         for k, class_name in enumerate(bundle.classes):

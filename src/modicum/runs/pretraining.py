@@ -117,7 +117,7 @@ def _pictures(
     """Training pictures and unlabelled ones, all without labels, as a view without localiser keeps them; what was seen."""
     others = unlabelled_cases(dataset, split, pretext.folder)
     cases = [*(c for c in dataset.labelled if c.id in split.train), *others]
-    pictures, findings = read_unlabelled(cases, _view(recipe).prepare, material.intensity.channels, grey=recipe.images.grey)
+    pictures, findings = read_unlabelled(cases, _view(recipe).prepare, material.intensity.channels, images=recipe.images)
     if not others:
         said = "there are no unlabelled pictures: the start learned from the training pictures alone."
         findings.append(Finding("note", "nothing-unlabelled", said, remedy="Name a folder: --set start.folder=PATH"))

@@ -37,14 +37,14 @@ def taught_pictures(
     For pseudo-labels writes `pseudo-labels/NAME.png` and `pseudo-labels.csv` with what decided.
     """
     settings, view = recipe.taught_by.unlabelled, VIEWS.build(recipe.view)
-    channels, grey = material.intensity.channels, recipe.images.grey
+    channels, images = material.intensity.channels, recipe.images
     seen = {f"unlabelled: {c.id}": digest(c.image) for c in cases}
     if not isinstance(settings, PseudoLabels):
         keep = _placed(teacher, recipe) if view.localised else view.prepare
-        pictures, findings = read_unlabelled(cases, keep, channels, grey=grey)
+        pictures, findings = read_unlabelled(cases, keep, channels, images=images)
         return Unlabelled(pictures, seen, findings=findings)
     labels = _PseudoLabelling(teacher, settings, recipe, material, folder, part)
-    pictures, findings = read_unlabelled(cases, labels.keep, channels, grey=grey)
+    pictures, findings = read_unlabelled(cases, labels.keep, channels, images=images)
     table = pd.DataFrame([{**asdict(d), "kept": d.kept} for d in labels.decisions])
     folder.write(f"{part}pseudo-labels.csv", table.to_csv(index=False))
     done = Unlabelled(pictures, seen, labels.decisions, labels.allowed, labels.examples, findings)

@@ -48,7 +48,8 @@ class Outcome:
 
     def tested_with(self) -> dict[str, Bundle]:
         """For each test case the model that it was tested with."""
-        return {c: t.bundle for t, split in zip(self.trainings, self.splits, strict=False) for c in split.test}
+        named = {c.id: c.volume or c.id for c in self.dataset.labelled}
+        return {named[c]: t.bundle for t, split in zip(self.trainings, self.splits, strict=False) for c in split.test}
 
     def counts(self) -> dict[str, int]:
         """Pictures in each part."""
@@ -71,6 +72,8 @@ class Outcome:
                 notes.append("With folds no picture is set aside for good: the recipe was planned from all of them.")
         else:
             notes.append("The test pictures took no part in planning, training or any choice.")
+        if any(c.slice is not None for c in self.dataset.labelled):
+            notes.append("Volumes were measured as wholes, not slice by slice; distances in them are in mm.")
         if any(c.field_of_view for c in self.dataset.labelled):
             notes.append("Only pixels inside the field of view count.")
         if len(self.dataset.classes) == 1:
@@ -116,9 +119,8 @@ class Outcome:
 def write_run_report(outcome: Outcome, whole: dict[str, Any], folder: RunFolder) -> None:
     """report.html of a run; `whole` is its summary."""
     summary, table = whole["test"], outcome.evaluator.table()
-    cases = {c.id: c for c in outcome.dataset.labelled}
     dice = {str(case): float(value) for case, value in table.groupby("case")["dice"].mean().items()}
-    tested = [cases[i] for i in dice]
+    tested = [c for c in outcome.dataset.labelled if (c.volume or c.id) in dice]
     shown = examples(dice, tested, outcome.dataset.code, outcome.model.bundle, folder.predictions)
     model = outcome.model
     reasons = [
@@ -139,6 +141,7 @@ def write_run_report(outcome: Outcome, whole: dict[str, Any], folder: RunFolder)
         summary=summary,
         table=table,
         histograms=outcome.evaluator.histograms,
+        volumes=outcome.evaluator.volumes(),
         examples=shown,
         findings=list(outcome.findings),
         environment=environment(outcome.plan.recipe.seed),

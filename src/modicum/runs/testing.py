@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from modicum.bundle import Bundle, class_numbers
 from modicum.console import bar
-from modicum.datasets import load_field_of_view, load_label, load_picture
+from modicum.datasets import foreground_share, load_field_of_view, load_label, load_picture
 from modicum.datasets.case import Case, LabelCode
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator, Example
 from modicum.images import read_mask, write_mask
 from modicum.images.intensity import working_pixels
-from modicum.inference import Segmenter
-from modicum.runs.predicting import mask_values
+from modicum.images.volumes import cached_volume, read_volume_mask, write_volume_mask
+from modicum.inference import Look, Segmenter
+from modicum.runs.pictures import shown_picture
+from modicum.runs.predicting import mask_values, volume_values
 from modicum.runs.steps import Steps
 
 
 def test_bundle(
     bundle: Bundle, cases: Sequence[Case], code: LabelCode, evaluator: Evaluator, masks: Path, steps: Steps | None = None
 ) -> list[Finding]:
-    """Predict labelled cases, write their masks, and add them to the evaluator.
+    """Predict labelled cases, write their masks, and add them to the evaluator; the slices of a volume as one case.
 
     Args:
         code: how the label files become the model's class numbers.
@@ -35,23 +39,46 @@ def test_bundle(
     """
     failed = []
     masks.mkdir(parents=True, exist_ok=True)
-    segmenter = bundle.segmenter()
+    segmenter, groups = bundle.segmenter(), together(cases)
     with bar(f"Testing on {len(cases)} pictures", len(cases)) as progress:
-        for case in cases:
+        for group in groups.values():
             try:
-                _test(case, code, segmenter, bundle, evaluator, masks / f"{case.id}.png", steps or Steps())
+                _test(group, code, segmenter, bundle, evaluator, masks, steps or Steps())
             except ModicumError as error:
-                file = str(error.file or case.image)
+                file = str(error.file or group[0].image)
                 failed.append(Finding("error", "not-tested", f"not tested: {error.problem}", file, error.remedy))
-            progress.step()
+            progress.step(len(group))
     return failed
 
 
+def together(cases: Sequence[Case]) -> dict[str, list[Case]]:
+    """The cases by the name under which they are measured: a picture by itself, the slices of a volume together."""
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(case.volume or case.id, []).append(case)
+    return {name: sorted(group, key=lambda c: c.slice or 0) for name, group in groups.items()}
+
+
 def _test(
-    case: Case, code: LabelCode, segmenter: Segmenter, bundle: Bundle, evaluator: Evaluator, mask: Path, steps: Steps
+    group: Sequence[Case],
+    code: LabelCode,
+    segmenter: Segmenter,
+    bundle: Bundle,
+    evaluator: Evaluator,
+    masks: Path,
+    steps: Steps,
 ) -> None:
-    picture, truth, valid = load_picture(case), load_label(case, code), load_field_of_view(case)
-    look = segmenter.look(picture, bundle.true_mask(truth))
+    looks, told_looks, truths, fields = [], [], [], []
+    for case in group:
+        picture, truth = shown_picture(case, bundle.recipe.images), load_label(case, code)
+        looks.append(segmenter.look(picture, bundle.true_mask(truth)))
+        if steps.ideal is not None:
+            told_looks.append(segmenter.look(picture, truth > 0))
+        truths.append(truth)
+        fields.append(load_field_of_view(case))
+    case = replace(group[0], id=group[0].volume or group[0].id)
+    look, truth, valid = _stacked(looks, case), _joined(truths, case), None if fields[0] is None else _joined(fields, case)
+    told = _stacked(told_looks, case) if told_looks else None
     numbers = class_numbers(look.probability, bundle)
     evaluator.add(
         case.id,
@@ -61,10 +88,32 @@ def _test(
         patient=case.patient,
         attributes=case.attributes,
         prediction=numbers,
+        spacing=None if case.slice is None else cached_volume(case.image).spacing,
     )
-    write_mask(mask, mask_values(numbers, bundle))
-    told = segmenter.look(picture, truth > 0) if steps.ideal is not None else None
+    if case.slice is None:
+        write_mask(masks / f"{case.id}.png", mask_values(numbers, bundle))
+    else:
+        write_volume_mask(cached_volume(case.image).nameless(), volume_values(numbers, bundle), masks, case.id, bundle.classes)
     steps.add(case, truth, valid, look, told, bundle)
+
+
+def _joined(arrays: Sequence[Any], case: Case) -> npt.NDArray[Any]:
+    """(H, W) of a picture, (D, H, W) of a volume's slices."""
+    return np.asarray(arrays[0]) if case.slice is None else np.stack(arrays)
+
+
+def _stacked(looks: Sequence[Look], case: Case) -> Look:
+    """One look at a volume, from those at its slices."""
+    if case.slice is None:
+        return looks[0]
+    rough = None if looks[0].rough is None else np.stack([look.rough for look in looks if look.rough is not None])
+    places = [place for look in looks for place in look.places]
+    return Look(np.stack([look.probability for look in looks], axis=1), (), rough, places)
+
+
+def faces(cases: Sequence[Case], code: LabelCode) -> dict[str, Case]:
+    """For each name under which cases are measured the picture to show: of a volume the slice with most foreground."""
+    return {name: max(group, key=lambda c: foreground_share(c, code)) for name, group in together(cases).items()}
 
 
 def examples(dice: dict[str, float], cases: Sequence[Case], code: LabelCode, bundle: Bundle, masks: Path) -> list[Example]:
@@ -76,7 +125,7 @@ def examples(dice: dict[str, float], cases: Sequence[Case], code: LabelCode, bun
     order = sorted(dice, key=lambda case_id: -dice[case_id])
     middle = len(order) // 2
     chosen = {"best": order[:2], "median": order[middle : middle + 2], "worst": order[-2:]}
-    by_id, shown, found = {c.id: c for c in cases}, set(), []
+    by_id, shown, found = faces(cases, code), set(), []
     for role in ("worst", "median", "best"):
         for case_id in reversed(chosen[role]) if role == "worst" else chosen[role]:
             if case_id not in shown:
@@ -86,9 +135,14 @@ def examples(dice: dict[str, float], cases: Sequence[Case], code: LabelCode, bun
 
 
 def _example(case: Case, dice: float, role: str, code: LabelCode, bundle: Bundle, masks: Path) -> Example:
-    written = read_mask(masks / f"{case.id}.png")
+    if case.slice is None:
+        written, values = read_mask(masks / f"{case.id}.png"), bundle.label_values
+    else:
+        path = next(masks.glob(f"{case.volume}{cached_volume(case.image).nameless().write.suffix}"))
+        every = np.arange(len(bundle.classes) + 1, dtype=np.uint8)
+        written, values = read_volume_mask(path)[case.slice], tuple(volume_values(every, bundle)[1:].tolist())
     numbers = np.zeros(written.shape, np.uint8)
-    for number, value in enumerate(bundle.label_values, 1):
+    for number, value in enumerate(values, 1):
         numbers[written == value] = number
     image: npt.NDArray[np.uint8] = working_pixels(load_picture(case), 3)
     truth = load_label(case, code)

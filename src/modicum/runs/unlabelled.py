@@ -11,6 +11,7 @@ from modicum.datasets.case import Case, Dataset, Split
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import PseudoLabelled
 from modicum.recipes import Recipe
+from modicum.recipes.schema import Images
 from modicum.runs.folder import digest
 from modicum.runs.material import Material
 from modicum.runs.pictures import load_unlabelled
@@ -58,16 +59,16 @@ def unlabelled_cases(dataset: Dataset, split: Split, folder: str | None) -> list
     if folder is not None:
         cases += [Case(f"{path.parent.name}/{path.name}", path) for path in expand([folder])]
     known = {digest(c.image) for c in dataset.labelled if c.id in {*split.train, *split.val, *split.test}}
-    others: dict[str, Case] = {}
+    others: dict[tuple[str, int | None], Case] = {}
     for case in cases:
         content = digest(case.image)
         if content not in known:
-            others.setdefault(content, case)
+            others.setdefault((content, case.slice), case)
     return list(others.values())
 
 
 def read_unlabelled(
-    cases: Sequence[Case], keep: Callable[[TrainingPicture], TrainingPicture | None], channels: int, *, grey: bool
+    cases: Sequence[Case], keep: Callable[[TrainingPicture], TrainingPicture | None], channels: int, *, images: Images
 ) -> tuple[list[TrainingPicture], list[Finding]]:
     """The pictures as they are worth keeping, read one after the other; one that cannot be read is a warning.
 
@@ -81,7 +82,7 @@ def read_unlabelled(
     with bar(f"Reading {len(cases)} unlabelled pictures", len(cases)) as progress:
         for case in cases:
             try:
-                pictures.append(keep(load_unlabelled(case, channels, grey=grey)))
+                pictures.append(keep(load_unlabelled(case, channels, images=images)))
             except ModicumError as error:
                 findings.append(Finding("warning", "unlabelled-unreadable", error.problem, str(case.image), error.remedy))
             progress.step()

@@ -9,7 +9,7 @@ from typing import Any
 
 from modicum.datasets.case import Case, Part
 from modicum.errors import Finding
-from modicum.images.formats import is_picture, is_volume, picture_suffix
+from modicum.images.formats import is_dicom, is_picture, is_volume, picture_suffix
 
 PARTS: dict[str, Part] = {
     "train": "train",
@@ -34,23 +34,35 @@ class Found:
 
 
 def stem(path: Path | str) -> str:
-    """The file's name without the suffix by which it is read (`im0001.ppm.gz` -> `im0001`)."""
+    """The file's name without the suffix by which it is read (`im0001.ppm.gz` -> `im0001`); of DICOM that of its folder.
+
+    Several series of one folder keep their files' names.
+    """
+    if is_dicom(path) and len(_first_of_each(Path(path).parent)) == 1:
+        return Path(path).parent.name
     name = Path(path).name
     suffix = picture_suffix(path)
     return name[: -len(suffix)] if suffix else name
 
 
 def pictures_in(folder: Path, *, deep: bool = False) -> list[Path]:
-    """Picture files of a folder, sorted; with `deep`, of its subfolders too. Hidden ones are passed over."""
+    """Picture and volume files of a folder, sorted; with `deep`, of its subfolders too. Hidden ones are passed over.
+
+    Of a DICOM series the first file stands for all.
+    """
     if not folder.is_dir():
         return []
     found: Iterable[Path] = folder.rglob("*") if deep else folder.iterdir()
-    return sorted(p for p in found if is_picture(p) and p.is_file() and not _hidden(p.relative_to(folder)))
+    files = sorted(p for p in found if p.is_file() and not _hidden(p.relative_to(folder)))
+    series = {p.parent for p in files if is_dicom(p)}
+    kept = [p for p in files if (is_picture(p) or is_volume(p)) and not is_dicom(p)]
+    return sorted([*kept, *(one for place in series for one in _first_of_each(place))])
 
 
-def first_volume(folder: Path) -> Path | None:
-    """A volume file in the folder or below it, if there is one."""
-    return next((p for p in sorted(folder.rglob("*")) if is_volume(p) and not _hidden(p.relative_to(folder))), None)
+def _first_of_each(folder: Path) -> list[Path]:
+    from modicum.images.volumes.dicom import series_in
+
+    return [series.files[0] for series in series_in(folder)]
 
 
 def subfolders(folder: Path) -> dict[str, Path]:

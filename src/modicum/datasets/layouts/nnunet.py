@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from modicum.datasets.case import Case, Part
-from modicum.datasets.layouts.found import Found, first_volume, pictures_in, stem
+from modicum.datasets.layouts.found import Found, pictures_in, stem
 from modicum.errors import Finding, ModicumError
-from modicum.images.formats import is_volume
 
 _CHANNEL = re.compile(r"^(.*)_(\d{4})$")
 
@@ -20,14 +19,13 @@ def read(root: Path) -> Found | None:
     """A folder with imagesTr and labelsTr, or whose dataset.json lists its training pictures.
 
     Raises:
-        ModicumError: volumes, several channels in files of their own, or a dataset.json that is no JSON or names no files
+        ModicumError: several channels in files of their own, or a dataset.json that is no JSON or names no files
             or numbers where they belong.
     """
     described = _describe(root / "dataset.json")
     listed = described.get("training")
     if not (root / "imagesTr").is_dir() and not isinstance(listed, list):
         return None
-    _refuse_volumes(root, described)
     folder = pictures_in(root / "imagesTr")
     if isinstance(listed, list) and not any(_CHANNEL.match(stem(p)) for p in folder):
         found = _decathlon(root, listed)
@@ -62,7 +60,7 @@ def _single_channel(files: list[Path]) -> dict[str, Path]:
                 f"'{name}' has {len(paths)} channels in files of their own ({', '.join(p.name for p in paths)}); "
                 "that cannot be read yet.",
                 file=paths[0],
-                remedy="Join the channels into one RGB picture, or keep only _0000.",
+                remedy="Keep only _0000; or, of pictures, join the channels into one RGB picture.",
             )
     return {name: paths[0] for name, paths in channels.items()}
 
@@ -103,20 +101,6 @@ def _describe(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ModicumError(f"is no valid JSON: {error}.", file=path, remedy="Correct it, or remove it.") from None
     return described if isinstance(described, dict) else {}
-
-
-def _refuse_volumes(root: Path, described: dict[str, Any]) -> None:
-    listed = described.get("training")
-    named = [str(e["image"]) for e in listed if isinstance(e, dict) and "image" in e] if isinstance(listed, list) else []
-    volume = next((root / n for n in named if is_volume(n)), None)
-    if volume is None and not pictures_in(root / "imagesTr") and (root / "imagesTr").is_dir():
-        volume = first_volume(root / "imagesTr")
-    if volume is not None:
-        raise ModicumError(
-            "this data set holds volumes, which cannot be read yet (pictures can).",
-            file=volume,
-            remedy="Export the slices as PNG or TIFF pictures.",
-        )
 
 
 def _classes(labels: Any, found: Found, file: Path) -> dict[str, Any] | None:

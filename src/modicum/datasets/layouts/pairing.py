@@ -10,6 +10,7 @@ from pathlib import Path
 from modicum.datasets.case import Case, Part
 from modicum.datasets.layouts.found import PARTS, Found, plain, stem
 from modicum.errors import Finding
+from modicum.images.formats import is_dicom
 
 _WORDS = (
     r"(?:ground[ _-]?truth|segmentations?|manual[ _-]?1?|1st[ _-]?(?:ho|manual)|annotations?|annotated|annot|anno"
@@ -106,8 +107,10 @@ def _table(pictures: Sequence[Path], root: Path) -> tuple[dict[Key, Path], Mappi
 
 
 def _key(path: Path, root: Path) -> tuple[Key, str]:
-    relative = path.relative_to(root)
-    return tuple(p.lower() for p in relative.parts[:-1]), stem(path).lower()
+    relative, name = path.relative_to(root), stem(path)
+    if is_dicom(path) and name == path.parent.name:  # the folder is the volume
+        relative = relative.parent
+    return tuple(p.lower() for p in relative.parts[:-1]), name.lower()
 
 
 def _bare(name: str, suffix: re.Pattern[str]) -> list[str]:

@@ -93,6 +93,7 @@ class ReportData:
     notes: Sequence[str] = ()  # how the figures were made, in words
     second_looks: Sequence[SecondLook] = ()  # of a two-step method
     steps: Sequence[StepFigures] = ()  # of a method of several steps; the first row is what the others are compared with
+    volumes: Mapping[str, tuple[Sequence[float], Sequence[float]]] = field(default_factory=dict)  # Evaluator.volumes()
     pseudo: Sequence[PseudoLabelled] = ()  # some that were believed and some that were not
     pseudo_words: str = ""  # how many were believed, and what decided
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from modicum.evaluation.agreement import agreement
 from modicum.evaluation.curves import ProbabilityHistogram
 from modicum.evaluation.report.ink import (
     BLUE,
@@ -151,7 +152,7 @@ def distributions(table: pd.DataFrame, classes: Sequence[str]) -> str:
         for place, values in enumerate(distances):
             _box(right, values, len(groups) - place if len(classes) > 1 else (1 + len(groups)) / 2, ORANGE)
         right.set_yticks([])
-        right.set_title("Hausdorff 95, pixels")
+        right.set_title("Hausdorff 95, pixels or mm")
         right.set_xlim(left=min(0.0, right.get_xlim()[0]))
     for axes in sheet.axes:
         axes.set_ylim(0.4, len(groups) + 0.6)
@@ -187,6 +188,31 @@ def subgroups(by_subgroup: Mapping[str, Mapping[str, Any]], overall: float | Non
     axes.set_xlabel("Dice: mean and 95 % interval; the dashed line is the mean of all pictures")
     share_axis(axes, "x")
     return sheet.svg("Dice by subgroup")
+
+
+@styled
+def bland_altman(volumes: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> str:
+    """For each class the difference of both volumes against their mean, with bias, limits and their intervals."""
+    drawn = [(name, np.asarray(found), np.asarray(true)) for name, (found, true) in volumes.items() if len(found) > 1]
+    if not drawn:
+        return ""
+    sheet = Sheet(min(3, len(drawn)), 3.2)
+    for place, (axes, (name, found, true)) in enumerate(zip(sheet.axes, drawn, strict=False)):
+        colour, figures = SERIES[place % len(SERIES)], agreement(found, true)
+        middle = (found + true) / 2
+        axes.axhline(0, color=LINE, linewidth=1)
+        lines = [(figures["bias"], figures["bias_ci95"], "-", "mean"), *(
+            (limit, ci, (0, (4, 3)), "±1.96 SD") for limit, ci in zip(figures["limits"], figures["limits_ci95"], strict=True)
+        )]  # fmt: skip
+        for value, (low, high), style, said in lines:
+            axes.axhspan(low, high, color=colour, alpha=0.10, linewidth=0)
+            axes.axhline(value, color=colour, linewidth=1.3, linestyle=style)
+            axes.annotate(f"{said} {value:+.2f}", (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom",
+                          fontsize=7.5, color=MUTED)  # fmt: skip
+        axes.plot(middle, found - true, "o", color=colour, markeredgecolor=PAPER, markersize=6)
+        axes.set(title=_plain(name), xlabel="mean of both volumes, ml", ylabel="found - true, ml")
+        axes.margins(y=0.2)
+    return sheet.svg("Bland-Altman plot of volumes")
 
 
 def _box(axes: Axes, values: Floats, place: float, colour: str) -> None:

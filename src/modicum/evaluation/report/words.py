@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 METRIC_NAMES = {
     "dice": "Dice", "iou": "IoU (Jaccard)", "thresholded_jaccard": "Jaccard, 0 below .65", "precision": "Precision",
     "recall": "Recall (sensitivity)", "specificity": "Specificity", "accuracy": "Accuracy", "auc": "ROC AUC",
-    "average_precision": "Average precision", "hd95": "Hausdorff 95, pixels",
+    "average_precision": "Average precision", "hd95": "Hausdorff 95, pixels or mm",
 }  # fmt: skip
 _MEANINGS = {
     "dice": "overlap of both masks; also called F1",
@@ -23,7 +23,7 @@ _MEANINGS = {
     "recall": "of what is there, the share that was found",
     "specificity": "of the background, the share left alone",
     "auc": "how well probabilities part object from background",
-    "hd95": "how far the outlines stray, in pixels",
+    "hd95": "how far the outlines stray, in pixels, in volumes mm",
 }
 _PARTS = {
     "train": "to train", "val": "to validate", "test": "to test", "labelled": "labelled", "folds": "folds",
@@ -131,6 +131,23 @@ def metric_rows(summary: Mapping[str, Any]) -> list[list[str]]:
             shown = (values["mean"], values["sd"], values["median"], pooled)
             mean, sd, median, all_pixels = (figure(metric, v) for v in shown)
             rows.append([name, mean, interval, sd, median, all_pixels, str(values["n"])])
+    return rows
+
+
+def agreement_rows(agreement: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
+    """Class, bias, its interval, limits, relative error, Pearson's and intraclass correlation of volumes."""
+
+    def pair(values: Any, form: str) -> str:
+        return "–" if values[0] is None else f"{values[0]:{form}} to {values[1]:{form}}"
+
+    rows = []
+    for name, a in agreement.items():
+        bias = "–" if a["bias"] is None else f"{a['bias']:+.2f}"
+        error = "–" if a["relative_error"] is None else f"{a['relative_error']:.1%}"
+        cells = [name, bias, pair(a["bias_ci95"], "+.2f"), pair(a["limits"], "+.2f"), error]
+        rows.append(
+            [*cells, figure("dice", a["pearson"]), figure("dice", a["icc"]), interval({"ci95": a["icc_ci95"]}), str(a["n"])]
+        )
     return rows
 
 

@@ -1,6 +1,19 @@
 """Volumes: read from and written to NIfTI, NRRD, MetaImage and DICOM, always with the same axes."""
 
-from modicum.images.volumes.reading import is_volume, read_volume, read_volume_mask, volume_shape, write_volume_mask
+from modicum.images.formats import is_volume
+from modicum.images.volumes.cache import cached_mask, cached_volume
+from modicum.images.volumes.reading import read_volume, read_volume_mask, volume_shape, write_volume_mask
+from modicum.images.volumes.slicing import Slicing
 from modicum.images.volumes.volume import Volume
 
-__all__ = ["Volume", "is_volume", "read_volume", "read_volume_mask", "volume_shape", "write_volume_mask"]
+__all__ = [
+    "Slicing",
+    "Volume",
+    "cached_mask",
+    "cached_volume",
+    "is_volume",
+    "read_volume",
+    "read_volume_mask",
+    "volume_shape",
+    "write_volume_mask",
+]

@@ -57,19 +57,6 @@ def series_in(folder: Path) -> list[Series]:
     return [Series(uid, tuple(path for _, _, path in sorted(files))) for uid, files in sorted(found.items())]
 
 
-def is_dicom(path: Path) -> bool:
-    """Whether a file says that it is DICOM: by its suffix, or by the mark after its preamble."""
-    if path.suffix.lower() == ".dcm":
-        return True
-    if path.suffix:
-        return False
-    try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
-
-
 def read(path: Path) -> Volume:
     """The series to which a file belongs, from its folder; or a multi-frame file by itself.
 
@@ -79,6 +66,10 @@ def read(path: Path) -> Volume:
     files = _files(path)
     datasets = [pydicom.dcmread(file) for file in files]
     first = datasets[0]
+    if first.get("Modality") == "SEG":
+        from modicum.images.volumes.dicom_seg import read_segmentation
+
+        return read_segmentation(path)
     if int(first.get("SamplesPerPixel", 1)) != 1:
         raise ModicumError("coloured DICOM pictures are no volume.", file=path, remedy="Export them as PNG pictures.")
     if len({(d.Rows, d.Columns) for d in datasets}) > 1:

@@ -10,7 +10,7 @@ import pydicom
 
 import modicum
 from modicum.images.volumes.orientation import Orientation
-from modicum.images.volumes.volume import Mask
+from modicum.images.volumes.volume import Mask, Volume
 
 
 @dataclass(frozen=True)
@@ -58,3 +58,15 @@ class SegmentationWriter:
             omit_empty_frames=False,
         )
         segmentation.save_as(path)
+
+
+def read_segmentation(path: Path) -> Volume:
+    """A segmentation object as class numbers, in the order of its segments."""
+    import highdicom as hd
+
+    found = hd.seg.segread(path)
+    whole = found.get_volume(combine_segments=True, allow_missing_positions=True)  # (slice, row, column)
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(whole.affine) @ np.eye(4)[[2, 1, 0, 3]]
+    orientation = Orientation.of(affine)
+    values = orientation.volume(np.asarray(whole.array, np.uint8).transpose(2, 1, 0))
+    return Volume(values, orientation.spacing, SegmentationWriter((path,), None, orientation))

@@ -32,6 +32,19 @@ class _Writer:
         nibabel.save(image, path)
 
 
+@dataclass(frozen=True)
+class Plain:
+    """Writes class numbers of a volume by itself, with its spacing and nothing else: no name comes along."""
+
+    spacing: tuple[float, float, float]  # mm along D, H, W
+    suffix: str = ".nii.gz"
+
+    def __call__(self, mask: Mask, path: Path, classes: tuple[str, ...]) -> None:
+        depth, height, width = self.spacing
+        image = nibabel.Nifti1Image(np.ascontiguousarray(mask.transpose(2, 1, 0)), np.diag([-width, -height, depth, 1.0]))
+        nibabel.save(image, path)
+
+
 def read(path: Path) -> Volume:
     """The volume of a file; a fourth axis of length one is dropped.
 

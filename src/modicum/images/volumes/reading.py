@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.errors import ModicumError
-from modicum.images.formats import picture_suffix
+from modicum.images.formats import is_dicom, picture_suffix
 from modicum.images.volumes import dicom, itk, nifti
 from modicum.images.volumes.volume import Mask, Volume
 
@@ -27,14 +27,6 @@ class _Format:
 
 _NIFTI, _ITK, _DICOM = _Format(nifti.read, nifti.shape), _Format(itk.read, itk.shape), _Format(dicom.read, dicom.shape)
 _FORMATS = {".nii": _NIFTI, ".nii.gz": _NIFTI, ".nrrd": _ITK, ".mha": _ITK, ".mhd": _ITK, ".dcm": _DICOM}
-
-
-def is_volume(path: Path | str) -> bool:
-    """Whether a file is a volume or a slice of one, by its name or, without a suffix, by its first bytes."""
-    path = Path(path)
-    if path.name.startswith("."):
-        return False
-    return picture_suffix(path) in _FORMATS or (not path.suffix and dicom.is_dicom(path))
 
 
 def read_volume(path: Path | str) -> Volume:
@@ -92,7 +84,7 @@ def write_volume_mask(volume: Volume, mask: Mask, folder: Path, name: str, class
 
 
 def _asked(path: Path, question: Callable[[_Format], Callable[[Path], T]]) -> T:
-    known = _FORMATS.get(picture_suffix(path)) or (_DICOM if dicom.is_dicom(path) else None)
+    known = _FORMATS.get(picture_suffix(path)) or (_DICOM if is_dicom(path) else None)
     if known is None:
         raise ModicumError(f"this is no volume that is read; known: {' '.join(_FORMATS)}.", file=path)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ class Writer(Protocol):
     def __call__(self, mask: Mask, path: Path, classes: tuple[str, ...]) -> None: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Volume:
     """Values (D, H, W): slices from foot to head where that is the slicing axis, rows to the back, columns to the left.
 
@@ -32,6 +32,12 @@ class Volume:
     spacing: tuple[float, float, float]  # mm along D, H, W
     write: Writer
     remarks: tuple[str, ...] = field(default=())  # what must be known of the file: a tilted gantry, missing slices
+
+    def nameless(self) -> Volume:
+        """The same volume, whose masks are written without what a DICOM file says of its patient."""
+        from modicum.images.volumes.nifti import Plain
+
+        return replace(self, write=Plain(self.spacing)) if self.write.suffix == ".dcm" else self
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -1,0 +1,61 @@
+"""Volumes as cases: each slice is one, and what belongs to one volume is told apart and never divided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from modicum.datasets.case import Case
+from modicum.errors import Finding, ModicumError
+from modicum.images.formats import is_volume
+
+
+def sliced(cases: Sequence[Case], findings: list[Finding], notes: list[str]) -> list[Case]:
+    """The cases, every volume replaced by its slices; those of one volume have one patient.
+
+    A volume that cannot be read, or whose label has another shape, becomes an error and is left out.
+    """
+    if not any(is_volume(c.image) for c in cases):
+        return list(cases)
+    found, volumes = [], 0
+    for case in cases:
+        if not is_volume(case.image):
+            found.append(case)
+            continue
+        try:
+            depth = _depth(case)
+        except ModicumError as error:
+            findings.append(Finding("error", "unreadable-file", error.problem, str(error.file or case.image), error.remedy))
+            continue
+        volumes += 1
+        digits = len(str(depth - 1))
+        for number in range(depth):
+            name = f"{case.id}_z{number:0{digits}d}"
+            found.append(replace(case, id=name, slice=number, volume=case.id, patient=case.patient or case.id))
+    slices = sum(c.slice is not None for c in found)
+    notes.append(f"{volumes} volumes are read slice by slice ({slices} slices) and measured as wholes.")
+    return found
+
+
+def _depth(case: Case) -> int:
+    """Slices of a volume.
+
+    Raises:
+        ModicumError: it cannot be read, or a label has another shape.
+    """
+    from modicum.images.volumes import volume_shape
+
+    shape = volume_shape(case.image)
+    for path in (*case.labels, *([case.field_of_view] if case.field_of_view else [])):
+        theirs = volume_shape(path)
+        if theirs != shape:
+            raise ModicumError(
+                f"has {_told(theirs)} voxels, its volume {case.image.name} {_told(shape)}.",
+                file=path,
+                remedy="Make both the same size, or remove the label.",
+            )
+    return shape[0]
+
+
+def _told(shape: Sequence[int]) -> str:
+    return "x".join(str(n) for n in reversed(shape))

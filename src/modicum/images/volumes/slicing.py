@@ -1,0 +1,66 @@
+"""How the slices of a volume become pictures: their values in a window, with their neighbours and their depth as channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from modicum.errors import ModicumError
+from modicum.images.volumes.volume import Volume
+
+_PERCENTILES = (0.5, 99.5)
+_SAMPLE = 2_000_000  # voxels from which the percentiles are taken
+
+
+@dataclass(frozen=True)
+class Slicing:
+    """What of a volume a network sees at once.
+
+    Args:
+        window: darkest and brightest value that are told apart, in the volume's units (Hounsfield units in CT); None: between
+            the .5 and 99.5 percentiles of the volume.
+        neighbours: slices before and after that are shown as further channels; beyond the ends the last slice stands in.
+        depth: a last channel says where the slice lies, from 0 at the feet to 1 at the head (SYSTEMS D8).
+    """
+
+    window: tuple[float, float] | None = None
+    neighbours: int = 0
+    depth: bool = False
+
+    @property
+    def channels(self) -> int:
+        return 1 + 2 * self.neighbours + self.depth
+
+    def levels(self, volume: Volume) -> tuple[float, float]:
+        """The window of a volume.
+
+        Raises:
+            ModicumError: none of its values is a number.
+        """
+        if self.window is not None:
+            return self.window
+        values = volume.values.ravel()
+        values = values[:: max(1, values.size // _SAMPLE)]
+        values = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+        if not values.size:
+            raise ModicumError("none of the volume's values is a number.", remedy="Export the volume again, or leave it out.")
+        low, high = (float(v) for v in np.percentile(values, _PERCENTILES))
+        return low, high
+
+    def picture(self, volume: Volume, number: int, levels: tuple[float, float] | None = None) -> npt.NDArray[np.uint8]:
+        """Slice `number` as (H, W, channels): the slices from the first neighbour to the last, then the depth.
+
+        Args:
+            levels: of the volume, where they are known.
+        """
+        low, high = levels or self.levels(volume)
+        last = len(volume.values) - 1
+        near = [min(max(number + step, 0), last) for step in range(-self.neighbours, self.neighbours + 1)]
+        shown = np.nan_to_num(volume.values[near].astype(np.float32), nan=low, posinf=high, neginf=low)
+        shown = np.clip((shown - low) * (255.0 / max(high - low, 1e-12)), 0, 255)
+        if self.depth:
+            place = np.full((1, *shown.shape[1:]), 255 * number / max(1, last), np.float32)
+            shown = np.concatenate([shown, place])
+        return np.ascontiguousarray(np.rint(shown).astype(np.uint8).transpose(1, 2, 0))

@@ -1,0 +1,183 @@
+"""Volumes from folder to report: slices are shown, wholes are measured, masks return in the geometry of their volume."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+import SimpleITK as sitk
+
+import modicum as md
+from discs import TINY
+from modicum.bundle import Bundle
+from modicum.datasets import check, discover, load_label, load_picture
+from modicum.errors import ModicumError
+from modicum.images.volumes import Slicing, Volume, read_volume_mask
+from modicum.runs.predicting import predict
+from modicum.runs.train import Run
+
+
+def ball(rng: np.random.Generator, shape: tuple[int, int, int] = (8, 40, 36)) -> tuple[np.ndarray, np.ndarray]:
+    """A bright ball on dark ground, (D, H, W), and where it is."""
+    d, h, w = np.indices(shape)
+    centre = rng.uniform(3, 5), rng.uniform(12, 28), rng.uniform(12, 24)
+    inside = ((d - centre[0]) * 3) ** 2 + (h - centre[1]) ** 2 + (w - centre[2]) ** 2 < rng.uniform(7, 10) ** 2
+    return np.where(inside, 300, -200) + rng.normal(0, 40, shape), inside
+
+
+@pytest.fixture(scope="session")
+def balls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve volumes of six patients, in files turned this way and that."""
+    folder = tmp_path_factory.mktemp("balls")
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        values, inside = ball(rng)
+        place = np.diag([-0.5, -0.5, 1.5, 1.0]) if number % 2 else np.diag([0.5, 0.5, 1.5, 1.0])
+        for kind, array in (("images", values.astype(np.int16)), ("labels", inside.astype(np.uint8))):
+            (folder / kind).mkdir(exist_ok=True)
+            stored = array.transpose(2, 1, 0)
+            stored = stored if number % 2 else stored[::-1, ::-1]
+            nibabel.save(
+                nibabel.Nifti1Image(np.ascontiguousarray(stored), place), folder / kind / f"p{number // 2}_{number}.nii.gz"
+            )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(balls: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    changes = [*TINY, "fit.epochs=12", "images.depth=true", "images.neighbours=1", "images.window=[-300,400]"]
+    return md.train(balls, tmp_path_factory.mktemp("volumes") / "run", recipe="small-whole", changes=changes)
+
+
+def test_slices_are_cases_and_their_volume_stays_together(balls: Path) -> None:
+    dataset = discover(balls)
+    assert len(dataset.cases) == 12 * 8
+    assert {c.volume for c in dataset.cases} == {f"p{n // 2}_{n}" for n in range(12)}
+    case = next(c for c in dataset.cases if c.volume == "p1_3" and c.slice == 4)
+    assert load_picture(case).shape == (40, 36, 1)
+    assert load_label(case, dataset.code).max() == 1
+    assert not [f for f in check(dataset) if f.kind in ("empty-mask", "near-duplicate", "duplicate-picture")]
+
+
+def test_a_volume_is_measured_as_a_whole(balls: Path, trained: Run) -> None:
+    table = pd.read_csv(trained.folder / "cases.csv")
+    split = pd.read_csv(trained.folder / "split.csv")
+    tested = {case.rpartition("_z")[0] for case in split.query("part == 'test'")["case"]}
+    assert set(table["case"]) == tested
+    assert len(split.query("part == 'test'")) == 8 * len(tested)
+    for _, fold in split.groupby("fold"):
+        sides = {part: {case.rpartition("_z")[0] for case in rows["case"]} for part, rows in fold.groupby("part")}
+        assert not sides["test"] & sides["train"]
+    for case, dice in zip(table["case"], table["dice"], strict=True):
+        written = read_volume_mask(trained.folder / "predictions" / f"{case}.nii.gz") > 0
+        truth = read_volume_mask(balls / "labels" / f"{case}.nii.gz") > 0
+        assert dice == pytest.approx(2 * (written & truth).sum() / (written.sum() + truth.sum()))
+    assert trained.summary["test"]["dice"]["mean"] > 0.6
+    assert any("as wholes" in note for note in trained.summary["protocol"])
+    assert (
+        "p0" in (trained.folder / "report.html").read_text()
+        or table["case"].iloc[0] in (trained.folder / "report.html").read_text()
+    )
+
+
+def test_distances_are_in_millimetres(balls: Path, trained: Run) -> None:
+    import torch
+    from monai.metrics import compute_hausdorff_distance
+
+    table = pd.read_csv(trained.folder / "cases.csv").set_index("case")
+    for case in table.index:
+        masks = [read_volume_mask(p / f"{case}.nii.gz") > 0 for p in (trained.folder / "predictions", balls / "labels")]
+        one, other = (torch.from_numpy(m)[None, None].float() for m in masks)
+        theirs = compute_hausdorff_distance(one, other, include_background=True, percentile=95, spacing=[1.5, 0.5, 0.5])
+        assert table.loc[case, "hd95"] == pytest.approx(float(theirs), abs=1e-4)
+
+
+def test_volumes_are_compared_in_millilitres(balls: Path, trained: Run) -> None:
+    found = trained.summary["test"]["volume_agreement"]["foreground"]
+    masks = {p.name: p for p in (trained.folder / "predictions").glob("*.nii.gz")}
+    difference = [
+        (read_volume_mask(p) > 0).sum() - (read_volume_mask(balls / "labels" / n) > 0).sum() for n, p in masks.items()
+    ]
+    assert found["n"] == len(masks) == 12
+    assert found["bias"] == pytest.approx(np.mean(difference) * 0.5 * 0.5 * 1.5 / 1000)
+    assert "Bland-Altman" in (trained.folder / "report.html").read_text()
+
+
+def test_masks_return_in_the_geometry_of_their_volume(balls: Path, trained: Run, tmp_path: Path) -> None:
+    bundle = Bundle.load(trained.folder / "model.modicum")
+    source = balls / "images" / "p2_4.nii.gz"
+    sitk.WriteImage(sitk.ReadImage(str(source)), str(tmp_path / "same.mha"))
+    done = predict(bundle, [str(source), str(tmp_path / "same.mha")], tmp_path / "out")
+    assert not done.failed
+    nifti, mha = nibabel.load(tmp_path / "out" / "p2_4.nii.gz"), sitk.ReadImage(str(tmp_path / "out" / "same.mha"))
+    assert np.array_equal(nifti.affine, nibabel.load(source).affine)
+    assert np.array_equal(np.asarray(nifti.dataobj).transpose(2, 1, 0), sitk.GetArrayFromImage(mha))
+    rows = list(csv.DictReader((tmp_path / "out" / "volumes.csv").open()))
+    voxels = np.asarray(nifti.dataobj).astype(bool).sum()
+    assert float(rows[0]["foreground_ml"]) == pytest.approx(voxels * 1.5 * 0.5 * 0.5 / 1000, abs=1e-3)
+    with pytest.raises(ModicumError, match="replace"):
+        predict(bundle, [str(source)], balls / "images")
+
+
+def test_what_a_slice_shows() -> None:
+    values = np.arange(5 * 2 * 3, dtype=np.int16).reshape(5, 2, 3) * 100
+    volume = Volume(values, (1, 1, 1), None)  # type: ignore[arg-type]
+    shown = Slicing((0, 2900), neighbours=1, depth=True).picture(volume, 0)
+    assert shown.shape == (2, 3, 4)
+    assert np.array_equal(shown[..., 0], shown[..., 1])  # before the first there is the first
+    assert np.array_equal(shown[..., 2], np.rint(values[1] * (255 / 2900)))
+    assert (shown[..., 3] == 0).all()
+    assert (Slicing(depth=True).picture(volume, 4)[..., -1] == 255).all()
+    clipped = Slicing((500, 1000)).picture(volume, 2)[..., 0]
+    assert clipped.min() == 255
+    low, high = Slicing().levels(volume)
+    assert (low, high) == pytest.approx(tuple(np.percentile(values, [0.5, 99.5])))
+
+
+def test_a_label_of_another_shape_is_named(tmp_path: Path) -> None:
+    values, inside = ball(np.random.default_rng(0))
+    for kind in ("images", "labels"):
+        (tmp_path / kind).mkdir()
+    for name in ("a", "b"):
+        nibabel.save(nibabel.Nifti1Image(values.astype(np.int16), np.eye(4)), tmp_path / "images" / f"{name}.nii.gz")
+        label = inside if name == "a" else inside[1:]
+        nibabel.save(nibabel.Nifti1Image(label.astype(np.uint8), np.eye(4)), tmp_path / "labels" / f"{name}.nii.gz")
+    dataset = discover(tmp_path)
+    (found,) = dataset.findings
+    assert found.kind == "unreadable-file"
+    assert "b.nii.gz" in (found.file or "")
+    assert {c.volume for c in dataset.cases} == {"a"}
+
+
+def test_a_decathlon_of_volumes(balls: Path, tmp_path: Path) -> None:
+    training = [
+        {"image": f"./imagesTr/{p.name}", "label": f"./labelsTr/{p.name}"} for p in sorted((balls / "images").iterdir())
+    ]
+    for kind in ("images", "labels"):
+        (tmp_path / f"{kind}Tr").symlink_to(balls / kind)
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"0": "background", "1": "ball"}, "training": training}))
+    dataset = discover(tmp_path)
+    assert dataset.classes == ("ball",)
+    assert len(dataset.cases) == 96
+
+
+def test_dicom_from_folder_to_segmentation(tmp_path: Path) -> None:
+    """Series in folders of their own, NIfTI labels beside them; what comes out refers to the pictures and names nobody."""
+    from ct import body, slices
+
+    for number in range(4):
+        path = slices(tmp_path / "data" / "images" / f"case{number}", PatientName="Zaphod^Beeblebrox")
+        label = np.ascontiguousarray((body() > 250).astype(np.uint8).transpose(2, 1, 0))
+        (tmp_path / "data" / "labels").mkdir(exist_ok=True)
+        place = np.diag([-0.7, -0.8, 2.5, 1])
+        nibabel.save(nibabel.Nifti1Image(label, place), tmp_path / "data" / "labels" / f"case{number}.nii.gz")
+    run = md.train(tmp_path / "data", tmp_path / "run", recipe="small-whole", changes=[*TINY, "fit.epochs=2"])
+    done = predict(run.bundle, [str(path)], tmp_path / "out")
+    assert [p.name for p in done.written] == ["case3.dcm"]
+    for made in [*(tmp_path / "run").rglob("*"), tmp_path / "out" / "volumes.csv"]:
+        assert made.is_dir() or b"Beeblebrox" not in made.read_bytes(), made
