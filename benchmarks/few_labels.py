@@ -7,7 +7,7 @@ experiments:
   isic      isic2018, 10 labels, the others unlabelled
   hrf       hrf, 5 labels and all, fundus pictures of other cameras unlabelled (thesis-unlabelled-retina, table 4.1)
   fundus    2 and 5 labels of drive, the rest of drive and chase_db1 unlabelled
-  acdc      slices of acdc by patient: those of 1, 3 and 7 cases (volumes) labelled, the others unlabelled
+  acdc      acdc, both volumes of 1, 3 and 7 patients labelled, the others unlabelled
   suggest   isic2018, 20 labels, then 20 more: suggested by the first model, or drawn at random
 """
 
@@ -22,7 +22,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pandas as pd
 import yaml
 
@@ -65,20 +64,20 @@ def methods(size: int | None, folder: Path | None = None) -> dict[str, dict[str,
     }
 
 
-def isic(out: Path, seeds: int, ray: str | None) -> None:
+def isic(out: Path, seeds: int, minutes: float, ray: str | None) -> None:
     names = recipes(out / "recipes", WHOLE, methods(128))
-    compare(DATA / "isic2018", out, recipes=names, labels=[10], seeds=seeds, minutes=4, ray=ray)
+    compare(DATA / "isic2018", out, recipes=names, labels=[10], seeds=seeds, minutes=minutes, ray=ray)
 
 
-def hrf(out: Path, seeds: int, ray: str | None) -> None:
+def hrf(out: Path, seeds: int, minutes: float, ray: str | None) -> None:
     view = {"view": {"name": "patches", "size": 128, "longest": 1024}}
     chosen = methods(None, DATA / "aptos2019_unlabelled")
     kept = {k: v for k, v in chosen.items() if k in ("labelled", "imagenet", "pseudo", "consistency", "denoise")}
     names = recipes(out / "recipes", {**PATCHES, **view}, kept)
-    compare(DATA / "hrf", out, recipes=names, labels=[5, None], seeds=seeds, minutes=4, ray=ray)
+    compare(DATA / "hrf", out, recipes=names, labels=[5, "all"], seeds=seeds, minutes=minutes, ray=ray)
 
 
-def fundus(out: Path, seeds: int, ray: str | None) -> None:
+def fundus(out: Path, seeds: int, minutes: float, ray: str | None) -> None:
     """DRIVE's official test set; CHASE_DB1's pictures, which are not labelled here, come made as large as DRIVE's."""
     split = json.loads((DATA / "drive" / "split.json").read_text())
     small = out / "chase"
@@ -94,40 +93,17 @@ def fundus(out: Path, seeds: int, ray: str | None) -> None:
     rows += [(p, "", "", "") for p in sorted(small.iterdir())]
     table = _table(out / "fundus.csv", ["image", "label", "split", "fov"], rows)
     kept = {k: v for k, v in methods(None).items() if k != "moco"}
-    compare(table, out, recipes=recipes(out / "recipes", PATCHES, kept), labels=[2, 5], seeds=seeds, minutes=4, ray=ray)
+    compare(table, out, recipes=recipes(out / "recipes", PATCHES, kept), labels=[2, 5], seeds=seeds, minutes=minutes, ray=ray)
 
 
-def acdc(out: Path, seeds: int, ray: str | None) -> None:
-    """The slices of all volumes as pictures; 8 of the 25 patients test. Needs `pip install SimpleITK`."""
-    import SimpleITK as sitk
-
-    rows = []
-    for path in sorted((DATA / "acdc" / "images").iterdir()):
-        name, patient = path.name.removesuffix(".nii.gz"), path.name.partition("_")[0]
-        volume, label = (sitk.GetArrayFromImage(sitk.ReadImage(str(p))) for p in (path, DATA / "acdc" / "labels" / path.name))
-        low, high = np.percentile(volume, [0.5, 99.5])
-        for z in range(len(volume)):
-            image, mask = (out / kind / f"{name}_{z:02d}.png" for kind in ("images", "labels"))
-            for place in (image, mask):
-                place.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(image), np.clip((volume[z] - low) / (high - low) * 255, 0, 255).astype(np.uint8))
-            cv2.imwrite(str(mask), label[z].astype(np.uint8))
-            rows.append((image, mask, patient, name))
-    patients = random.Random(2026).sample(sorted({r[2] for r in rows}), 25)
-    tested, frames = set(patients[:8]), {}
-    for row in rows:
-        frames.setdefault(row[2], sorted({r[3] for r in rows if r[2] == row[2]}))
+def acdc(out: Path, seeds: int, minutes: float, ray: str | None) -> None:
+    """By patient, both volumes of each; slices are shown, volumes are measured."""
     kept = {k: v for k, v in methods(None).items() if k in ("labelled", "pseudo", "consistency")}
-    base = {**WHOLE, "view": {"name": "whole", "size": 128}}
-    for cases in (1, 3, 7):
-        order = [frames[p][i] for i in (0, 1) for p in patients[8:]][:cases]  # a case is a volume; of other patients first
-        parts = [(i, m if p in tested or n in order else "", p, "test" if p in tested else "") for i, m, p, n in rows]
-        table = _table(out / f"{cases}-cases.csv", ["image", "label", "patient", "split"], parts)
-        place = out / f"{cases}-cases"
-        compare(table, place, recipes=recipes(out / "recipes", base, kept), labels=[None], seeds=seeds, minutes=4, ray=ray)
+    names = recipes(out / "recipes", {**WHOLE, "view": {"name": "whole", "size": 128}}, kept)
+    compare(DATA / "acdc", out, recipes=names, labels=["1p", "3p", "7p"], seeds=seeds, minutes=minutes, ray=ray)
 
 
-def suggested(out: Path, seeds: int, ray: str | None) -> None:
+def suggested(out: Path, seeds: int, minutes: float, ray: str | None) -> None:
     """20 labels to begin with; 20 more that the model suggests, or 20 drawn at random; the same test pictures for all."""
     stems = [p.stem for p in sorted((DATA / "isic2018" / "images").iterdir())]
     stems = random.Random(2026).sample(stems, len(stems))
@@ -135,12 +111,12 @@ def suggested(out: Path, seeds: int, ray: str | None) -> None:
     found: dict[str, list[pd.Series]] = {"first": [], "suggested": [], "random": []}
     for seed in range(seeds):
         pool = random.Random(seed).sample(stems[100:], 300)
-        start = _lesions(out / f"first-{seed}", test, pool[:20], seed)
+        start = _lesions(out / f"first-{seed}", test, pool[:20], seed, minutes)
         rows = [(_isic("images", s), _isic("labels", s) if s in pool[:20] else "") for s in pool]
         table = _table(out / f"pool-{seed}.csv", ["image", "label"], rows)
         picked = [s.case.id for s in suggest(start.bundle, table, out / f"picked-{seed}")]
-        runs = {"first": start, "suggested": _lesions(out / f"suggested-{seed}", test, [*pool[:20], *picked], seed)}
-        runs["random"] = _lesions(out / f"random-{seed}", test, pool[:40], seed)
+        runs = {"first": start, "suggested": _lesions(out / f"suggested-{seed}", test, [*pool[:20], *picked], seed, minutes)}
+        runs["random"] = _lesions(out / f"random-{seed}", test, pool[:40], seed, minutes)
         for name, run in runs.items():
             found[name].append(pd.read_csv(run.folder / "cases.csv").set_index("case")["dice"])
     means = {name: pd.concat(each, axis=1).mean(axis=1) for name, each in found.items()}
@@ -150,10 +126,10 @@ def suggested(out: Path, seeds: int, ray: str | None) -> None:
     print(json.dumps(result, indent=1))
 
 
-def _lesions(place: Path, test: Sequence[str], labels: Sequence[str], seed: int) -> Run:
+def _lesions(place: Path, test: Sequence[str], labels: Sequence[str], seed: int, minutes: float) -> Run:
     rows = [(_isic("images", s), _isic("labels", s), part) for part, some in (("test", test), ("train", labels)) for s in some]
     table = _table(place.with_suffix(".csv"), ["image", "label", "split"], rows)
-    return md.train(table, place, recipe="small-whole", minutes=4, seed=seed)
+    return md.train(table, place, recipe="small-whole", minutes=minutes, seed=seed)
 
 
 def _isic(kind: str, stem: str) -> Path:
@@ -177,10 +153,11 @@ def main() -> None:
     parser.add_argument("experiments", nargs="+", choices=list(EXPERIMENTS))
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=10.0, help="of training for each cell")
     parser.add_argument("--ray")
     options = parser.parse_args()
     for name in options.experiments:
-        EXPERIMENTS[name]((options.out / "few_labels" / name).resolve(), options.seeds, options.ray)
+        EXPERIMENTS[name]((options.out / "few_labels" / name).resolve(), options.seeds, options.minutes, options.ray)
 
 
 if __name__ == "__main__":
