@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from modicum.datasets import discover
+from modicum.recipes.schema import Images
 from modicum.runs.pictures import load_case
 
 
@@ -24,7 +25,7 @@ def test_darkness_outside_is_learned_and_an_unlabelled_rest_is_left_out(tmp_path
             (tmp_path / folder).mkdir(exist_ok=True)
             cv2.imwrite(str(tmp_path / folder / f"p{number}.png"), pixels.astype(np.uint8))
     dataset = discover(tmp_path)
-    picture = load_case(dataset.labelled[0], dataset, 3, grey=False)
+    picture = load_case(dataset.labelled[0], dataset, 3, images=Images())
     assert (picture.valid is not None) == left_out
     if not left_out:
         assert not picture.label[field == 0].any()

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from modicum.errors import ModicumError
 from modicum.images.formats import is_dicom, picture_suffix
-from modicum.images.volumes import dicom, itk, nifti
 from modicum.images.volumes.volume import Mask, Volume
 
-T = TypeVar("T")
+_FORMATS = {".nii": "nifti", ".nii.gz": "nifti", ".nrrd": "itk", ".mha": "itk", ".mhd": "itk", ".dcm": "dicom"}
 
 
-@dataclass(frozen=True)
-class _Format:
-    read: Callable[[Path], Volume]
-    shape: Callable[[Path], tuple[int, int, int]]
-
-
-_NIFTI, _ITK, _DICOM = _Format(nifti.read, nifti.shape), _Format(itk.read, itk.shape), _Format(dicom.read, dicom.shape)
-_FORMATS = {".nii": _NIFTI, ".nii.gz": _NIFTI, ".nrrd": _ITK, ".mha": _ITK, ".mhd": _ITK, ".dcm": _DICOM}
+def _reader(path: Path) -> Any:
+    """The module that reads a file; its library is imported now and not before. None where there is none."""
+    name = _FORMATS.get(picture_suffix(path)) or ("dicom" if is_dicom(path) else None)
+    return None if name is None else importlib.import_module(f"modicum.images.volumes.{name}")
 
 
 def read_volume(path: Path | str) -> Volume:
@@ -35,7 +29,8 @@ def read_volume(path: Path | str) -> Volume:
     Raises:
         ModicumError: missing, empty, damaged, or no volume.
     """
-    return _asked(Path(path), lambda f: f.read)
+    found: Volume = _asked(Path(path), "read")
+    return found
 
 
 def read_volume_mask(path: Path | str) -> npt.NDArray[Any]:
@@ -57,7 +52,8 @@ def volume_shape(path: Path | str) -> tuple[int, int, int]:
     Raises:
         ModicumError: as `read_volume`, but a truncated file may pass.
     """
-    return _asked(Path(path), lambda f: f.shape)
+    found: tuple[int, int, int] = _asked(Path(path), "shape")
+    return found
 
 
 def write_volume_mask(volume: Volume, mask: Mask, folder: Path, name: str, classes: tuple[str, ...]) -> Path:
@@ -83,14 +79,14 @@ def write_volume_mask(volume: Volume, mask: Mask, folder: Path, name: str, class
     return path
 
 
-def _asked(path: Path, question: Callable[[_Format], Callable[[Path], T]]) -> T:
-    known = _FORMATS.get(picture_suffix(path)) or (_DICOM if is_dicom(path) else None)
-    if known is None:
+def _asked(path: Path, question: Literal["read", "shape"]) -> Any:
+    reader = _reader(path)
+    if reader is None:
         raise ModicumError(f"this is no volume that is read; known: {' '.join(_FORMATS)}.", file=path)
     try:
         if path.stat().st_size == 0:
             raise ModicumError("the file is empty (0 bytes).", file=path, remedy="Copy or export it again.")
-        return question(known)(path)
+        return getattr(reader, question)(path)
     except ModicumError:
         raise
     except FileNotFoundError:
