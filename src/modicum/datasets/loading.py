@@ -12,6 +12,7 @@ from modicum.datasets.case import Case, LabelCode
 from modicum.datasets.label_values import grey
 from modicum.errors import ModicumError
 from modicum.images import picture_size, read_mask, read_picture
+from modicum.images.volumes import cached_mask, cached_shape, cached_volume
 
 
 def load_picture(case: Case) -> npt.NDArray[Any]:
@@ -22,8 +23,6 @@ def load_picture(case: Case) -> npt.NDArray[Any]:
     """
     if case.slice is None:
         return read_picture(case.image)
-    from modicum.images.volumes import cached_volume
-
     return np.asarray(cached_volume(case.image).values[case.slice][..., None])
 
 
@@ -35,8 +34,6 @@ def load_mask(path: Path, case: Case) -> npt.NDArray[Any]:
     """
     if case.slice is None:
         return read_mask(path)
-    from modicum.images.volumes import cached_mask
-
     values = cached_mask(path)
     if case.slice >= len(values):
         raise ModicumError(f"has {len(values)} slices, its volume {case.image.name} more.", file=path)
@@ -51,9 +48,7 @@ def case_size(case: Case) -> tuple[int, int]:
     """
     if case.slice is None:
         return picture_size(case.image)
-    from modicum.images.volumes import volume_shape
-
-    return volume_shape(case.image)[1:]
+    return cached_shape(case.image)[1:]
 
 
 def load_label(case: Case, code: LabelCode) -> npt.NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from modicum.datasets.case import Case
 from modicum.errors import Finding, ModicumError
 from modicum.images.formats import is_volume
+from modicum.images.volumes import cached_shape
 
 
 def sliced(cases: Sequence[Case], findings: list[Finding], notes: list[str]) -> list[Case]:
@@ -43,11 +44,9 @@ def _depth(case: Case) -> int:
     Raises:
         ModicumError: it cannot be read, or a label has another shape.
     """
-    from modicum.images.volumes import volume_shape
-
-    shape = volume_shape(case.image)
+    shape = cached_shape(case.image)
     for path in (*case.labels, *([case.field_of_view] if case.field_of_view else [])):
-        theirs = volume_shape(path)
+        theirs = cached_shape(path)
         if theirs != shape:
             raise ModicumError(
                 f"has {_told(theirs)} voxels, its volume {case.image.name} {_told(shape)}.",

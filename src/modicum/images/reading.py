@@ -63,7 +63,9 @@ def _read(path: Path, question: Callable[[Format], Callable[[Path], T]]) -> T:
     known = FORMATS.get(picture_suffix(path))
     if known is None:
         if is_volume(path):
-            raise ModicumError("this is a volume, and no picture.", file=path, remedy="Give a picture, or its slices as PNG.")
+            raise ModicumError(
+                "this is a volume, and no picture.", file=path, remedy="`modicum predict` reads volumes; here give a picture."
+            )
         raise ModicumError(
             f"'{picture_suffix(path) or path.name}' is no picture format that is read.",
             file=path,

@@ -32,12 +32,14 @@ def deidentify_folder(source: Path, out: Path) -> Deidentified:
     Files that say that text is burned into their pictures are left out.
 
     Raises:
-        ModicumError: there is no DICOM file, or the output lies within the source.
+        ModicumError: there is no DICOM file, or the output lies within the source or is not empty.
     """
     from modicum.images.volumes.deidentify import deidentify
 
     if out.resolve().is_relative_to(source.resolve()):
         raise ModicumError("the output lies within the source.", file=out, remedy="Choose a folder elsewhere.")
+    if out.is_dir() and any(out.iterdir()):
+        raise ModicumError("the folder is not empty.", file=out, remedy="Choose a new one: nothing is overwritten.")
     files = sorted(p for p in source.rglob("*") if p.is_file() and is_dicom(p))
     if not files:
         raise ModicumError("there is no DICOM file here.", file=source)

@@ -23,6 +23,7 @@ from modicum.images import write_picture
 from modicum.images.intensity import working_pixels
 from modicum.inference import Segmenter
 from modicum.runs.folder import RunFolder
+from modicum.runs.pictures import shown_picture
 from modicum.starts.pooled import Pooled
 
 _SIDE = 128  # of the picture that is described
@@ -57,12 +58,13 @@ def suggest(bundle: Bundle, data: Path, out: Path, *, count: int = 20) -> tuple[
         raise ModicumError("every picture has a label.", file=data, remedy="Put pictures without labels beside them.")
     segmenter, describe = bundle.segmenter(), _Description(bundle)
     cases, unsure, described, thumbs = [], [], [], []
-    known = [describe(segmenter.pixels(load_picture(c))) for c in dataset.labelled]
+    images = bundle.recipe.images
+    known = [describe(segmenter.pixels(shown_picture(c, images))) for c in dataset.labelled]
     with bar(f"Looking at {len(dataset.unlabelled)} pictures", len(dataset.unlabelled)) as progress:
         for case in dataset.unlabelled:
             try:
-                picture = load_picture(case)
-                expected, thumb = _look(picture, segmenter, bundle)
+                picture = shown_picture(case, images)
+                expected, thumb = _look(case, picture, segmenter, bundle)
             except ModicumError as error:
                 say(f"left out: {error}")
             else:
@@ -119,7 +121,7 @@ def expected_dice(probability: Floats, found: npt.NDArray[np.bool_]) -> float:
     return 2 * float(probability[found].sum()) / (whole + area) if area else float(np.exp(-whole))
 
 
-def _look(picture: npt.NDArray[Any], segmenter: Segmenter, bundle: Bundle) -> tuple[float, npt.NDArray[np.uint8]]:
+def _look(case: Case, picture: npt.NDArray[Any], segmenter: Segmenter, bundle: Bundle) -> tuple[float, npt.NDArray[np.uint8]]:
     """The Dice that the model expects, classes averaged, and a small picture with its outlines."""
     probability = segmenter.probabilities(picture)
     numbers = class_numbers(probability, bundle)
@@ -127,7 +129,7 @@ def _look(picture: npt.NDArray[Any], segmenter: Segmenter, bundle: Bundle) -> tu
     shape = numbers.shape
     scale = _TILE / max(shape)
     size = max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
-    small = np.asarray(cv2.resize(working_pixels(picture, 3), size, interpolation=cv2.INTER_AREA), np.uint8)
+    small = np.asarray(cv2.resize(working_pixels(load_picture(case), 3), size, interpolation=cv2.INTER_AREA), np.uint8)
     mask = np.asarray(cv2.resize(numbers, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     return float(np.mean(promised)), overlay(small, mask)
 

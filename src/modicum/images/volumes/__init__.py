@@ -1,7 +1,7 @@
 """Volumes: read from and written to NIfTI, NRRD, MetaImage and DICOM, always with the same axes."""
 
 from modicum.images.formats import is_volume
-from modicum.images.volumes.cache import cached_mask, cached_volume
+from modicum.images.volumes.cache import cached_mask, cached_shape, cached_volume
 from modicum.images.volumes.reading import read_volume, read_volume_mask, volume_shape, write_volume_mask
 from modicum.images.volumes.slicing import Slicing
 from modicum.images.volumes.volume import Volume
@@ -10,6 +10,7 @@ __all__ = [
     "Slicing",
     "Volume",
     "cached_mask",
+    "cached_shape",
     "cached_volume",
     "is_volume",
     "read_volume",

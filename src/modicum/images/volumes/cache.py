@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
-from modicum.images.volumes.reading import read_volume, read_volume_mask
+from modicum.images.volumes.reading import read_volume, read_volume_mask, volume_shape
 from modicum.images.volumes.volume import Volume
 
 _MOST = 3
@@ -28,6 +29,16 @@ def cached_mask(path: Path) -> npt.NDArray[Any]:
     """As `read_volume_mask`, likewise."""
     found: npt.NDArray[Any] = _remembered(_masks, path, read_volume_mask)
     return found
+
+
+def cached_shape(path: Path) -> tuple[int, int, int]:
+    """As `volume_shape`; the header of a file, or of all files of a series, is read once."""
+    return _shape(path, path.stat().st_mtime_ns if path.exists() else 0)
+
+
+@lru_cache(maxsize=10_000)
+def _shape(path: Path, changed: int) -> tuple[int, int, int]:
+    return volume_shape(path)
 
 
 def _remembered(store: Any, path: Path, read: Any) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,12 @@ class _Planes:
 
 
 def series_in(folder: Path) -> list[Series]:
-    """All series of pictures in a folder, told apart by their UID; files that are no pictures are passed over."""
+    """All series of pictures in a folder, told apart by their UID; files that are no pictures are passed over. Remembered."""
+    return list(_series_in(folder, folder.stat().st_mtime_ns))
+
+
+@lru_cache(maxsize=1000)
+def _series_in(folder: Path, changed: int) -> tuple[Series, ...]:
     found: dict[str, list[tuple[float, str, Path]]] = {}
     for path in sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")):
         header = _header(path)
@@ -54,7 +60,7 @@ def series_in(folder: Path) -> list[Series]:
             continue
         place = _place(header)
         found.setdefault(_uid(header, path), []).append((place, path.name, path))
-    return [Series(uid, tuple(path for _, _, path in sorted(files))) for uid, files in sorted(found.items())]
+    return tuple(Series(uid, tuple(path for _, _, path in sorted(files))) for uid, files in sorted(found.items()))
 
 
 def read(path: Path) -> Volume:

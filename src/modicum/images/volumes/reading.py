@@ -43,7 +43,8 @@ def read_volume_mask(path: Path | str) -> npt.NDArray[Any]:
     whole = np.rint(values)
     if values.dtype.kind == "f" and not np.allclose(values, whole, atol=1e-3):
         raise ModicumError("label values must be whole numbers.", file=path, remedy="Save the labels without interpolation.")
-    return np.asarray(whole.astype(np.int32))
+    smallest = np.result_type(np.min_scalar_type(int(whole.min(initial=0))), np.min_scalar_type(int(whole.max(initial=0))))
+    return np.asarray(whole.astype(smallest))
 
 
 def volume_shape(path: Path | str) -> tuple[int, int, int]:
