@@ -172,8 +172,8 @@ def test_a_wrong_label_is_doubted_and_can_be_left_out(tmp_path: Path) -> None:
     cv2.imwrite(str(victim), 255 - cv2.imread(str(victim), 0))
     changes = [*TINY, "fit.epochs=60", "network.encoder.widths=[8,16]", "data.test_share=0.2"]
     run = md.train(folder, tmp_path / "run", recipe="small-whole", changes=changes)
-    if "case_05" in pd.read_csv(run.folder / "split.csv").query("part == 'train'")["case"].tolist():
-        assert [f.file for f in run.findings if f.kind == "doubtful-label"] == [str(victim)]
+    assert "case_05" in pd.read_csv(run.folder / "split.csv").query("part == 'train'")["case"].tolist()
+    assert [f.file for f in run.findings if f.kind == "doubtful-label"] == [str(victim)]
     clean = md.train(folder, tmp_path / "clean", recipe="small-whole", changes=[*changes, "data.leave_out=[case_05]"])
     assert "doubtful-label" not in {f.kind for f in clean.findings}
     assert "case_05" not in (clean.folder / "split.csv").read_text()

@@ -36,7 +36,8 @@ def mean_interval(dice: Floats, patients: Sequence[str]) -> tuple[float, list[fl
         patients: of each picture.
 
     Returns:
-        the interval allows for test patients and repetitions; of a single repetition it is the bootstrap's over patients.
+        the interval allows for test patients and repetitions; of a single repetition it is the bootstrap's over patients. Of
+        several, the mean is that of the patients, each counted once however many pictures there are of them.
     """
     if len(dice) == 1:
         found = summarise(dice[0], patients)
@@ -72,8 +73,7 @@ def _crossed(values: Floats, patients: Sequence[str]) -> tuple[float, float, flo
     Pictures of a patient are averaged first. With mean squares of repetitions R, of patients P and the rest E, the variance of
     the mean is (R + P - E) / (r p), and never less than E / (r p).
     """
-    _, member = np.unique(np.asarray(patients, str), return_inverse=True)
-    table = np.stack([np.bincount(member, row) / np.bincount(member) for row in values])
+    table = _by_patient(values, patients)
     r, p = table.shape
     if p < 2:
         return float(values.mean()), float("nan"), float("nan")
@@ -86,6 +86,12 @@ def _crossed(values: Floats, patients: Sequence[str]) -> tuple[float, float, flo
     return float(mean), float(np.sqrt(whole / (r * p))), float(whole**2 / parts) if parts > 0 else float(r * p - 1)
 
 
+def _by_patient(values: Floats, patients: Sequence[str]) -> Floats:
+    """(repetitions, patients) from (repetitions, pictures): the mean of each patient's pictures."""
+    _, member = np.unique(np.asarray(patients, str), return_inverse=True)
+    return np.stack([np.bincount(member, row) / np.bincount(member) for row in values])
+
+
 def drawn_means(dice: Floats, patients: Sequence[str], seed: int = 0) -> Floats:
     """Likely means (draws,): of bootstrap samples of patients, spread further until they allow for the repetitions as well.
 
@@ -94,8 +100,7 @@ def drawn_means(dice: Floats, patients: Sequence[str], seed: int = 0) -> Floats:
     Args:
         seed: of what is added for the repetitions; another one for every table.
     """
-    _, member = np.unique(np.asarray(patients, str), return_inverse=True)
-    by_patient = np.stack([np.bincount(member, row) / np.bincount(member) for row in dice]).mean(axis=0)
+    by_patient = _by_patient(dice, patients).mean(axis=0)
     patients_drawn = np.random.default_rng(0).integers(len(by_patient), size=(_DRAWS, len(by_patient)))
     means = by_patient[patients_drawn].mean(axis=1)
     if len(dice) == 1:

@@ -14,7 +14,7 @@ from modicum.errors import ModicumError
 from modicum.evaluation.agreement import agreement
 from modicum.evaluation.curves import ProbabilityHistogram
 from modicum.evaluation.metrics import DISTANCE_METRICS, OVERLAP_METRICS, Counts, binary_metrics, count, rates
-from modicum.evaluation.statistics import summarise
+from modicum.evaluation.statistics import summarise, without_nan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,7 +165,7 @@ class Evaluator:
         found["by_subgroup"] = self._subgroups()
         if volumes := self.volumes():
             found["volume_agreement"] = {name: dict(agreement(*pair)) for name, pair in volumes.items()}
-        json_able: dict[str, Any] = _without_nan(found)
+        json_able: dict[str, Any] = without_nan(found)
         return json_able
 
     def _metrics(self) -> tuple[str, ...]:
@@ -257,16 +257,6 @@ def _mean_of(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Mean of each figure over those that are not nan."""
     existing = {name: [f[name] for f in figures if not math.isnan(f[name])] for name in figures[0]}
     return {name: float(np.mean(values)) if values else math.nan for name, values in existing.items()}
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {k: _without_nan(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(v) for v in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if math.isfinite(value) else None
-    return int(value) if isinstance(value, np.integer) else value
 
 
 def _size(array: npt.NDArray[Any]) -> str:

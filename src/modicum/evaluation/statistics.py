@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypedDict
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -110,3 +111,14 @@ def bootstrap_interval(
     outside = float(ndtr(np.sqrt(many / (many - 1)) * stdtrit(many - 1, (1 - level) / 2)))
     low, high = np.quantile(means, [outside, 1 - outside])
     return float(low), float(high)
+
+
+def without_nan(value: Any) -> Any:
+    """The same nested values with None for what JSON does not know, nan and infinity, and Python's numbers for NumPy's."""
+    if isinstance(value, Mapping):
+        return {k: without_nan(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(v) for v in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    return int(value) if isinstance(value, np.integer) else value

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.errors import ModicumError
+from modicum.images.failures import explained
 from modicum.images.formats import FORMATS, PICTURE_SUFFIXES, Format, is_volume, picture_suffix
 
 T = TypeVar("T")
@@ -71,26 +72,5 @@ def _read(path: Path, question: Callable[[Format], Callable[[Path], T]]) -> T:
             file=path,
             remedy=f"Save it as PNG. Known: {' '.join(PICTURE_SUFFIXES)}.",
         )
-    try:
-        if path.stat().st_size == 0:
-            raise ModicumError("the file is empty (0 bytes).", file=path, remedy="Copy or export it again.")
+    with explained(path, "a picture"):
         return question(known)(path)
-    except ModicumError:
-        raise
-    except FileNotFoundError:
-        raise ModicumError("there is no such file.", file=path) from None
-    except PermissionError:
-        raise ModicumError("may not be read.", file=path, remedy="Change the file's permissions.") from None
-    except MemoryError:
-        raise ModicumError("is too large for this computer's memory.", file=path, remedy="Cut it into tiles.") from None
-    except Exception as error:  # decoders raise nearly anything on a broken file
-        raise ModicumError(
-            f"cannot be read as a picture: {_reason(error)}.",
-            file=path,
-            remedy="It is damaged, incomplete or not what its name says; copy or export it again, or remove it.",
-        ) from None
-
-
-def _reason(error: Exception) -> str:
-    text = str(error).partition("\n")[0].rstrip(". ")
-    return "no known picture format" if "cannot identify image file" in text else text or type(error).__name__

@@ -35,13 +35,12 @@ class Frame:
     minutes: float | None
     changes: tuple[str, ...]
     left_out: tuple[str, ...] = ()  # cases that cannot be used, or shall not
-    seed: int = 0  # of the division into test pictures and others
 
     def dataset(self) -> Dataset:
         """The data set, with its test pictures as a prescribed part."""
         whole = discover(self.data)
         whole = replace(whole, cases=tuple(c for c in whole.cases if c.id not in self.left_out))
-        test = {*make_split(whole, seed=self.seed).test}
+        test = {*make_split(whole, seed=0).test}
         return replace(whole, cases=tuple(replace(c, part="test" if c.id in test else None) for c in whole.cases))
 
 
@@ -103,11 +102,11 @@ def run_cell(cell: Cell, frame: Frame, folder: Path) -> Result:
 
     A cell that is finished is read, not repeated.
     """
-    from modicum.runs.train import train_dataset
+    from modicum.runs.train import train
 
     try:
         dataset = with_labels(frame.dataset(), cell.labels, cell.repetition)
-        run = train_dataset(
+        run = train(
             dataset, folder / cell.key, recipe=cell.recipe, minutes=frame.minutes, changes=frame.changes, seed=cell.repetition
         )
         table = pd.read_csv(run.folder / "cases.csv", dtype={"case": str, "patient": str}, keep_default_na=False)

@@ -17,14 +17,12 @@ def on_cluster(
     folder: Path,
     address: str,
     *,
-    cores: int = 1,
     work: Callable[[Cell, Frame, Path], Result] = run_cell,
 ) -> Iterator[Result]:
     """Results as they come in; a worker that dies loses its own cell only.
 
     Args:
         address: "local" for a cluster on this machine, which ends with this call; else that of one that runs.
-        cores: of each cell.
         work: what is done for a cell.
 
     Raises:
@@ -44,8 +42,8 @@ def on_cluster(
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise ModicumError(f"the Ray cluster '{address}' cannot be reached ({error}).", remedy="Use --ray local") from None
     try:
-        remote: Any = ray.remote(num_cpus=cores, max_retries=1)(_on_its_cores)
-        waiting = {remote.remote(work, cell, frame, folder, cores): cell for cell in planned}
+        remote: Any = ray.remote(num_cpus=1, max_retries=1)(_on_one_core)
+        waiting = {remote.remote(work, cell, frame, folder): cell for cell in planned}
         while waiting:
             (ready, *_), _ = ray.wait(list(waiting), num_returns=1)
             cell = waiting.pop(ready)
@@ -59,8 +57,8 @@ def on_cluster(
         ray.shutdown()
 
 
-def _on_its_cores(work: Callable[[Cell, Frame, Path], Result], cell: Cell, frame: Frame, folder: Path, cores: int) -> Result:
+def _on_one_core(work: Callable[[Cell, Frame, Path], Result], cell: Cell, frame: Frame, folder: Path) -> Result:
     import torch
 
-    torch.set_num_threads(cores)
+    torch.set_num_threads(1)
     return work(cell, frame, folder)

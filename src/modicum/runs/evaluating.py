@@ -20,7 +20,7 @@ from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator, ReportData, write_report
 from modicum.images import is_picture, picture_suffix, read_mask
 from modicum.runs.folder import RunFolder, digest, environment
-from modicum.runs.steps import second_looks, steps_of
+from modicum.runs.steps import second_looks, steps_of, threshold_of
 from modicum.runs.testing import examples, test_bundle
 
 
@@ -38,7 +38,7 @@ def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str =
     code = _code_for(bundle, dataset)
     cases, notes = _chosen(dataset, bundle, part)
     folder = _place(out if out is not None else bundle_path.parent / f"evaluation-{data.resolve().stem}")
-    evaluator, steps = Evaluator(bundle.classes, [bundle.threshold] * len(bundle.classes)), steps_of(bundle)
+    evaluator, steps = Evaluator(bundle.classes, threshold_of(bundle)), steps_of(bundle)
     failed = test_bundle(bundle, cases, code, evaluator, folder.predictions, steps)
     if len(failed) == len(cases):
         raise ModicumError(failed[0].message, file=failed[0].file, remedy=failed[0].remedy)

@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache
@@ -21,6 +21,7 @@ from typing import IO, Any
 import modicum
 from modicum.datasets.case import Dataset, Split
 from modicum.errors import ModicumError
+from modicum.evaluation.statistics import without_nan
 from modicum.recipes import Recipe, dump
 from modicum.starts import STARTS
 from modicum.training.loop import EpochRecord
@@ -111,8 +112,8 @@ class RunFolder:
             ) from error
 
     def write_json(self, name: str, values: Any) -> None:
-        """JSON with NaN written as null."""
-        self.write(name, json.dumps(_without_nan(values), indent=1, ensure_ascii=False, default=str, allow_nan=False) + "\n")
+        """JSON with NaN and infinity written as null."""
+        self.write(name, json.dumps(without_nan(values), indent=1, ensure_ascii=False, default=str, allow_nan=False) + "\n")
 
     def write_metrics(self, part: str, history: Iterable[EpochRecord]) -> None:
         """metrics.csv of one training: a line for each epoch."""
@@ -137,14 +138,6 @@ class RunFolder:
             for part in ("train", "val", "test"):
                 writer.writerows((fold, part, case) for case in getattr(split, part))
         self.write("split.csv", text.getvalue())
-
-
-def _without_nan(values: Any) -> Any:
-    if isinstance(values, Mapping):
-        return {key: _without_nan(value) for key, value in values.items()}
-    if isinstance(values, list | tuple):
-        return [_without_nan(value) for value in values]
-    return None if isinstance(values, float) and values != values else values
 
 
 def flat(record: EpochRecord) -> dict[str, float]:

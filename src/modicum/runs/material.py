@@ -1,4 +1,4 @@
-"""The pictures of a split in memory, as a recipe wants them shown."""
+"""One training of a run, and its pictures in memory as the recipe wants them shown."""
 
 from __future__ import annotations
 
@@ -9,11 +9,24 @@ from functools import partial
 from modicum.datasets.case import Dataset, Split
 from modicum.images.intensity import Intensity
 from modicum.recipes import Recipe
+from modicum.runs.folder import RunFolder
 from modicum.runs.pictures import load_training
 from modicum.starts import expected_scale
 from modicum.supervision.labelled import LabelledPictures
 from modicum.supervision.weak import weakened
 from modicum.views import VIEWS, TrainingPicture
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is to be trained: on what, how, where and how long."""
+
+    dataset: Dataset
+    split: Split
+    recipe: Recipe
+    folder: RunFolder
+    part: str = ""  # "" or, for one of several trainings of a run, its subfolder with a slash at the end
+    minutes: float | None = None  # its share of a budget, everything included; None: the recipe's own length
 
 
 @dataclass(frozen=True)
@@ -27,8 +40,9 @@ class Material:
     untouched_val: Callable[[int], list[TrainingPicture]]  # so many validation pictures as they are on disk, or fewer
 
 
-def read_material(dataset: Dataset, split: Split, recipe: Recipe) -> Material:
-    """Training and validation pictures of a split, decoded once and kept as the recipe's view wants them."""
+def read_material(training: Training) -> Material:
+    """Training and validation pictures, decoded once and kept as the recipe's view wants them."""
+    dataset, split, recipe = training.dataset, training.split, training.recipe
     cases = {c.id: c for c in dataset.labelled}
     view, images = VIEWS.build(recipe.view), recipe.images
 

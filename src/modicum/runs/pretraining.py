@@ -13,16 +13,14 @@ from torch import nn
 from modicum.augment import POLICIES
 from modicum.bundle import outputs_for
 from modicum.console import bar
-from modicum.datasets.case import Dataset, Split
 from modicum.errors import Finding
 from modicum.losses import LOSSES
 from modicum.networks import NETWORKS
 from modicum.recipes import Recipe
 from modicum.recipes.schema import EncoderFit
-from modicum.runs.folder import RunFolder, digest
-from modicum.runs.material import Material
+from modicum.runs.material import Material, Training
 from modicum.runs.parts import build_parts, measured_compute
-from modicum.runs.unlabelled import read_unlabelled, unlabelled_cases
+from modicum.runs.unlabelled import contents, read_unlabelled, unlabelled_cases
 from modicum.starts import Pretext
 from modicum.supervision.labelled import LabelledPictures
 from modicum.training.batches import Batch, stream
@@ -58,25 +56,14 @@ class _Looks:
         return replace(seen[0], images=torch.cat([b.images for b in seen], dim=1))
 
 
-def pretrain(
-    pretext: Pretext,
-    dataset: Dataset,
-    split: Split,
-    recipe: Recipe,
-    material: Material,
-    folder: RunFolder,
-    part: str,
-    minutes: float | None,
-) -> Pretrained:
+def pretrain(pretext: Pretext, training: Training, material: Material) -> Pretrained:
     """Learn a pretext task, going on from its checkpoints.
 
     All pictures but those of validation and test are used, the labelled ones without their labels; a fifth of them is set
     aside to choose the best epoch.
-
-    Args:
-        minutes: None: by epochs.
     """
-    pictures, seen, findings = _pictures(dataset, split, recipe, material, pretext)
+    recipe, folder, part = training.recipe, training.folder, f"{training.part}start/"
+    pictures, seen, findings = _pictures(training, material, pretext)
     torch.manual_seed(recipe.seed)
     build = partial(NETWORKS.build, recipe.network, material.intensity.channels)
     task = pretext.task(build, material.intensity.channels)
@@ -84,12 +71,13 @@ def pretrain(
     source = _shown(learns, recipe, material, pretext)
     rounds = max(1, -(-len(learns) * recipe.fit.samples // recipe.fit.batch_size))
     epochs = pretext.epochs or recipe.fit.epochs or 1
-    pace = Pace(epochs * rounds, None, rounds) if minutes is None else Pace(None, 60 * minutes, rounds)
-    network = build(outputs_for(len(dataset.classes)))
-    compute = measured_compute(network, source.sources[0].batch(0).images.shape, recipe, folder, f"{part}start/")
+    limit = None if training.minutes is None else 60 * training.minutes
+    pace = Pace(None if limit else epochs * rounds, limit, rounds)
+    network = build(outputs_for(len(training.dataset.classes)))
+    compute = measured_compute(network, source.sources[0].batch(0).images.shape, recipe, folder, part)
     fitted = recipe.fit.model_copy(update={"rate": pretext.rate or recipe.fit.rate, "patience": None, "encoder": EncoderFit()})
     alone = recipe.model_copy(update={"fit": fitted, "supervision": {"name": "labelled"}})
-    checkpoints = Checkpoints(folder.path / part / "start" / "checkpoints")
+    checkpoints = Checkpoints(folder.path / part / "checkpoints")
     parts = build_parts(alone, task, 1, compute, LOSSES.build(recipe.fit.loss), checkpoints)
     looked_at = _shown(held, recipe, material, pretext)
     batches = [looked_at.batch(i) for i in range(min(_LOOKS, -(-len(held) // recipe.fit.batch_size)))]
@@ -103,25 +91,26 @@ def pretrain(
             lambda pace, loss: progress.update(pace.progress, 1.0, f"loss {loss:.3f}  step {pace.step}"),
             lambda record: None,
         )
-    folder.write_metrics(f"{part}start/", history)
+    folder.write_metrics(part, history)
     if pretext.keep == "best" and (best := checkpoints.best()) is not None:
         parts.average.network.load_state_dict(best["average"])
-    folder.log(f"{part}start: {recipe.start['name']} on {len(pictures)} pictures, {pace.step} steps")
+    folder.log(f"{part}{recipe.start['name']} on {len(pictures)} pictures, {pace.step} steps")
     averaged: Any = parts.average.network
     return Pretrained(averaged.learned(), history, len(pictures), pace.elapsed, seen, findings)
 
 
 def _pictures(
-    dataset: Dataset, split: Split, recipe: Recipe, material: Material, pretext: Pretext
+    training: Training, material: Material, pretext: Pretext
 ) -> tuple[list[TrainingPicture], dict[str, str], list[Finding]]:
     """Training pictures and unlabelled ones, all without labels, as a view without localiser keeps them; what was seen."""
-    others = unlabelled_cases(dataset, split, pretext.folder)
-    cases = [*(c for c in dataset.labelled if c.id in split.train), *others]
+    recipe, split = training.recipe, training.split
+    others = unlabelled_cases(training.dataset, split, pretext.folder)
+    cases = [*(c for c in training.dataset.labelled if c.id in split.train), *others]
     pictures, findings = read_unlabelled(cases, _view(recipe).prepare, material.intensity.channels, images=recipe.images)
     if not others:
         said = "there are no unlabelled pictures: the start learned from the training pictures alone."
         findings.append(Finding("note", "nothing-unlabelled", said, remedy="Name a folder: --set start.folder=PATH"))
-    return pictures, {f"unlabelled: {c.id}": digest(c.image) for c in others}, findings
+    return pictures, contents(others), findings
 
 
 def _view(recipe: Recipe) -> View:

@@ -18,10 +18,9 @@ from modicum.evaluation import PseudoLabelled
 from modicum.images import write_mask
 from modicum.images.intensity import working_pixels
 from modicum.recipes import Recipe
-from modicum.runs.folder import RunFolder, digest
-from modicum.runs.material import Material
+from modicum.runs.material import Material, Training
 from modicum.runs.predicting import mask_values
-from modicum.runs.unlabelled import Unlabelled, read_unlabelled
+from modicum.runs.unlabelled import Unlabelled, contents, read_unlabelled
 from modicum.supervision import PseudoLabels
 from modicum.supervision.pseudo import Judged, judged, share_range, sure
 from modicum.views import VIEWS, TrainingPicture
@@ -29,24 +28,23 @@ from modicum.views import VIEWS, TrainingPicture
 _SHOWN, _THUMB = 8, 200  # examples of kept and of rejected pictures each, and the longer side of one
 
 
-def taught_pictures(
-    teacher: Bundle, cases: Sequence[Case], recipe: Recipe, material: Material, folder: RunFolder, part: str
-) -> Unlabelled:
+def taught_pictures(teacher: Bundle, cases: Sequence[Case], training: Training, material: Material) -> Unlabelled:
     """The unlabelled pictures as they teach; of pseudo-labels those that can be believed.
 
     For pseudo-labels writes `pseudo-labels/NAME.png` and `pseudo-labels.csv` with what decided.
     """
+    recipe, part = training.recipe, training.part
     settings, view = recipe.taught_by.unlabelled, VIEWS.build(recipe.view)
     channels, images = material.intensity.channels, recipe.images
-    seen = {f"unlabelled: {c.id}": digest(c.image) for c in cases}
+    seen = contents(cases)
     if not isinstance(settings, PseudoLabels):
         keep = _placed(teacher, recipe) if view.localised else view.prepare
         pictures, findings = read_unlabelled(cases, keep, channels, images=images)
         return Unlabelled(pictures, seen, findings=findings)
-    labels = _PseudoLabelling(teacher, settings, recipe, material, folder, part)
+    labels = _PseudoLabelling(teacher, settings, training, material)
     pictures, findings = read_unlabelled(cases, labels.keep, channels, images=images)
     table = pd.DataFrame([{**asdict(d), "kept": d.kept} for d in labels.decisions])
-    folder.write(f"{part}pseudo-labels.csv", table.to_csv(index=False))
+    training.folder.write(f"{part}pseudo-labels.csv", table.to_csv(index=False))
     done = Unlabelled(pictures, seen, labels.decisions, labels.allowed, labels.examples, findings)
     say(f"- {done.words}")
     return done if pictures else replace(done, findings=[*findings, _none_believed(part)])
@@ -65,11 +63,9 @@ def _placed(teacher: Bundle, recipe: Recipe) -> Callable[[TrainingPicture], Trai
 class _PseudoLabelling:
     """Labels one picture after the other and remembers what was decided, and the first few of each kind."""
 
-    def __init__(
-        self, teacher: Bundle, settings: PseudoLabels, recipe: Recipe, material: Material, folder: RunFolder, part: str
-    ) -> None:
-        self.teacher, self.settings, self.view = teacher, settings, VIEWS.build(recipe.view)
-        self.segmenter, self.masks = teacher.segmenter(), folder.path / part / "pseudo-labels"
+    def __init__(self, teacher: Bundle, settings: PseudoLabels, training: Training, material: Material) -> None:
+        self.teacher, self.settings, self.view = teacher, settings, VIEWS.build(training.recipe.view)
+        self.segmenter, self.masks = teacher.segmenter(), training.folder.path / training.part / "pseudo-labels"
         self.masks.mkdir(parents=True, exist_ok=True)
         self.allowed = share_range([_share(p) for p in material.train], settings.share_range)
         self.decisions: list[Judged] = []

@@ -8,12 +8,10 @@ from functools import partial
 from typing import TypeVar
 
 from modicum.console import say
-from modicum.datasets.case import Case, Dataset, Split
+from modicum.datasets.case import Case
 from modicum.errors import Finding
-from modicum.recipes import Recipe
-from modicum.runs.folder import RunFolder
 from modicum.runs.localising import first_recipe
-from modicum.runs.material import Material, read_material
+from modicum.runs.material import Material, Training, read_material
 from modicum.runs.pretraining import Pretrained, pretrain
 from modicum.runs.pseudo import taught_pictures
 from modicum.runs.trained import Trained
@@ -26,43 +24,34 @@ from modicum.training.pace import BudgetTooShort
 T = TypeVar("T")
 
 
-def train_once(
-    dataset: Dataset, split: Split, recipe: Recipe, folder: RunFolder, part: str = "", minutes: float | None = None
-) -> Trained:
-    """Train on one split, going on from its checkpoints where there are some; first what must be trained before.
-
-    Args:
-        part: "" or, for one of several trainings of a run, its subfolder with a slash at the end.
-        minutes: this training's share of a budget, everything included; None: the recipe's own length.
-    """
-    material = read_material(dataset, split, recipe)
-    minutes = recipe.fit.budget if minutes is None and recipe.fit.epochs is None else minutes
-    taught = recipe.taught_by
-    cases = unlabelled_cases(dataset, split, taught.folder) if taught.unlabelled else []
-    first = _localiser(dataset, split, recipe, material, folder, part, minutes)
-    left = _less(minutes, first.whole_seconds if first else 0.0)
-    start = _start(dataset, split, recipe, material, folder, part, left)
+def train_once(training: Training) -> Trained:
+    """Train, going on from checkpoints where there are some; first what must be trained before."""
+    recipe, taught = training.recipe, training.recipe.taught_by
+    material = read_material(training)
+    if training.minutes is None and recipe.fit.epochs is None:
+        training = replace(training, minutes=recipe.fit.budget)
+    cases = unlabelled_cases(training.dataset, training.split, taught.folder) if taught.unlabelled else []
+    first = _localiser(training, material)
+    left = _less(training, first.whole_seconds if first else 0.0)
+    start = _start(left, material)
     left = _less(left, start.seconds if start else 0.0)
     train = partial(
         train_network,
-        dataset,
-        split,
         material=material,
-        folder=folder,
         localiser=first.bundle if first else None,
         weights=start.weights if start else None,
         seen=start.seen if start else {},
     )
 
-    def teach() -> Trained:
-        if recipe.alone is None:
-            return train(recipe, part=part, minutes=left)
+    def teach(training: Training) -> Trained:
+        if taught.unlabelled is None:
+            return train(training)
         if not cases:
-            done = train(recipe.with_labels_alone, part=part, minutes=left)
+            done = train(replace(training, recipe=recipe.with_labels_alone))
             return replace(done, findings=[_nothing_unlabelled(), *done.findings])
-        return _with_unlabelled(recipe, recipe.alone, cases, material, folder, part, left, train)
+        return _with_unlabelled(training, cases, material, train)
 
-    return replace(_within(minutes, left, teach), first=first, start=start)
+    return replace(_within(training, left, teach), first=first, start=start)
 
 
 def _nothing_unlabelled() -> Finding:
@@ -74,74 +63,68 @@ def _nothing_unlabelled() -> Finding:
     )
 
 
-def _start(
-    dataset: Dataset, split: Split, recipe: Recipe, material: Material, folder: RunFolder, part: str, minutes: float | None
-) -> Pretrained | None:
+def _start(training: Training, material: Material) -> Pretrained | None:
     """What is learned without labels first, in its share of the budget."""
-    pretext = STARTS.build(recipe.start).pretext
+    start = training.recipe.start
+    pretext = STARTS.build(start).pretext
     if pretext is None:
         return None
-    say(f"The start: {recipe.start['name']}, without labels")
-    share = None if minutes is None else minutes * pretext.share
-    return _within(minutes, share, lambda: pretrain(pretext, dataset, split, recipe, material, folder, part, share))
+    say(f"The start: {start['name']}, without labels")
+    return _within(training, _share(training, pretext.share), lambda own: pretrain(pretext, own, material))
 
 
-def _localiser(
-    dataset: Dataset, split: Split, recipe: Recipe, material: Material, folder: RunFolder, part: str, minutes: float | None
-) -> Trained | None:
+def _localiser(training: Training, material: Material) -> Trained | None:
     """The network that finds the objects, where one must be trained."""
-    own = first_recipe(recipe, material.train)
+    own = first_recipe(training.recipe, material.train)
     if own is None:
         return None
     say("The localiser")
-    share = own.fit.budget
-    if minutes is not None and share is not None and recipe.fit.budget is not None:
-        share *= minutes / recipe.fit.budget  # with folds, everything is shorter
-    first = _within(minutes, share, lambda: train_once(dataset, split, own, folder, f"{part}localiser/", share))
+    share, whole = own.fit.budget, training.recipe.fit.budget
+    if training.minutes is not None and share is not None and whole is not None:
+        share *= training.minutes / whole  # with folds, everything is shorter
+    first = _within(training, replace(training, recipe=own, part=f"{training.part}localiser/", minutes=share), train_once)
     say("The network that sees what it finds")
     return first
 
 
-def _with_unlabelled(
-    recipe: Recipe,
-    alone: Recipe,
-    cases: Sequence[Case],
-    material: Material,
-    folder: RunFolder,
-    part: str,
-    minutes: float | None,
-    train: Callable[..., Trained],
-) -> Trained:
+def _with_unlabelled(training: Training, cases: Sequence[Case], material: Material, train: Callable[..., Trained]) -> Trained:
     """Labelled pictures alone, then, in one round or several, unlabelled ones with them."""
-    settings = recipe.taught_by.unlabelled
-    rounds, anew = (settings.rounds, settings.anew) if isinstance(settings, PseudoLabels) else (1, False)
+    recipe, part = training.recipe, training.part
+    taught, alone = recipe.taught_by, recipe.alone
+    assert alone is not None, "unlabelled pictures teach"
+    rounds, anew = (
+        (taught.unlabelled.rounds, taught.unlabelled.anew) if isinstance(taught.unlabelled, PseudoLabels) else (1, False)
+    )
     say("Labelled pictures alone")
-    share = None if minutes is None else minutes * recipe.taught_by.share
-    latest = _within(minutes, share, lambda: train(alone, part=f"{part}alone/", minutes=share))
-    left, before = _less(minutes, latest.seconds), [latest]
+    latest = _within(training, replace(_share(training, taught.share), recipe=alone, part=f"{part}alone/"), train)
+    left, before = _less(training, latest.seconds), [latest]
     for number in range(1, rounds + 1):
         say("With unlabelled pictures" + (f", round {number} of {rounds}" if rounds > 1 else ""))
-        own = part if number == rounds else f"{part}round-{number}/"
-        beside = taught_pictures(latest.bundle, cases, recipe, material, folder, own)
-        share = None if left is None else left / (rounds - number + 1)
-        weights = {} if anew else {"weights": latest.bundle.weights}
-        step = partial(train, recipe, part=own, minutes=share, beside=beside, **weights)
-        latest = replace(_within(minutes, share, step), beside=replace(beside, pictures=()))  # they have taught
+        own = replace(_share(left, 1 / (rounds - number + 1)), part=part if number == rounds else f"{part}round-{number}/")
+        beside = taught_pictures(latest.bundle, cases, own, material)
+        more = {} if anew else {"weights": latest.bundle.weights, "again": True}
+        latest = _within(left, own, partial(train, beside=beside, **more))
+        latest = replace(latest, beside=replace(beside, pictures=()))  # they have taught
         left = _less(left, latest.seconds)
         before.append(latest)
     return replace(latest, before=tuple(before[:-1]))
 
 
-def _less(minutes: float | None, seconds: float) -> float | None:
-    """What is left of a budget."""
-    return None if minutes is None else max(minutes - seconds / 60, 1e-3)
+def _share(training: Training, share: float) -> Training:
+    """The same training in a share of its budget."""
+    return replace(training, minutes=None if training.minutes is None else training.minutes * share)
 
 
-def _within(whole: float | None, share: float | None, train: Callable[[], T]) -> T:
+def _less(training: Training, seconds: float) -> Training:
+    """The same training in what is left of its budget."""
+    return replace(training, minutes=None if training.minutes is None else max(training.minutes - seconds / 60, 1e-3))
+
+
+def _within(whole: Training, own: Training, train: Callable[[Training], T]) -> T:
     """Train in a share of a budget; where that is too short, what is said of the share is said of the whole."""
     try:
-        return train()
+        return train(own)
     except BudgetTooShort as error:
-        if whole is None or share is None:
+        if whole.minutes is None or own.minutes is None:
             raise
-        raise error.scaled(whole / share) from None
+        raise error.scaled(whole.minutes / own.minutes) from None

@@ -21,6 +21,7 @@ from modicum.errors import Finding
 from modicum.evaluation import Evaluator
 from modicum.images import read_picture
 from modicum.runs.folder import RunFolder
+from modicum.runs.material import Training
 from modicum.runs.prepare import Prepared, prepare, tell
 from modicum.runs.reporting import Outcome, write_run_report
 from modicum.runs.stages import train_once
@@ -49,7 +50,7 @@ class Run:
 
 
 def train(
-    data: str | Path,
+    data: str | Path | Dataset,
     out: str | Path,
     *,
     recipe: str = "auto",
@@ -64,6 +65,7 @@ def train(
     on all labelled pictures; the budget is shared among these trainings.
 
     Args:
+        data: its folder or manifest, or what `discover` made of it.
         minutes: of training; None: the recipe's own, 10 for `auto`.
         folds: number of folds; None: decided by the number of patients.
         seed: None: the recipe's own, 0 for `auto`.
@@ -71,20 +73,7 @@ def train(
     Raises:
         ModicumError: the data cannot serve, the recipe is wrong, or the folder belongs to something else.
     """
-    return train_dataset(discover(Path(data)), out, recipe=recipe, minutes=minutes, folds=folds, changes=changes, seed=seed)
-
-
-def train_dataset(
-    dataset: Dataset,
-    out: str | Path,
-    *,
-    recipe: str = "auto",
-    minutes: float | None = None,
-    folds: int | None = None,
-    changes: Sequence[str] = (),
-    seed: int | None = None,
-) -> Run:
-    """As `train`, on a data set that has been discovered."""
+    dataset = data if isinstance(data, Dataset) else discover(Path(data))
     prepared = prepare(dataset, recipe, minutes, folds, changes, seed)
     folder = RunFolder(Path(out))
     if folder.claim(prepared.dataset, prepared.plan.recipe, prepared.splits) and folder.report.exists():
@@ -127,7 +116,7 @@ def _train(prepared: Prepared, folder: RunFolder) -> tuple[list[Trained], Traine
 def _train_part(prepared: Prepared, split: Split, folder: RunFolder, part: str, share: float | None) -> Trained:
     """One of the trainings of a run, in its share of the budget; where that is too short, the whole is."""
     try:
-        return train_once(prepared.dataset, split, prepared.plan.recipe, folder, part, share)
+        return train_once(Training(prepared.dataset, split, prepared.plan.recipe, folder, part, share))
     except BudgetTooShort as error:
         whole = prepared.plan.recipe.fit.budget
         raise error if share is None or whole is None else error.scaled(whole / share) from None

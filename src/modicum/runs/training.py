@@ -15,15 +15,13 @@ from modicum.augment import POLICIES
 from modicum.bundle import Bundle, outputs_for
 from modicum.console import bar, say
 from modicum.datasets.alignment import label_shift
-from modicum.datasets.case import Dataset, Split
 from modicum.errors import Finding
 from modicum.losses import LOSSES, Loss
 from modicum.networks import NETWORKS
-from modicum.recipes import Recipe
 from modicum.runs.early import EarlyLook
-from modicum.runs.folder import RunFolder, digest
+from modicum.runs.folder import digest
 from modicum.runs.localising import given_bundle, learned, seen_by
-from modicum.runs.material import Material
+from modicum.runs.material import Material, Training
 from modicum.runs.parts import build_parts, measured_compute, pace_of, tuning_of
 from modicum.runs.thresholds import with_threshold
 from modicum.runs.trained import Trained
@@ -44,18 +42,14 @@ _VIEWS_LOOKED_AT = 32  # after each epoch
 
 
 def train_network(
-    dataset: Dataset,
-    split: Split,
-    recipe: Recipe,
+    training: Training,
     material: Material,
-    folder: RunFolder,
-    part: str,
-    minutes: float | None,
     *,
-    localiser: Bundle | None = None,
-    weights: Mapping[str, torch.Tensor] | None = None,
-    seen: Mapping[str, str] | None = None,
+    localiser: Bundle | None,
+    weights: Mapping[str, torch.Tensor] | None,
+    seen: Mapping[str, str],
     beside: Unlabelled | None = None,
+    again: bool = False,
 ) -> Trained:
     """One network, once everything that it needs is there.
 
@@ -64,7 +58,10 @@ def train_network(
         weights: to begin with, wherever they fit; None: as the recipe says.
         seen: name and content of unlabelled pictures from which those weights have learned.
         beside: unlabelled pictures that teach as well.
+        again: those weights have learned from the labelled pictures before.
     """
+    recipe, dataset, split = training.recipe, training.dataset, training.split
+    folder, part = training.folder, training.part
     classes = ("object",) if recipe.finds_centres else dataset.classes
     labelled = material.show(material.train, POLICIES.build(recipe.fit.augmentation))
     given = None if localiser else given_bundle(recipe, material.intensity.channels)
@@ -73,26 +70,25 @@ def train_network(
     network = NETWORKS.build(recipe.network, material.intensity.channels, outputs_for(len(classes)))
     checkpoints = Checkpoints(folder.path / part / "checkpoints")
     if checkpoints.latest() is None:  # else that has all weights
-        findings += _begin(recipe, network, material.intensity.channels, localiser or given, weights, folder, part)
+        findings += _begin(training, network, material.intensity.channels, localiser or given, weights)
     tuning_of(recipe).prepare(network)
     compute = measured_compute(network, labelled.batch(0).images.shape, recipe, folder, part)
     loss: Loss = LOSSES.build(recipe.fit.loss)
     parts = build_parts(recipe, network, outputs_for(len(classes)), compute, loss, checkpoints, validated=bool(split.val))
     source, shown = with_unlabelled(labelled, beside, recipe, material)
-    pace = pace_of(recipe, minutes, shown)
-    early = _early(recipe, material, compute, folder, part)
-    history = _run(recipe, parts, source, _looks(material, loss, compute), pace, folder, part, early)
+    pace = pace_of(recipe, training.minutes, shown)
+    early = _early(training, material, compute)
+    history = _run(training, parts, source, _looks(material, loss, compute), pace, early)
     best = parts.checkpoints.best() if recipe.fit.keep == "best" else None
     if best is not None:
         parts.average.network.load_state_dict(best["average"])
-    again = weights is not None and beside is not None  # it goes on with weights that know the labelled pictures
     findings += diagnose(history, own_validation=bool(split.val), masks=not recipe.finds_centres, again=again)
     findings += _guarded(parts, history)
     findings += doubts(early.dice, {c.id: [str(p) for p in c.labels] for c in dataset.labelled}) if early else []
     for finding in findings:
         folder.log(f"{part}doctor: {finding.kind}: {finding.message}")
-    bundle = _bundle(recipe, parts.average.network, dataset, split, material, localiser or given)
-    bundle.provenance["seen"].update({**(seen or {}), **(beside.seen if beside else {})})
+    seen = {**seen, **(beside.seen if beside else {})}
+    bundle = _bundle(training, parts.average.network, material, localiser or given, seen)
     if not recipe.finds_centres:
         bundle = with_threshold(bundle, material.untouched_val, bf16=compute.precision == "bf16-mixed")
     first = given.network().parameters() if given and bundle.localiser else ()
@@ -101,16 +97,15 @@ def train_network(
 
 
 def _run(
-    recipe: Recipe,
+    training: Training,
     parts: Parts,
     source: BatchSource,
     validate: Callable[[nn.Module], Validation],
     pace: Pace,
-    folder: RunFolder,
-    part: str,
     early: EarlyLook | None,
 ) -> list[EpochRecord]:
     """The loop itself, with its progress bar and metrics.csv; the records of all epochs."""
+    recipe = training.recipe
     history: list[EpochRecord] = [EpochRecord(**r) for r in (parts.checkpoints.latest() or {"history": []})["history"]]
     if history:
         say(f"Going on after epoch {len(history)}.")
@@ -119,7 +114,7 @@ def _run(
         history.append(record)
         if early is not None:
             early.take(parts.average.network, pace.progress, record.epoch)
-        folder.write_metrics(part, history)
+        training.folder.write_metrics(training.part, history)
 
     with bar("Training", 1.0) as progress:
 
@@ -140,15 +135,14 @@ def _looks(material: Material, loss: Loss, compute: Compute) -> Callable[[nn.Mod
 
 
 def _begin(
-    recipe: Recipe,
+    training: Training,
     network: nn.Module,
     channels: int,
     localiser: Bundle | None,
     weights: Mapping[str, torch.Tensor] | None,
-    folder: RunFolder,
-    part: str,
 ) -> list[Finding]:
     """Give a network the weights that its recipe says; a warning where it is hardly like the one that they come from."""
+    recipe = training.recipe
     if weights is not None:
         begun, whose = copy_alike(weights, network), "those learned before"
     elif recipe.start["name"] == "imagenet":
@@ -160,18 +154,20 @@ def _begin(
     else:
         return []
     told = f"{begun.copied:,} of {begun.parameters:,} weights begin as {whose}"
-    folder.log(f"{part}{told}")
+    training.folder.log(f"{training.part}{told}")
     if recipe.start["name"] != "localiser" or begun.copied >= 0.5 * begun.parameters:
         return []
     remedy = "Give both the same network, or use --set start=random"
     return [Finding("warning", "start-hardly-alike", f"only {told}.", remedy=remedy)]
 
 
-def _early(recipe: Recipe, material: Material, compute: Compute, folder: RunFolder, part: str) -> EarlyLook | None:
+def _early(training: Training, material: Material, compute: Compute) -> EarlyLook | None:
     """The look at the training pictures that finds doubtful labels; not where labels are made weaker than they are."""
-    if recipe.finds_centres or recipe.labels != "labelled":
+    if training.recipe.finds_centres or training.recipe.labels != "labelled":
         return None
-    return EarlyLook(folder, part, material.show(material.train, POLICIES.build("none")), partial(_forward, compute))
+    return EarlyLook(
+        training.folder, training.part, material.show(material.train, POLICIES.build("none")), partial(_forward, compute)
+    )
 
 
 def _guarded(parts: Parts, history: Sequence[EpochRecord]) -> list[Finding]:
@@ -202,9 +198,14 @@ def _forward(compute: Compute, network: nn.Module, images: torch.Tensor) -> torc
 
 
 def _bundle(
-    recipe: Recipe, network: nn.Module, dataset: Dataset, split: Split, material: Material, localiser: Bundle | None
+    training: Training, network: nn.Module, material: Material, localiser: Bundle | None, seen: Mapping[str, str]
 ) -> Bundle:
-    """The trained network, its threshold not yet chosen."""
+    """The trained network, its threshold not yet chosen.
+
+    Args:
+        seen: name and content of unlabelled pictures from which it has learned.
+    """
+    recipe, dataset, split = training.recipe, training.dataset, training.split
     classes = ("object",) if recipe.finds_centres else dataset.classes
     numbers = tuple(range(1, len(classes) + 1))
     as_given = dataset.code.kind == "index" and all(0 < v < 2**16 for v in dataset.code.values)
@@ -222,7 +223,7 @@ def _bundle(
             "modicum": modicum.__version__,
             "made": time.strftime("%Y-%m-%d %H:%M:%S %z"),
             "training_cases": len(material.train),
-            "seen": shown,  # pictures that trained it or chose its threshold, by their content
+            "seen": {**shown, **seen},  # pictures that trained it or chose its threshold, by their content
             "data": dataset.layout,
         },
         localiser=localiser if VIEWS.build(recipe.view).localised else None,

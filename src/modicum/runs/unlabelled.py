@@ -67,6 +67,11 @@ def unlabelled_cases(dataset: Dataset, split: Split, folder: str | None) -> list
     return list(others.values())
 
 
+def contents(cases: Sequence[Case]) -> dict[str, str]:
+    """Name and content of unlabelled pictures, as a bundle remembers what it has seen."""
+    return {f"unlabelled: {c.id}": digest(c.image) for c in cases}
+
+
 def read_unlabelled(
     cases: Sequence[Case], keep: Callable[[TrainingPicture], TrainingPicture | None], channels: int, *, images: Images
 ) -> tuple[list[TrainingPicture], list[Finding]]:

@@ -14,7 +14,6 @@ Labels = Literal["labelled", "boxes", "points"]
 _Share = Annotated[float, Field(gt=0, lt=1)]
 _Part = Annotated[float, Field(ge=0, le=1)]
 _Unsure = Annotated[float, Field(ge=0, lt=0.5)]
-_Folder = str | None
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def points() -> Supervision:
 @SUPERVISIONS.register("pseudo_labels", "thesis-unlabelled-retina 3.3; Lee 2013 (SYSTEMS C2)")
 def pseudo_labels(
     *,
-    folder: _Folder = None,
+    folder: str | None = None,
     rounds: Annotated[int, Field(ge=1)] = 1,
     share_range: tuple[_Part, _Part] | None = None,
     confidence: _Part = 0.75,
@@ -100,7 +99,7 @@ def pseudo_labels(
 @SUPERVISIONS.register("consistency", "Sohn et al. 2020 (FixMatch), Yang et al. 2023 (UniMatch), French et al. 2020 (CutMix)")
 def consistency(
     *,
-    folder: _Folder = None,
+    folder: str | None = None,
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95,
     weight: Annotated[float, Field(gt=0)] = 1.0,
     warm_up: _Part = 0.1,

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.errors import ModicumError
+from modicum.images.failures import explained
 from modicum.images.formats import is_dicom, picture_suffix
 from modicum.images.volumes.volume import Mask, Volume
 
@@ -84,22 +85,5 @@ def _asked(path: Path, question: Literal["read", "shape"]) -> Any:
     reader = _reader(path)
     if reader is None:
         raise ModicumError(f"this is no volume that is read; known: {' '.join(_FORMATS)}.", file=path)
-    try:
-        if path.stat().st_size == 0:
-            raise ModicumError("the file is empty (0 bytes).", file=path, remedy="Copy or export it again.")
+    with explained(path, "a volume"):
         return getattr(reader, question)(path)
-    except ModicumError:
-        raise
-    except FileNotFoundError:
-        raise ModicumError("there is no such file.", file=path) from None
-    except PermissionError:
-        raise ModicumError("may not be read.", file=path, remedy="Change the file's permissions.") from None
-    except MemoryError:
-        raise ModicumError("is too large for this computer's memory.", file=path, remedy="Cut it smaller.") from None
-    except Exception as error:  # decoders raise nearly anything on a broken file
-        said = str(error).partition("\n")[0].rstrip(". ")[:120] or type(error).__name__
-        raise ModicumError(
-            f"cannot be read as a volume: {said}.",
-            file=path,
-            remedy="It is damaged, incomplete or not what its name says; copy or export it again, or remove it.",
-        ) from None
