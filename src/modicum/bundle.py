@@ -72,6 +72,7 @@ class Bundle:
             bf16=bf16,
             flips=self.recipe.finish.flips if flips is None else flips,
             localiser=self._localiser(flips, bf16),
+            block=self.recipe.images.block,
             with_localiser=self.with_localiser,
         )
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ct import SHAPE, body, slices
 from modicum.errors import ModicumError
-from modicum.images.volumes import is_volume, read_volume, read_volume_mask, volume_shape, write_volume_mask
+from modicum.images.volumes import is_volume, read_volume, read_volume_mask, volume_grid, write_volume_mask
 from modicum.images.volumes.orientation import Orientation
 
 
@@ -44,7 +44,7 @@ def test_every_orientation_gives_the_same_volume(turn: tuple, flips: tuple, tmp_
     volume = read_volume(path)
     assert np.array_equal(volume.values, body())
     assert volume.spacing == pytest.approx((3.0, 1.0, 1.0))
-    assert volume_shape(path) == SHAPE
+    assert volume_grid(path).shape == SHAPE
     mask = (volume.values % 7 == 0).astype(np.uint8)
     written = nibabel.load(write_volume_mask(volume, mask, tmp_path, "mask", ("a",)))
     assert np.array_equal(written.affine, nibabel.load(path).affine)  # to the last bit
@@ -72,7 +72,7 @@ def test_slices_lie_along_the_coarsest_axis(spacing: tuple, shape: tuple, tmp_pa
     path = tmp_path / "x.nii"
     turn, flips = (0, 1, 2), (False, False, False)
     nibabel.save(nibabel.Nifti1Image(np.ascontiguousarray(as_stored(turn, flips)), affine(turn, flips, spacing)), path)
-    assert read_volume(path).shape == volume_shape(path) == shape
+    assert read_volume(path).shape == volume_grid(path).shape == shape
 
 
 def test_scaled_values_are_in_their_units(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_nrrd_and_metaimage(suffix: str, tmp_path: Path) -> None:
     volume = read_volume(path)
     assert np.array_equal(volume.values, body())
     assert volume.spacing == pytest.approx((2.5, 0.8, 0.7))
-    assert volume_shape(path) == SHAPE
+    assert volume_grid(path).shape == SHAPE
     mask = (body() > 250).astype(np.uint8)
     written = sitk.ReadImage(str(write_volume_mask(volume, mask, tmp_path, "mask", ("a",))))
     for question in ("GetOrigin", "GetSpacing", "GetDirection", "GetSize"):
@@ -109,7 +109,7 @@ def test_a_series_is_sorted_by_place_and_in_hounsfield_units(tmp_path: Path) -> 
     assert np.array_equal(volume.values, body())
     assert volume.values.dtype == np.int16
     assert volume.spacing == pytest.approx((2.5, 0.8, 0.7))
-    assert volume_shape(path) == SHAPE
+    assert volume_grid(path).shape == SHAPE
     assert volume.remarks == ()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from modicum.networks import SOLID
+
 PLAIN = {"widths": [8, 16, 32]}
 SMALL: dict[str, dict[str, Any]] = {
     "attention_unet": {"encoder": PLAIN},
@@ -19,6 +21,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "segnet": {"encoder": PLAIN},
     "setr": {"encoder": {"name": "vit", "width": 32, "depth": 4, "heads": 4}, "width": 16},
     "unet": {"encoder": {"widths": [8, 16, 32, 64]}},
+    "unet3d": {"widths": [4, 8, 16]},
     "unet_plus_plus": {"encoder": PLAIN, "deep_supervision": True},
     "wnet": {},
 }
@@ -30,5 +33,5 @@ def small(name: str) -> dict[str, Any]:
 
 
 def available() -> list[str]:
-    """The networks that can be built here and answer with maps; Mask R-CNN has tests of its own."""
-    return [name for name in SMALL if name != "mask_rcnn"]
+    """The networks that can be built here and answer with maps; Mask R-CNN and those of volumes have tests of their own."""
+    return [name for name in SMALL if name != "mask_rcnn" and name not in SOLID]

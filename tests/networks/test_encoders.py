@@ -13,7 +13,7 @@ from modicum.networks import ENCODERS, NETWORKS
 from modicum.networks.encoders import dilate
 
 QUICK: dict[str, dict[str, Any]] = {"vit": {"width": 32, "depth": 4, "heads": 4}, "swin": {"width": 12, "window": 4}}
-NO_ENCODER = {"coarse_to_fine", "hourglass", "mask_rcnn", "wnet"}
+NO_ENCODER = {"coarse_to_fine", "hourglass", "mask_rcnn", "unet3d", "wnet"}
 
 
 def spec(name: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from modicum.datasets.case import Case, Dataset
 from modicum.datasets.loading import case_size, load_field_of_view, load_label, load_picture
 from modicum.errors import ModicumError
+from modicum.images.volumes import cached_grid
 
 Progress = Callable[[int, int], None]
 _SAMPLE = 60
@@ -38,6 +40,7 @@ class Fingerprint:
     min_width: int = 0
     median_width: int = 0
     max_width: int = 0
+    spacing: tuple[float, float, float] | None = None  # of volumes: median mm between voxels along depth, height, width
     channels: tuple[int, ...] = ()  # all that occur
     dtypes: tuple[str, ...] = ()
     examined: int = 0  # labelled pictures that the figures below come from
@@ -82,6 +85,7 @@ def fingerprint(dataset: Dataset, progress: Progress | None = None, *, seed: int
         min_width=int(widths.min()),
         median_width=int(np.median(widths)),
         max_width=int(widths.max()),
+        spacing=_spacing(dataset),
         channels=tuple(sorted({s.channels for s in seen})),
         dtypes=tuple(sorted({s.dtype for s in seen})),
         examined=len(labelled),
@@ -116,6 +120,18 @@ def _size(case: Case) -> tuple[int, int] | None:
         return case_size(case)
     except ModicumError:
         return None
+
+
+def _spacing(dataset: Dataset) -> tuple[float, float, float] | None:
+    """Median over the volumes; None where there is none."""
+    found = []
+    for path in {c.image for c in dataset.cases if c.slice is not None}:
+        with suppress(ModicumError):
+            found.append(cached_grid(path).spacing)
+    if not found:
+        return None
+    depth, height, width = np.median(found, axis=0).round(4).tolist()
+    return depth, height, width
 
 
 def _examine(case: Case, dataset: Dataset) -> _Seen | None:

@@ -12,7 +12,7 @@ from modicum.datasets.case import Case, LabelCode
 from modicum.datasets.label_values import grey
 from modicum.errors import ModicumError
 from modicum.images import picture_size, read_mask, read_picture
-from modicum.images.volumes import cached_mask, cached_shape, cached_volume
+from modicum.images.volumes import cached_grid, cached_mask, cached_volume
 
 
 def load_picture(case: Case) -> npt.NDArray[Any]:
@@ -48,7 +48,7 @@ def case_size(case: Case) -> tuple[int, int]:
     """
     if case.slice is None:
         return picture_size(case.image)
-    return cached_shape(case.image)[1:]
+    return cached_grid(case.image).shape[1:]
 
 
 def load_label(case: Case, code: LabelCode) -> npt.NDArray[np.uint8]:

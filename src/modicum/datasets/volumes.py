@@ -8,7 +8,7 @@ from dataclasses import replace
 from modicum.datasets.case import Case
 from modicum.errors import Finding, ModicumError
 from modicum.images.formats import is_volume
-from modicum.images.volumes import cached_shape
+from modicum.images.volumes import cached_grid
 
 
 def sliced(cases: Sequence[Case], findings: list[Finding], notes: list[str]) -> list[Case]:
@@ -44,9 +44,9 @@ def _depth(case: Case) -> int:
     Raises:
         ModicumError: it cannot be read, or a label has another shape.
     """
-    shape = cached_shape(case.image)
+    shape = cached_grid(case.image).shape
     for path in (*case.labels, *([case.field_of_view] if case.field_of_view else [])):
-        theirs = cached_shape(path)
+        theirs = cached_grid(path).shape
         if theirs != shape:
             raise ModicumError(
                 f"has {_told(theirs)} voxels, its volume {case.image.name} {_told(shape)}.",

@@ -104,7 +104,7 @@ def shrink_picture(picture: Pixels, smallest: Shape) -> Pixels:
 
 
 def shrink_label(label: Pixels, smallest: Shape) -> Pixels:
-    """`shrink_picture` for class numbers (H, W): the class that covers the largest area of each new pixel."""
+    """`shrink_picture` for class numbers (H, W) or (H, W, D): the class that covers the largest area of each new pixel."""
     factor = shrink_factor((label.shape[0], label.shape[1]), smallest)
     if factor == 1:
         return label
@@ -116,6 +116,8 @@ def shrink_label(label: Pixels, smallest: Shape) -> Pixels:
 def _shrink(picture: Pixels, factor: int) -> Pixels:
     if factor == 1:
         return picture
+    if picture.ndim == 3 and picture.shape[2] > 4:
+        return np.concatenate([_shrink(picture[..., i : i + 4], factor) for i in range(0, picture.shape[2], 4)], axis=2)
     height, width = picture.shape[0] // factor, picture.shape[1] // factor
     whole = picture[: height * factor, : width * factor]  # a rest of less than one new pixel is left out
     return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA).reshape(height, width, *picture.shape[2:])

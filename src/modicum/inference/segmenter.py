@@ -1,4 +1,4 @@
-"""A trained network with its view and its preparation: picture in, probability map out."""
+"""A trained network with its view and its preparation: picture or volume in, probability map out."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from modicum.geometry import sample
 from modicum.images.intensity import Intensity, working_pixels
 from modicum.training.device import in_layout
 from modicum.views import Glimpse, Place, View
+from modicum.views.blocks import as_one_channel, slices_from, starts_of
+from modicum.views.fusion import gaussian_window
 
 _BATCH_PIXELS = 512 * 1024  # seen by the network at once: bounds the memory whatever the picture
 
@@ -63,21 +65,25 @@ class Segmenter:
     bf16: bool = False
     flips: bool = False  # average over the flips that the view allows: better, two to four times the time
     localiser: Localiser | None = None  # for a view that looks at objects
+    block: int | None = None  # slices that a network of three dimensions sees at once; it segments volumes
     with_localiser: bool = False  # average with the probability maps of the localiser, which knows the same classes
 
     def probabilities(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
-        """Probability maps (K, H, W) of the foreground classes for a picture (H, W, C) of any dtype."""
+        """Probability maps (K, H, W) of the foreground classes for a picture (H, W, C) of any dtype; see `look` for volumes."""
         return self.look(picture).probability
 
     def look(self, picture: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None = None) -> Look:
         """Probability maps of a picture (H, W, C) of any dtype, and what the network was shown for them.
 
         Args:
+            picture: where the network sees blocks of slices a volume (H, W, D), whose probability maps are (K, D, H, W).
             mask: (H, W) to look at instead of the localiser's; the true one gives an upper bound.
 
         Raises:
             ModicumError: channels that the model does not know; a view of objects with neither localiser nor mask.
         """
+        if self.block is not None:
+            return Look(self._volume(picture, self.block), (), None, ())
         pixels = self.pixels(picture)
         shape = (pixels.shape[0], pixels.shape[1])
         rough = self._rough(pixels, mask) if self.view.localised else None
@@ -93,6 +99,24 @@ class Segmenter:
         """A picture as the model works on it: 8 bits, its channels."""
         return working_pixels(picture, self.intensity.channels, grey=self.intensity.grey)
 
+    def _volume(self, slices: npt.NDArray[np.uint8], block: int) -> npt.NDArray[np.float16]:
+        """Probability maps (K, D, H, W) of slices (H, W, D): of overlapping blocks, those in their middle count most."""
+        height, width, depth = slices.shape
+        total = np.zeros((self.classes, depth, height, width), np.float32)
+        weight = np.zeros((1, depth, 1, 1), np.float32)
+        weights = gaussian_window((block, 1))[:, :1, None]  # (block, 1, 1)
+        for start in starts_of(depth, block):
+            shown = np.ascontiguousarray(slices[..., slices_from(start, block, depth)])
+            glimpses = self.view.glimpses((height, width), ())
+            answers = zip(glimpses, self.answers(shown, glimpses), strict=True)
+            fused = self.view.fuse(answers, (height, width), self.classes * block)
+            found = fused.reshape(self.classes, block, height, width) * weights
+            first, last = max(0, -start), min(block, depth - start)  # without those that stand in
+            total[:, start + first : start + last] += found[:, first:last]
+            weight[:, start + first : start + last] += weights[first:last]
+        np.divide(total, weight, out=total)
+        return total.astype(np.float16)
+
     def _rough(self, pixels: npt.NDArray[np.uint8], mask: npt.NDArray[np.bool_] | None) -> Rough:
         """Where to look and, if it is to be averaged, what the localiser answers."""
         if mask is not None and not self.with_localiser:
@@ -107,21 +131,23 @@ class Segmenter:
         return Rough(rough.mask if mask is None else mask, rough.probability if self.with_localiser else None)
 
     def answers(self, pixels: npt.NDArray[np.uint8], glimpses: Sequence[Glimpse]) -> Iterator[npt.NDArray[np.float32]]:
-        """The network's answer (K, h, w) to every glimpse, a batch at a time."""
-        mean, sd = self.intensity.scale(pixels)
+        """The network's answer (K, h, w) to every glimpse, a batch at a time; of a block (K d, h, w)."""
+        mean, sd = self.intensity.scale(pixels if self.block is None else as_one_channel(pixels))
         plain = np.repeat(np.linspace(0, 1, 256, dtype=np.float32)[:, None], len(mean), axis=1)
-        count = max(1, _BATCH_PIXELS // (glimpses[0].by.target[0] * glimpses[0].by.target[1]))
+        count = max(1, _BATCH_PIXELS // (glimpses[0].by.target[0] * glimpses[0].by.target[1] * (self.block or 1)))
         for start in range(0, len(glimpses), count):
             seen = []
             for glimpse in glimpses[start : start + count]:
                 table = ((glimpse.stretched(plain) - mean) / sd).astype(np.float32)
+                table = table if self.block is None else np.repeat(table, self.block, axis=1)
                 shown = sample(pixels, glimpse.by, border=self.view.border)
                 seen.append(cv2.LUT(shown, table[None]).reshape(*glimpse.by.target, -1))
-            yield from self.answer(torch.from_numpy(np.stack(seen)).permute(0, 3, 1, 2)).cpu().numpy()
+            images = torch.from_numpy(np.stack(seen)).permute(0, 3, 1, 2)
+            yield from self.answer(images if self.block is None else images[:, None]).flatten(1, -3).cpu().numpy()
 
     @torch.inference_mode()
     def answer(self, images: torch.Tensor) -> torch.Tensor:
-        """Probabilities (N, K, h, w) for prepared images (N, C, h, w)."""
+        """Probabilities (N, K, h, w) for prepared images (N, C, h, w); of blocks (N, K, d, h, w) for (N, C, d, h, w)."""
         device = next(self.network.parameters()).device
         images = images.to(device)
         total = self._forward(images)
@@ -150,4 +176,6 @@ def ready(network: nn.Module, *, channels_last: bool = True) -> nn.Module:
 def _repeats(network: nn.Module) -> bool:
     """Whether a layer is used more than once, as in R2U-Net: a batch norm would be folded into it each time."""
     calls = Counter(node.target for node in fx.symbolic_trace(network).graph.nodes if node.op == "call_module")
-    return any(count > 1 and isinstance(network.get_submodule(str(name)), nn.Conv2d) for name, count in calls.items())
+    return any(
+        count > 1 and isinstance(network.get_submodule(str(name)), nn.Conv2d | nn.Conv3d) for name, count in calls.items()
+    )

@@ -13,9 +13,10 @@ from modicum.networks import r2unet as _r2unet
 from modicum.networks import segnet as _segnet
 from modicum.networks import setr as _setr
 from modicum.networks import unet as _unet
+from modicum.networks import unet3d as _unet3d
 from modicum.networks import unet_plus_plus as _unet_plus_plus
 from modicum.networks import wnet as _wnet
 from modicum.networks.encoders import ENCODERS
-from modicum.networks.table import NETWORKS
+from modicum.networks.table import NETWORKS, SOLID
 
-__all__ = ["ENCODERS", "NETWORKS"]
+__all__ = ["ENCODERS", "NETWORKS", "SOLID"]

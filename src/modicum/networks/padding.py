@@ -12,9 +12,10 @@ from torch.nn import functional as F
 
 
 class _Halving(Protocol):
-    """A network that wants height and width to be multiples of a number."""
+    """A network that wants height and width to be multiples of a number; or each axis to be one of its own."""
 
-    divisor: int
+    @property
+    def divisor(self) -> int | tuple[int, ...]: ...
 
 
 N = TypeVar("N", bound=_Halving)
@@ -35,10 +36,11 @@ def any_size(forward: Forward[N]) -> Forward[N]:
     return padded
 
 
-def _padded(x: torch.Tensor, divisor: int) -> torch.Tensor:
-    """(N, C, H, W) with height and width brought up to multiples of the divisor."""
+def _padded(x: torch.Tensor, divisor: int | tuple[int, ...]) -> torch.Tensor:
+    """(N, C, H, W) with height and width brought up to multiples of the divisor; (N, C, D, H, W) likewise."""
     sizes = x.shape[2:]
-    missing = [-size % divisor for size in sizes]
+    divisors = (divisor,) * len(sizes) if isinstance(divisor, int) else divisor
+    missing = [-size % each for size, each in zip(sizes, divisors, strict=True)]
     if not any(missing):
         return x
     fits = all(more < size for more, size in zip(missing, sizes, strict=True))  # a mirror cannot show more than there is

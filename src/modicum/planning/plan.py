@@ -66,6 +66,23 @@ def with_angles(chosen: Plan, seen: Fingerprint) -> Plan:
     return Plan(recipe, (*chosen.reasons, told))
 
 
+def with_cubes(chosen: Plan, seen: Fingerprint) -> Plan:
+    """The plan with the number of sizes at which a network of three dimensions looks slice by slice, where it has none yet.
+
+    Height and width are halved alone until voxels are as near to cubes as they get.
+    """
+    network = chosen.recipe.network
+    if network.get("flat", 0) is not None:
+        return chosen
+    depth, height, width = seen.spacing or (1.0, 1.0, 1.0)
+    flat = min(max(0, round(math.log2(depth / math.sqrt(height * width)))), len(network["widths"]) - 1)
+    recipe = checked(change(chosen.recipe.model_dump(), [f"network.flat={flat}"]))
+    told = (
+        f"Network: {flat} of its sizes are looked at slice by slice, because voxels are {depth:g} x {height:g} x {width:g} mm."
+    )
+    return Plan(recipe, (*chosen.reasons, told))
+
+
 def _advice(seen: Fingerprint) -> str | None:
     """A view about objects that suits these pictures, to be tried beside the recipe, if there is one."""
     compact = seen.solidity >= _SOLID and seen.roundness >= _ROUNDISH

@@ -13,7 +13,7 @@ from modicum.augment import POLICIES
 from modicum.errors import ModicumError
 from modicum.images.volumes.slicing import Slicing
 from modicum.losses import LOSSES
-from modicum.networks import NETWORKS
+from modicum.networks import NETWORKS, SOLID
 from modicum.recipes.localisers import LOCALISERS, encoder_of
 from modicum.starts import PUBLISHED, STARTS
 from modicum.supervision import SUPERVISIONS, Labels, Supervision
@@ -51,18 +51,25 @@ class Images(_Axis):
     window: tuple[float, float] | None = None  # of volumes: least and greatest value told apart; None: percentiles of each
     neighbours: int = Field(default=0, ge=0)  # of volumes: slices on both sides that are shown as well
     depth: bool = False  # of volumes: a further channel says how high a slice lies
+    block: int | None = Field(default=None, ge=2)  # of volumes: slices that a network of three dimensions sees at once
     # By mean and spread of the training pictures, by its own, or as the weights expect that the network starts from.
     normalise: Literal["dataset", "picture", "weights"] | None = None  # None: weights with ImageNet's, else dataset
 
     @property
     def slicing(self) -> Slicing:
         """How slices of volumes become pictures."""
-        return Slicing(self.window, self.neighbours, self.depth)
+        return Slicing(self.window, self.neighbours, self.depth, self.block)
 
     @model_validator(mode="after")
     def _a_window_is_open(self) -> Images:
         if self.window is not None and self.window[0] >= self.window[1]:
             raise ValueError("window is the least and the greatest value that are told apart, e.g. [-160, 240]")
+        return self
+
+    @model_validator(mode="after")
+    def _a_block_shows_its_slices(self) -> Images:
+        if self.block is not None and (self.neighbours or self.depth):
+            raise ValueError("neighbours and depth are for networks that see slice by slice, and not with block")
         return self
 
 
@@ -181,6 +188,21 @@ class Recipe(_Axis):
             raise ModicumError(
                 f"unlabelled pictures cannot teach the network '{self.network['name']}'.",
                 remedy="Use --set supervision=labelled",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _dimensions_that_fit(self) -> Recipe:
+        solid, block = self.network["name"] in SOLID, self.images.block is not None
+        if solid != block:
+            three = f"the network '{self.network['name']}' sees {'volumes' if solid else 'pictures'}"
+            remedy = "Use --set images.block=16" if solid else "Use --set network=unet3d, or leave out images.block."
+            raise ModicumError(f"{three}, and images.block is {self.images.block or 'not set'}.", remedy=remedy)
+        alone = self.taught_by.unlabelled is None and self.labels == "labelled"
+        if solid and (self.localiser is not None or not alone or STARTS.build(self.start).pretext is not None):
+            raise ModicumError(
+                "a network of three dimensions learns from labelled volumes alone, with neither localiser nor pretext task.",
+                remedy="Use --set supervision=labelled --set start=random, and the view whole or patches.",
             )
         return self
 

@@ -42,10 +42,12 @@ def _one_training(prepared: Prepared, recipe: Recipe, budget: float | None) -> s
         channels = recipe.images.slicing.channels
     outputs = 1 if recipe.finds_centres else outputs_for(len(prepared.dataset.classes))
     network = NETWORKS.build(recipe.network, channels, outputs)
-    shape = (recipe.fit.batch_size, channels, *VIEWS.build(recipe.view).size)
+    block = [] if recipe.images.block is None else [recipe.images.block]
+    shape = (recipe.fit.batch_size, channels, *block, *VIEWS.build(recipe.view).size)
     compute = choose_compute(network, shape, recipe.fit.precision)
     seconds = step_seconds(network, shape, compute.precision, compute.channels_last, compute.accelerator)
-    rate = f"{shape[0] / seconds:.0f} views of {shape[2]}x{shape[3]} a second measured on this machine ({compute.precision})"
+    size = "x".join(map(str, shape[2:]))
+    rate = f"{shape[0] / seconds:.0f} views of {size} a second measured on this machine ({compute.precision})"
     if budget is not None:
         return f"Trains for {budget:g} minutes: about {60 * budget / seconds:,.0f} steps; {rate}."
     assert recipe.fit.epochs is not None, "a planned recipe has a length"

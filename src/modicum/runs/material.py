@@ -15,6 +15,7 @@ from modicum.starts import expected_scale
 from modicum.supervision.labelled import LabelledPictures
 from modicum.supervision.weak import weakened
 from modicum.views import VIEWS, TrainingPicture
+from modicum.views.blocks import as_one_channel
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,21 @@ def read_material(training: Training) -> Material:
         return view.prepare(weakened(picture, recipe.labels))
 
     train = load_training([cases[i] for i in split.train], dataset, keep, 1 if images.grey else None, images=images)
-    channels = train[0].image.shape[2]
+    channels = 1 if images.block else train[0].image.shape[2]
     val = load_training([cases[i] for i in split.val], dataset, keep, channels, images=images) if split.val else train
     intensity = _intensity(recipe, train)
     return Material(
         train,
         val,
         intensity,
-        partial(LabelledPictures, view=view, intensity=intensity, batch_size=recipe.fit.batch_size, seed=recipe.seed),
+        partial(
+            LabelledPictures,
+            view=view,
+            intensity=intensity,
+            batch_size=recipe.fit.batch_size,
+            seed=recipe.seed,
+            slicing=images.slicing,
+        ),
         lambda most: load_training(
             [cases[i] for i in split.val[:most]], dataset, lambda p: weakened(p, recipe.labels), channels, images=images
         ),
@@ -71,4 +79,5 @@ def _intensity(recipe: Recipe, train: list[TrainingPicture]) -> Intensity:
         mean, sd = expected_scale(recipe.encoder, train[0].image.shape[2])
         return Intensity(mean, sd, grey=recipe.images.grey)
     own = recipe.images.normalise == "picture"
-    return Intensity.of([p.image for p in train], per_picture=own, grey=recipe.images.grey)
+    pictures = [as_one_channel(p.image) if recipe.images.block else p.image for p in train]
+    return Intensity.of(pictures, per_picture=own, grey=recipe.images.grey)

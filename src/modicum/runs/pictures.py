@@ -61,6 +61,12 @@ def shown_picture(case: Case, images: Images) -> npt.NDArray[Any]:
         ModicumError: it cannot be read.
     """
     if case.slice is None:
+        if not images.slicing.plain:
+            raise ModicumError(
+                "this is a picture; images.neighbours, images.depth and images.block show slices of volumes.",
+                file=case.image,
+                remedy="Leave these keys out.",
+            )
         return load_picture(case)
     volume = cached_volume(case.image)
     return images.slicing.picture(volume, case.slice, _levels(volume, images.slicing))
@@ -82,6 +88,25 @@ def _dark_outside(pixels: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_]) -
     return float(pixels[~valid].mean()) < 0.25 * float(pixels[valid].mean())
 
 
+def together(cases: Sequence[Case]) -> dict[str, list[Case]]:
+    """The cases by the name under which they are measured: a picture by itself, the slices of a volume together."""
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(case.volume or case.id, []).append(case)
+    return {name: sorted(group, key=lambda c: c.slice or 0) for name, group in groups.items()}
+
+
+def _stacked(slices: Sequence[TrainingPicture], case: Case) -> TrainingPicture:
+    """A volume (H, W, D) from its slices."""
+    valid = [np.ones(s.label.shape, np.uint8) if s.valid is None else s.valid for s in slices]
+    return TrainingPicture(
+        case.volume or case.id,
+        np.concatenate([s.image for s in slices], axis=2),
+        np.stack([s.label for s in slices], axis=2),
+        np.stack(valid, axis=2) if any(s.valid is not None for s in slices) else None,
+    )
+
+
 def load_training(
     cases: Sequence[Case],
     dataset: Dataset,
@@ -90,7 +115,7 @@ def load_training(
     *,
     images: Images,
 ) -> list[TrainingPicture]:
-    """All pictures of a training, decoded once.
+    """All pictures of a training, decoded once; volumes as such where a network of three dimensions sees them.
 
     Args:
         keep: a picture as it is worth keeping, e.g. `View.prepare`.
@@ -98,8 +123,11 @@ def load_training(
     """
     pictures = []
     with bar(f"Reading {len(cases)} pictures", len(cases)) as progress:
-        for case in cases:
-            pictures.append(keep(load_case(case, dataset, channels, images=images)))
-            progress.step()
+        for group in ([c] for c in cases) if images.block is None else together(cases).values():
+            loaded = [load_case(c, dataset, channels, images=images) for c in group]
+            pictures.append(keep(loaded[0] if images.block is None else _stacked(loaded, group[0])))
+            progress.step(len(group))
+    if images.block is not None:
+        return pictures
     most = max((p.image.shape[2] for p in pictures), default=1)
     return [p if p.image.shape[2] == most else replace(p, image=np.repeat(p.image, most, axis=2)) for p in pictures]

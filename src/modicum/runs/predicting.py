@@ -76,6 +76,8 @@ def predict(
                     millilitres.append({"name": name, **sizes})
                     progress.step()
                     continue
+                if bundle.recipe.images.block is not None:
+                    raise ModicumError("this is a picture; the model segments volumes.", file=path)
                 picture = read_picture(path)
                 probability = _segment(segmenter, picture, path)
             except ModicumError as error:
@@ -92,8 +94,12 @@ def _segment_volume(segmenter: Segmenter, bundle: Bundle, path: Path, name: str,
     """The mask that was written, and the millilitres of each class."""
     volume, slicing = read_volume(path), bundle.recipe.images.slicing
     levels = slicing.levels(volume)
-    found = [segmenter.probabilities(slicing.picture(volume, number, levels)) for number in range(len(volume.values))]
-    numbers = class_numbers(np.stack(found, axis=1), bundle)
+    shown = (slicing.picture(volume, number, levels) for number in range(len(volume.values)))
+    if slicing.block is None:
+        found = np.stack([segmenter.probabilities(picture) for picture in shown], axis=1)
+    else:
+        found = segmenter.probabilities(np.concatenate(list(shown), axis=2))
+    numbers = class_numbers(found, bundle)
     _folder(out)
     written = write_volume_mask(volume, volume_values(numbers, bundle), out, name, bundle.classes)
     sizes = {f"{c}_ml": round(float((numbers == k).sum()) * volume.voxel_ml, 4) for k, c in enumerate(bundle.classes, 1)}

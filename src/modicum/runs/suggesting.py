@@ -53,6 +53,8 @@ def suggest(bundle: Bundle, data: Path, out: Path, *, count: int = 20) -> tuple[
     Raises:
         ModicumError: nothing is unlabelled, or nothing of it can be read.
     """
+    if bundle.recipe.images.block is not None:
+        raise ModicumError("this model sees whole volumes; suggestions are for pictures or slices.", remedy="Use a 2D model.")
     dataset = discover(data)
     if not dataset.unlabelled:
         raise ModicumError("every picture has a label.", file=data, remedy="Put pictures without labels beside them.")

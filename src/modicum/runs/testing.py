@@ -20,7 +20,7 @@ from modicum.images import read_mask, write_mask
 from modicum.images.intensity import working_pixels
 from modicum.images.volumes import cached_volume, read_volume_mask, write_volume_mask
 from modicum.inference import Look, Segmenter
-from modicum.runs.pictures import shown_picture
+from modicum.runs.pictures import shown_picture, together
 from modicum.runs.predicting import mask_values, volume_values
 from modicum.runs.steps import Steps
 
@@ -51,14 +51,6 @@ def test_bundle(
     return failed
 
 
-def together(cases: Sequence[Case]) -> dict[str, list[Case]]:
-    """The cases by the name under which they are measured: a picture by itself, the slices of a volume together."""
-    groups: dict[str, list[Case]] = {}
-    for case in cases:
-        groups.setdefault(case.volume or case.id, []).append(case)
-    return {name: sorted(group, key=lambda c: c.slice or 0) for name, group in groups.items()}
-
-
 def _test(
     group: Sequence[Case],
     code: LabelCode,
@@ -69,11 +61,15 @@ def _test(
     steps: Steps,
 ) -> None:
     looks, told_looks, truths, fields = [], [], [], []
+    block = bundle.recipe.images.block
+    if block is not None:
+        looks.append(segmenter.look(np.concatenate([shown_picture(c, bundle.recipe.images) for c in group], axis=2)))
     for case in group:
-        picture, truth = shown_picture(case, bundle.recipe.images), load_label(case, code)
-        looks.append(segmenter.look(picture, bundle.true_mask(truth)))
+        truth = load_label(case, code)
+        if block is None:
+            looks.append(segmenter.look(shown_picture(case, bundle.recipe.images), bundle.true_mask(truth)))
         if steps.ideal is not None:
-            told_looks.append(segmenter.look(picture, truth > 0))
+            told_looks.append(segmenter.look(shown_picture(case, bundle.recipe.images), truth > 0))
         truths.append(truth)
         fields.append(load_field_of_view(case))
     case = replace(group[0], id=group[0].volume or group[0].id)
@@ -103,8 +99,8 @@ def _joined(arrays: Sequence[Any], case: Case) -> npt.NDArray[Any]:
 
 
 def _stacked(looks: Sequence[Look], case: Case) -> Look:
-    """One look at a volume, from those at its slices."""
-    if case.slice is None:
+    """One look at a volume, from those at its slices; as it is where there is but one."""
+    if case.slice is None or looks[0].probability.ndim == 4:
         return looks[0]
     rough = None if looks[0].rough is None else np.stack([look.rough for look in looks if look.rough is not None])
     places = [place for look in looks for place in look.places]

@@ -43,17 +43,23 @@ def with_threshold(bundle: Bundle, validation: Callable[[int], Sequence[Training
     segmenter = bundle.segmenter(bf16=bf16)
     with bar("Choosing the threshold", len(pictures)) as progress:
         for picture in pictures:
-            valid = None if picture.valid is None else picture.valid.astype(bool)
+            truth = _depth_first(picture.label) > 0
+            valid = None if picture.valid is None else _depth_first(picture.valid).astype(bool)
             probability = segmenter.look(picture.image, bundle.true_mask(picture.label)).probability
             histograms.append(ProbabilityHistogram())
-            histograms[-1].add(probability[0], picture.label > 0, valid)
+            histograms[-1].add(probability[0], truth, valid)
             if fixed.low is not None:
-                answers.append((probability, picture.label > 0, valid))
+                answers.append((probability, truth, valid))
             progress.step()
     if fixed.low is None:
         return replace(fixed, threshold=steady_threshold(histograms))
     low, high = _hysteresis(fixed, answers)
     return replace(fixed, low=low, threshold=high)
+
+
+def _depth_first(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """(D, H, W) of the slices (H, W, D) of a volume; a picture's as it is."""
+    return np.moveaxis(mask, -1, 0) if mask.ndim == 3 else mask
 
 
 def _hysteresis(

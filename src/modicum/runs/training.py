@@ -37,6 +37,7 @@ from modicum.training.loop import EpochRecord, Parts, Validation, fit
 from modicum.training.pace import Pace
 from modicum.training.validation import validator
 from modicum.views import VIEWS, TrainingPicture
+from modicum.views.blocks import middle_slice
 
 _VIEWS_LOOKED_AT = 32  # after each epoch
 
@@ -84,7 +85,8 @@ def train_network(
         parts.average.network.load_state_dict(best["average"])
     findings += diagnose(history, own_validation=bool(split.val), masks=not recipe.finds_centres, again=again)
     findings += _guarded(parts, history)
-    findings += doubts(early.dice, {c.id: [str(p) for p in c.labels] for c in dataset.labelled}) if early else []
+    files = {name: [str(p) for p in c.labels] for c in dataset.labelled for name in (c.id, c.volume or c.id)}
+    findings += doubts(early.dice, files) if early else []
     for finding in findings:
         folder.log(f"{part}doctor: {finding.kind}: {finding.message}")
     seen = {**seen, **(beside.seen if beside else {})}
@@ -185,7 +187,7 @@ def _guarded(parts: Parts, history: Sequence[EpochRecord]) -> list[Finding]:
 
 def _examine(train: Sequence[TrainingPicture], source: LabelledPictures, classes: Sequence[str]) -> list[Finding]:
     """What the doctor sees before the first step."""
-    shift = label_shift([(p.image, p.label) for p in train[:16]])
+    shift = label_shift([middle_slice(p) if p.label.ndim == 3 else (p.image, p.label) for p in train[:16]])
     rare = rare_classes([source.batch(i).target.clamp(max=len(classes)) for i in range(8)], classes)
     return ([shift] if shift else []) + rare
 

@@ -13,9 +13,12 @@ import torch
 from modicum.augment import Policy, borrowed_levels, random_detail, random_levels, random_map
 from modicum.geometry import sample
 from modicum.images.intensity import Intensity
+from modicum.images.volumes.slicing import Slicing
 from modicum.training.batches import Batch
-from modicum.views import TrainingPicture, View
+from modicum.views import Glimpse, TrainingPicture, View
+from modicum.views.blocks import as_one_channel, random_block
 
+PICTURES = Slicing()
 _LEVELS = np.linspace(0, 1, 256, dtype=np.float32)[:, None]
 
 
@@ -31,29 +34,36 @@ class LabelledPictures:
         intensity: Intensity,
         batch_size: int,
         seed: int,
+        slicing: Slicing = PICTURES,
         look: int = 0,
     ) -> None:
         """Batches of the same pictures in the same order, but seen otherwise, for every `look`."""
         self.pictures, self.view, self.policy, self.intensity = pictures, view, policy, intensity
-        self.batch_size, self.seed, self.look = batch_size, seed, look
-        self._looks = [Intensity.of([p.image], per_picture=False).scale(p.image) for p in pictures]
-        self._scales = [intensity.scale(p.image) for p in pictures]
+        self.batch_size, self.seed, self.slicing, self.look = batch_size, seed, slicing, look
+        flat = [p.image if slicing.block is None else as_one_channel(p.image) for p in pictures]
+        self._looks = [Intensity.of([image], per_picture=False).scale(image) for image in flat]
+        self._scales = [intensity.scale(image) for image in flat]
         self._with_valid = any(p.valid is not None for p in pictures)
         self._order = lru_cache(maxsize=4)(self._shuffled)
 
     def batch(self, step: int) -> Batch:
-        """Batch number `step`: images (N, C, h, w), target (N, h, w), valid (N, h, w) where a field of view is known."""
-        height, width = self.view.size
-        images = np.empty((self.batch_size, height, width, self.intensity.channels), np.float32)
-        target = np.empty((self.batch_size, height, width), np.uint8)
-        valid = np.ones((self.batch_size, height, width), np.uint8) if self._with_valid else None
+        """Batch number `step`: images (N, C, h, w), target (N, h, w), valid (N, h, w) where a field of view is known.
+
+        Of blocks images (N, 1, d, h, w), target and valid (N, d, h, w).
+        """
+        block = self.slicing.block
+        shape = (self.batch_size, *self.view.size)
+        images = np.empty((*shape, block or self.intensity.channels), np.float32)
+        target = np.empty((*shape, block) if block else shape, np.uint8)
+        valid = np.ones(target.shape, np.uint8) if self._with_valid else None
         for place in range(self.batch_size):
             self._fill(step * self.batch_size + place, images[place], target[place], None if valid is None else valid[place])
-        return Batch(
-            torch.from_numpy(images).permute(0, 3, 1, 2),  # channels-last already
-            torch.from_numpy(target),
-            None if valid is None else torch.from_numpy(valid).bool(),
-        )
+        seen = torch.from_numpy(images).permute(0, 3, 1, 2)  # channels-last already
+        counted = None if valid is None else torch.from_numpy(valid).bool()
+        if block is None:
+            return Batch(seen, torch.from_numpy(target), counted)
+        counted = None if counted is None else counted.movedim(-1, 1)
+        return Batch(seen[:, None], torch.from_numpy(target).movedim(-1, 1), counted)
 
     def shown(self, step: int) -> list[str]:
         """The cases of batch number `step`, in order."""
@@ -71,18 +81,37 @@ class LabelledPictures:
         """Sample number `number` of the whole training, into the arrays given."""
         rng = np.random.default_rng((self.seed, number, self.look))
         which = self._order(number // len(self.pictures))[number % len(self.pictures)]
-        picture, (mean, sd) = self.pictures[which], self._scales[which]
+        picture, sd = self.pictures[which], self._scales[which][1]
+        if self.slicing.block is not None:
+            picture = random_block(picture, self.slicing.block, self.policy.flip_up_down, rng)
         glimpse = self.view.training_glimpse(picture, partial(random_map, self.policy, rng=rng), rng)
-        by, levels = glimpse.by, glimpse.stretched(np.repeat(_LEVELS, len(mean), axis=1))
-        if rng.random() < self.policy.borrow:
-            other = self._looks[rng.integers(len(self.pictures))]
-            levels = borrowed_levels(levels, self._looks[which], other, rng.random())
-        table = (random_levels(self.policy, levels, mean, rng) - mean) / sd
+        by, table = glimpse.by, self._table(which, glimpse, rng)
+        table = table if self.slicing.block is None else np.repeat(table, self.slicing.block, axis=1)
         cv2.LUT(sample(picture.image, by, border=self.view.border), table[None], dst=image)
+        place = image[..., -1].copy() if self.slicing.depth else None
         random_detail(self.policy, image, rng, unit=float(1 / sd.mean()))
+        if place is not None:
+            image[..., -1] = place
         target[...] = sample(picture.label, by, border=self.view.border, nearest=True)
         if valid is not None and picture.valid is not None:
             valid[...] = sample(picture.valid, by, border=self.view.border, nearest=True)
+
+    def _table(self, which: int, glimpse: Glimpse, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+        """What each 8-bit level of each channel becomes (256, C), randomly recoloured.
+
+        Neighbouring slices are recoloured alike; how high a slice lies is no colour, and stays.
+        """
+        mean, sd = self._scales[which]
+        levels = glimpse.stretched(np.repeat(_LEVELS, len(mean), axis=1))
+        colours = len(mean) - self.slicing.depth
+        changed = slice(1 if self.slicing.neighbours else colours)
+        coloured = levels[:, changed]
+        if rng.random() < self.policy.borrow:
+            own, other = self._looks[which], self._looks[rng.integers(len(self.pictures))]
+            shifted = ((own[0][changed], own[1][changed]), (other[0][changed], other[1][changed]))
+            coloured = borrowed_levels(coloured, *shifted, rng.random())
+        levels[:, :colours] = random_levels(self.policy, coloured, mean[changed], rng)
+        return (levels - mean) / sd
 
     def _shuffled(self, round_number: int) -> npt.NDArray[np.int64]:
         """Order of the pictures in one round through all of them."""

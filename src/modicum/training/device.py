@@ -39,8 +39,14 @@ def in_layout(network: nn.Module, channels_last: bool) -> nn.Module:
     """The network with its weights in channels-last memory, or as it is."""
     if not channels_last:
         return network
-    laid_out: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    solid = any(isinstance(layer, nn.Conv3d) for layer in network.modules())
+    laid_out: nn.Module = network.to(memory_format=channels_last_of(5 if solid else 4))  # type: ignore[call-overload]
     return laid_out
+
+
+def channels_last_of(dimensions: int) -> torch.memory_format:
+    """Channels-last of (N, C, H, W) or of (N, C, D, H, W)."""
+    return torch.channels_last_3d if dimensions == 5 else torch.channels_last
 
 
 def choose_compute(network: nn.Module, shape: Sequence[int], precision: Precision | None) -> Compute:
@@ -49,7 +55,7 @@ def choose_compute(network: nn.Module, shape: Sequence[int], precision: Precisio
     bfloat16 with channels-last must be beaten by a quarter, so that noise does not decide.
 
     Args:
-        shape: (N, C, H, W) of a batch; two pictures of it are enough to time.
+        shape: (N, C, H, W) or (N, C, D, H, W) of a batch; two pictures of it are enough to time.
         precision: what the user demands, or None. A demand leaves nothing to measure.
     """
     if torch.cuda.is_available():
@@ -75,7 +81,7 @@ def step_seconds(
     network: nn.Module, shape: Sequence[int], precision: Precision, last: bool, device: str = "cpu", best_of: int = 3
 ) -> float:
     """Seconds of one forward and backward pass of a copy of the network on a random batch of this shape, once warm."""
-    layout = torch.channels_last if last else torch.contiguous_format
+    layout = channels_last_of(len(shape)) if last else torch.contiguous_format
     dtype = torch.float16 if precision == "16-mixed" else torch.bfloat16
     twin = in_layout(copy.deepcopy(network).train().to(device), last)
     images = torch.rand(*shape, device=device).to(memory_format=layout)

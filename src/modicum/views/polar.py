@@ -33,7 +33,7 @@ class PolarView(View):
     jitter_chance: float
     border: Border = "zero"
     localised: ClassVar[bool] = True
-    flips: ClassVar[tuple[tuple[int, ...], ...]] = ((2,),)  # near and far are not alike
+    flips: ClassVar[tuple[tuple[int, ...], ...]] = ((-2,),)  # near and far are not alike
 
     @property
     def several(self) -> bool:

@@ -39,11 +39,11 @@ class Glimpse:
 
 @dataclass(frozen=True)
 class TrainingPicture:
-    """A labelled picture as a view keeps it in memory for training."""
+    """A labelled picture as a view keeps it in memory for training; or a volume, whose slices take the place of channels."""
 
     case_id: str
-    image: npt.NDArray[np.uint8]  # (H, W, C)
-    label: npt.NDArray[np.uint8]  # (H, W), class numbers, 0 is background
+    image: npt.NDArray[np.uint8]  # (H, W, C); of a volume (H, W, D)
+    label: npt.NDArray[np.uint8]  # (H, W), class numbers, 0 is background; of a volume (H, W, D), as all that follows
     valid: npt.NDArray[np.uint8] | None = None  # (H, W), 1 inside the field of view
     objects: tuple[npt.NDArray[np.int32], ...] = ()  # for each class present: some of its pixels (n, 2), (y, x)
     places: tuple[Place, ...] = ()  # where its objects are, for views that look at objects
@@ -59,7 +59,7 @@ class View(ABC):
     size: Shape  # height and width of what the network sees in training
     border: Border  # what is shown beyond the picture's edge: its mirror image, or nothing (black background)
     localised: ClassVar[bool] = False  # it looks at objects: a localiser must say where they are
-    flips: ClassVar[tuple[tuple[int, ...], ...]] = ((2,), (3,), (2, 3))  # axes of (N, C, H, W) that may be flipped
+    flips: ClassVar[tuple[tuple[int, ...], ...]] = ((-2,), (-1,), (-2, -1))  # axes of (..., H, W) that may be flipped
 
     @property
     def several(self) -> bool:

@@ -1,20 +1,20 @@
 """Volumes: read from and written to NIfTI, NRRD, MetaImage and DICOM, always with the same axes."""
 
 from modicum.images.formats import is_volume
-from modicum.images.volumes.cache import cached_mask, cached_shape, cached_volume
-from modicum.images.volumes.reading import read_volume, read_volume_mask, volume_shape, write_volume_mask
+from modicum.images.volumes.cache import cached_grid, cached_mask, cached_volume
+from modicum.images.volumes.reading import read_volume, read_volume_mask, volume_grid, write_volume_mask
 from modicum.images.volumes.slicing import Slicing
 from modicum.images.volumes.volume import Volume
 
 __all__ = [
     "Slicing",
     "Volume",
+    "cached_grid",
     "cached_mask",
-    "cached_shape",
     "cached_volume",
     "is_volume",
     "read_volume",
     "read_volume_mask",
-    "volume_shape",
+    "volume_grid",
     "write_volume_mask",
 ]

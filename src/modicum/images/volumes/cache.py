@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from modicum.images.volumes.reading import read_volume, read_volume_mask, volume_shape
-from modicum.images.volumes.volume import Volume
+from modicum.images.volumes.reading import read_volume, read_volume_mask, volume_grid
+from modicum.images.volumes.volume import Grid, Volume
 
 _MOST = 3
 _lock = threading.Lock()
@@ -31,14 +31,14 @@ def cached_mask(path: Path) -> npt.NDArray[Any]:
     return found
 
 
-def cached_shape(path: Path) -> tuple[int, int, int]:
-    """As `volume_shape`; the header of a file, or of all files of a series, is read once."""
-    return _shape(path, path.stat().st_mtime_ns if path.exists() else 0)
+def cached_grid(path: Path) -> Grid:
+    """As `volume_grid`; the header of a file, or of all files of a series, is read once."""
+    return _grid(path, path.stat().st_mtime_ns if path.exists() else 0)
 
 
 @lru_cache(maxsize=10_000)
-def _shape(path: Path, changed: int) -> tuple[int, int, int]:
-    return volume_shape(path)
+def _grid(path: Path, changed: int) -> Grid:
+    return volume_grid(path)
 
 
 def _remembered(store: Any, path: Path, read: Any) -> Any:

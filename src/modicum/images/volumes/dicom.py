@@ -19,7 +19,7 @@ from pydicom.pixels.processing import apply_rescale
 
 from modicum.errors import ModicumError
 from modicum.images.volumes.orientation import Orientation
-from modicum.images.volumes.volume import Volume
+from modicum.images.volumes.volume import Grid, Volume
 
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's millimetres go left and back
 _EVEN = 0.02  # gaps between slices may differ by so much of their median, and a step stray so far from the normal
@@ -97,15 +97,14 @@ def read(path: Path) -> Volume:
     return Volume(orientation.volume(values.transpose(2, 1, 0)), orientation.spacing, writer, tuple(remarks))
 
 
-def shape(path: Path) -> tuple[int, int, int]:
-    """(D, H, W) from the headers."""
+def grid(path: Path) -> Grid:
+    """Shape and spacing from the headers."""
     files = _files(path)
     headers = [h for h in map(_header, files) if h is not None]
     frames = int(headers[0].get("NumberOfFrames", 1))
     planes = _frames(pydicom.dcmread(files[0], stop_before_pixels=True), path) if frames > 1 else _slices(headers, path)
     sizes = (int(headers[0].Columns), int(headers[0].Rows), len(planes.order))
-    depth, height, width = Orientation.of(planes.affine).volume(np.empty(sizes, bool)).shape
-    return depth, height, width
+    return Orientation.of(planes.affine).grid(sizes)
 
 
 def _files(path: Path) -> list[Path]:

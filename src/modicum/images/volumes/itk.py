@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 from modicum.errors import ModicumError
 from modicum.images.volumes.orientation import Orientation
-from modicum.images.volumes.volume import Mask, Volume
+from modicum.images.volumes.volume import Grid, Mask, Volume
 
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's millimetres go left and back
 
@@ -53,13 +53,12 @@ def read(path: Path) -> Volume:
     return Volume(orientation.volume(values), orientation.spacing, _Writer(geometry, orientation, suffix))
 
 
-def shape(path: Path) -> tuple[int, int, int]:
-    """(D, H, W) from the header alone."""
+def grid(path: Path) -> Grid:
+    """Shape and spacing from the header alone."""
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
-    depth, height, width = Orientation.of(affine(reader)).volume(np.empty(reader.GetSize()[:3], bool)).shape
-    return depth, height, width
+    return Orientation.of(affine(reader)).grid((*reader.GetSize(), 1, 1)[:3])
 
 
 def affine(image: Any) -> npt.NDArray[np.float64]:

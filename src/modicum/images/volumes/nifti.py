@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from modicum.errors import ModicumError
 from modicum.images.volumes.orientation import Orientation
-from modicum.images.volumes.volume import Mask, Volume
+from modicum.images.volumes.volume import Grid, Mask, Volume
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,10 @@ def read(path: Path) -> Volume:
     return Volume(orientation.volume(values), orientation.spacing, _Writer(image.affine, image.header, orientation))
 
 
-def shape(path: Path) -> tuple[int, int, int]:
-    """(D, H, W) from the header alone."""
+def grid(path: Path) -> Grid:
+    """Shape and spacing from the header alone."""
     image = _load(path)
-    sizes = (*image.shape[:3], 1)[:3]
-    depth, height, width = Orientation.of(image.affine).volume(np.empty(sizes, bool)).shape
-    return depth, height, width
+    return Orientation.of(image.affine).grid((*image.shape[:3], 1)[:3])
 
 
 def _load(path: Path) -> Any:

@@ -5,6 +5,7 @@ Affines are nibabel's: from voxel (i, j, k) to millimetres right, front, head (R
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from nibabel.affines import voxel_sizes
 from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation, ornt_transform
+
+from modicum.images.volumes.volume import Grid
 
 _FARTHER = 1.2  # times the spacing of the others from which on an axis is that of the slices
 _BODY = 2  # foot to head, in (left, back, head)
@@ -38,6 +41,12 @@ class Orientation:
         axis = farthest if sizes[farthest] > _FARTHER * others.max() else _BODY
         depth, height, width = _order(axis)
         return cls(turn, ornt_transform(wanted, own), axis, (float(sizes[depth]), float(sizes[height]), float(sizes[width])))
+
+    def grid(self, sizes: Sequence[int]) -> Grid:
+        """Shape (D, H, W) and spacing of an array of these sizes (i, j, k)."""
+        turned = apply_orientation(np.broadcast_to(np.False_, tuple(sizes)), self.turn)
+        depth, height, width = turned.transpose(_order(self.axis)).shape
+        return Grid((depth, height, width), self.spacing)
 
     def volume(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """(D, H, W) of an array (i, j, k)."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from modicum.errors import ModicumError
 from modicum.images.failures import explained
 from modicum.images.formats import is_dicom, picture_suffix
-from modicum.images.volumes.volume import Mask, Volume
+from modicum.images.volumes.volume import Grid, Mask, Volume
 
 _FORMATS = {".nii": "nifti", ".nii.gz": "nifti", ".nrrd": "itk", ".mha": "itk", ".mhd": "itk", ".dcm": "dicom"}
 
@@ -48,13 +48,13 @@ def read_volume_mask(path: Path | str) -> npt.NDArray[Any]:
     return np.asarray(whole.astype(smallest))
 
 
-def volume_shape(path: Path | str) -> tuple[int, int, int]:
-    """(D, H, W) from the header alone.
+def volume_grid(path: Path | str) -> Grid:
+    """Shape (D, H, W) and spacing from the header alone.
 
     Raises:
         ModicumError: as `read_volume`, but a truncated file may pass.
     """
-    found: tuple[int, int, int] = _asked(Path(path), "shape")
+    found: Grid = _asked(Path(path), "grid")
     return found
 
 
@@ -81,7 +81,7 @@ def write_volume_mask(volume: Volume, mask: Mask, folder: Path, name: str, class
     return path
 
 
-def _asked(path: Path, question: Literal["read", "shape"]) -> Any:
+def _asked(path: Path, question: Literal["read", "grid"]) -> Any:
     reader = _reader(path)
     if reader is None:
         raise ModicumError(f"this is no volume that is read; known: {' '.join(_FORMATS)}.", file=path)

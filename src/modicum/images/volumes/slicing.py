@@ -23,15 +23,22 @@ class Slicing:
             the .5 and 99.5 percentiles of the volume.
         neighbours: slices before and after that are shown as further channels; beyond the ends the last slice stands in.
         depth: a last channel says where the slice lies, from 0 at the feet to 1 at the head (SYSTEMS D8).
+        block: so many slices are shown at once, to a network of three dimensions; None: to one of two, slice by slice.
     """
 
     window: tuple[float, float] | None = None
     neighbours: int = 0
     depth: bool = False
+    block: int | None = None
 
     @property
     def channels(self) -> int:
         return 1 + 2 * self.neighbours + self.depth
+
+    @property
+    def plain(self) -> bool:
+        """Whether a slice is shown by itself, as a picture would be."""
+        return self.block is None and self.channels == 1
 
     def levels(self, volume: Volume) -> tuple[float, float]:
         """The window of a volume.

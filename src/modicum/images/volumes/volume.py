@@ -21,6 +21,14 @@ class Writer(Protocol):
     def __call__(self, mask: Mask, path: Path, classes: tuple[str, ...]) -> None: ...
 
 
+@dataclass(frozen=True)
+class Grid:
+    """What the header of a volume says of its voxels."""
+
+    shape: tuple[int, int, int]  # (D, H, W)
+    spacing: tuple[float, float, float]  # mm along these
+
+
 @dataclass(frozen=True, eq=False)
 class Volume:
     """Values (D, H, W): slices from foot to head where that is the slicing axis, rows to the back, columns to the left.
