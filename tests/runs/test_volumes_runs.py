@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
+from scipy.stats import pearsonr
 
 import modicum as md
 from discs import TINY
@@ -106,6 +107,18 @@ def test_volumes_are_compared_in_millilitres(balls: Path, trained: Run) -> None:
     assert found["n"] == len(masks) == 12
     assert found["bias"] == pytest.approx(np.mean(difference) * 0.5 * 0.5 * 1.5 / 1000)
     assert "Bland-Altman" in (trained.folder / "report.html").read_text()
+
+
+def test_slices_are_compared_in_square_centimetres(balls: Path, trained: Run) -> None:
+    found = trained.summary["test"]["slice_agreement"]["foreground"]
+    areas = []
+    for path in (trained.folder / "predictions").glob("*.nii.gz"):
+        both = [read_volume_mask(path) > 0, read_volume_mask(balls / "labels" / path.name) > 0]
+        areas += [s for s in zip(*(m.sum((1, 2)) * 0.25 / 100 for m in both), strict=True) if any(s)]
+    ours, true = np.array(areas).T
+    assert found["n"] == len(areas)
+    assert found["absolute_error"] == pytest.approx(np.abs(ours - true).mean())
+    assert found["pearson"] == pytest.approx(pearsonr(ours, true).statistic)
 
 
 def test_masks_return_in_the_geometry_of_their_volume(balls: Path, trained: Run, tmp_path: Path) -> None:
