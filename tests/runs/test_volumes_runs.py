@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -18,7 +19,10 @@ from discs import TINY
 from modicum.bundle import Bundle
 from modicum.datasets import check, discover, load_label, load_picture
 from modicum.errors import ModicumError
+from modicum.evaluation import Evaluator
 from modicum.images.volumes import Slicing, Volume, read_volume_mask
+from modicum.inference.finishing import FINISHERS
+from modicum.runs import testing
 from modicum.runs.predicting import predict
 from modicum.runs.train import Run
 
@@ -194,3 +198,27 @@ def test_dicom_from_folder_to_segmentation(tmp_path: Path) -> None:
     assert [p.name for p in done.written] == ["case3.dcm"]
     for made in [*(tmp_path / "run").rglob("*"), tmp_path / "out" / "volumes.csv"]:
         assert made.is_dir() or b"Beeblebrox" not in made.read_bytes(), made
+
+
+def test_finishing_steps_see_the_volume_as_it_is_on_disk(
+    balls: Path, trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def probe(numbers: np.ndarray, probability: np.ndarray, image: np.ndarray, spacing: object) -> np.ndarray:
+        seen.append((numbers.shape, probability.shape, image, spacing))
+        return numbers
+
+    monkeypatch.setattr(FINISHERS, "build", lambda step: probe)
+    finish = trained.bundle.recipe.finish.model_copy(update={"steps": ({"name": "probe"},)})
+    bundle = replace(trained.bundle, recipe=trained.bundle.recipe.model_copy(update={"finish": finish}))
+    dataset = discover(balls)
+    cases = [c for c in dataset.labelled if c.volume == "p1_3"]
+    assert not testing.test_bundle(bundle, cases, dataset.code, Evaluator(bundle.classes), tmp_path / "masks")
+    predict(bundle, [str(balls / "images" / "p1_3.nii.gz")], tmp_path / "out")
+    assert len(seen) == 2
+    for shape, probability, image, spacing in seen:
+        assert shape == image.shape == (8, 40, 36)
+        assert probability == (1, 8, 40, 36)
+        assert image.min() < -200 < 300 < image.max()  # Hounsfield units, not the 8 bits that are shown
+        assert spacing == pytest.approx((1.5, 0.5, 0.5))

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from modicum.augment import POLICIES
 from modicum.errors import ModicumError
 from modicum.images.volumes.slicing import Slicing
+from modicum.inference.finishing import FINISHERS
 from modicum.losses import LOSSES
 from modicum.networks import NETWORKS
 from modicum.recipes.localisers import LOCALISERS, encoder_of
@@ -31,6 +32,12 @@ def _of(table: Table[Any]) -> BeforeValidator:
 
 def _localiser(spec: Any) -> Part | None:
     return None if spec is None else LOCALISERS.resolve(spec)
+
+
+def _steps(specs: Any) -> tuple[Part, ...]:
+    if not isinstance(specs, list | tuple):
+        raise ModicumError("finish.steps is a list.", remedy="For example --set 'finish.steps=[largest, fill_holes]'")
+    return tuple(FINISHERS.resolve(spec) for spec in specs)
 
 
 def _view(spec: Any) -> Part:
@@ -109,6 +116,7 @@ class Finish(_Axis):
     low: float | Literal["auto"] | None = None  # lower threshold of hysteresis: regions above it are kept whole
     flips: bool = True  # average over the flips that the view allows
     with_localiser: bool = False  # average with the localiser's answer, where it too has learned masks of these classes
+    steps: Annotated[tuple[Part, ...], BeforeValidator(_steps)] = ()  # what is done to the mask, one after the other
 
     @field_validator("threshold", "low")
     @classmethod

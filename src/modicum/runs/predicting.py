@@ -93,7 +93,7 @@ def _segment_volume(segmenter: Segmenter, bundle: Bundle, path: Path, name: str,
     volume, slicing = read_volume(path), bundle.recipe.images.slicing
     levels = slicing.levels(volume)
     found = [segmenter.probabilities(slicing.picture(volume, number, levels)) for number in range(len(volume.values))]
-    numbers = class_numbers(np.stack(found, axis=1), bundle)
+    numbers = class_numbers(np.stack(found, axis=1), bundle, volume.values, volume.spacing)
     _folder(out)
     written = write_volume_mask(volume, volume_values(numbers, bundle), out, name, bundle.classes)
     sizes = {f"{c}_ml": round(float((numbers == k).sum()) * volume.voxel_ml, 4) for k, c in enumerate(bundle.classes, 1)}
@@ -181,7 +181,7 @@ def _write(
     probabilities: bool,
     overlays: bool,
 ) -> Path:
-    numbers = class_numbers(probability, bundle)
+    numbers = class_numbers(probability, bundle, picture)
     for wanted, folder in ((True, out), (probabilities, out / "probabilities"), (overlays, out / "overlays")):
         if wanted:
             _folder(folder)

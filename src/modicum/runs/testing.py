@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,11 @@ def _test(
     case = replace(group[0], id=group[0].volume or group[0].id)
     look, truth, valid = _stacked(looks, case), _joined(truths, case), None if fields[0] is None else _joined(fields, case)
     told = _stacked(told_looks, case) if told_looks else None
-    numbers = class_numbers(look.probability, bundle)
+    volume = None if case.slice is None else cached_volume(case.image)
+    image = picture if volume is None else volume.values[[c.slice or 0 for c in group]]
+    spacing = None if volume is None else volume.spacing
+    decide = partial(class_numbers, image=image, spacing=spacing)
+    numbers = decide(look.probability, bundle)
     evaluator.add(
         case.id,
         look.probability,
@@ -88,13 +93,13 @@ def _test(
         patient=case.patient,
         attributes=case.attributes,
         prediction=numbers,
-        spacing=None if case.slice is None else cached_volume(case.image).spacing,
+        spacing=spacing,
     )
-    if case.slice is None:
+    if volume is None:
         write_mask(masks / f"{case.id}.png", mask_values(numbers, bundle))
     else:
-        write_volume_mask(cached_volume(case.image).nameless(), volume_values(numbers, bundle), masks, case.id, bundle.classes)
-    steps.add(case, truth, valid, look, told, bundle)
+        write_volume_mask(volume.nameless(), volume_values(numbers, bundle), masks, case.id, bundle.classes)
+    steps.add(case, truth, valid, look, told, bundle, decide)
 
 
 def _joined(arrays: Sequence[Any], case: Case) -> npt.NDArray[Any]:

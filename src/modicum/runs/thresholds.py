@@ -1,4 +1,4 @@
-"""The threshold of a model, or its two of hysteresis: chosen on validation pictures, as the whole model sees them."""
+"""The threshold of a model, or its two of hysteresis: chosen on validation pictures, as the model sees and finishes them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ _PICTURES = 40
 _LOW, _HIGH = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
-def with_threshold(bundle: Bundle, validation: Callable[[int], Sequence[TrainingPicture]], *, bf16: bool) -> Bundle:
+def with_threshold(
+    bundle: Bundle, validation: Callable[[int], Sequence[TrainingPicture]], *, bf16: bool, slices: bool
+) -> Bundle:
     """The bundle with the threshold of its recipe or, where that is left to be chosen, the one that suits the pictures.
 
     Several classes compete by the highest probability and have none.
@@ -27,6 +29,7 @@ def with_threshold(bundle: Bundle, validation: Callable[[int], Sequence[Training
     Args:
         validation: at most so many pictures of validation, as they are on disk; without any the threshold is .5, and 0 the
             lower one of hysteresis.
+        slices: whether they are slices of volumes; finishing steps are then left out of account: they are for whole volumes.
     """
     finish = bundle.recipe.finish
     fixed = replace(
@@ -40,6 +43,7 @@ def with_threshold(bundle: Bundle, validation: Callable[[int], Sequence[Training
     if not pictures:
         return fixed
     histograms, answers = [], []
+    decided = fixed.low is not None or (fixed.recipe.finish.steps and not slices)  # by masks, not by single pixels
     segmenter = bundle.segmenter(bf16=bf16)
     with bar("Choosing the threshold", len(pictures)) as progress:
         for picture in pictures:
@@ -47,27 +51,26 @@ def with_threshold(bundle: Bundle, validation: Callable[[int], Sequence[Training
             probability = segmenter.look(picture.image, bundle.true_mask(picture.label)).probability
             histograms.append(ProbabilityHistogram())
             histograms[-1].add(probability[0], picture.label > 0, valid)
-            if fixed.low is not None:
-                answers.append((probability, picture.label > 0, valid))
+            if decided:
+                answers.append((probability, picture))
             progress.step()
-    if fixed.low is None:
+    if not decided:
         return replace(fixed, threshold=steady_threshold(histograms))
-    low, high = _hysteresis(fixed, answers)
+    low, high = _decided(fixed.unfinished if slices else fixed, answers)
     return replace(fixed, low=low, threshold=high)
 
 
-def _hysteresis(
-    bundle: Bundle, answers: Sequence[tuple[npt.NDArray[np.float16], npt.NDArray[np.bool_], npt.NDArray[np.bool_] | None]]
-) -> tuple[float, float]:
-    """The pair next to the bundle's own that is as good as the best one, as far as the pictures can tell."""
+def _decided(bundle: Bundle, answers: Sequence[tuple[npt.NDArray[np.float16], TrainingPicture]]) -> tuple[float | None, float]:
+    """The pair next to the bundle's own that is as good as the best, as far as pictures can tell; low None: no hysteresis."""
     finish = bundle.recipe.finish
-    lows = _LOW if finish.low == "auto" else (bundle.low or 0.0,)
+    lows = _LOW if finish.low == "auto" else (bundle.low,)
     highs = _HIGH if finish.threshold == "auto" else (bundle.threshold,)
-    pairs = [(low, high) for low, high in product(lows, highs) if low <= high] or [(lows[0], lows[0])]
+    pairs = [(low, high) for low, high in product(lows, highs) if (low or 0.0) <= high] or [(lows[0], lows[0] or 0.0)]
     dice = np.empty((len(answers), len(pairs)))
-    for row, (probability, truth, valid) in enumerate(answers):
+    for row, (probability, picture) in enumerate(answers):
+        valid = None if picture.valid is None else picture.valid.astype(bool)
         for column, (low, high) in enumerate(pairs):
-            found = class_numbers(probability, replace(bundle, low=low, threshold=high)) > 0
-            dice[row, column] = binary_metrics(found, truth, valid, distances=False)["dice"]
-    own = np.array([abs(low - (bundle.low or 0.0)) + abs(high - bundle.threshold) for low, high in pairs])
+            found = class_numbers(probability, replace(bundle, low=low, threshold=high), picture.image) > 0
+            dice[row, column] = binary_metrics(found, picture.label > 0, valid, distances=False)["dice"]
+    own = np.array([abs((low or 0.0) - (bundle.low or 0.0)) + abs(high - bundle.threshold) for low, high in pairs])
     return pairs[steady_choice(dice, own)]
