@@ -25,7 +25,7 @@ Mask = NDArray[np.bool_]
 Target = Literal["sac", "fat", "aorta"]
 
 FIELD = 210.0  # mm, width and height of what is shown
-FAT = (-190.0, -30.0)  # Hounsfield units of fat
+FAT = (-200.0, -30.0)  # Hounsfield units of fat, as document D has them
 _MIDDLE = (-12.0, 10.0)  # y and x of the middle of what is shown
 
 

@@ -138,6 +138,13 @@ class Data(_Axis):
     leave_out: tuple[str, ...] = ()  # cases by name
     test_share: float = Field(default=0.2, ge=0, lt=1)
     val_share: float | None = Field(default=None, ge=0, lt=1)  # None: by the number of labels
+    tissue: tuple[float, float] | None = None  # of every label only pixels of these values, as they are on disk, count
+
+    @model_validator(mode="after")
+    def _a_range_is_open(self) -> Data:
+        if self.tissue is not None and self.tissue[0] >= self.tissue[1]:
+            raise ValueError("tissue is the least and the greatest value of what is meant, e.g. [-200, -30] for fat in CT")
+        return self
 
 
 class Recipe(_Axis):
@@ -239,6 +246,17 @@ class Recipe(_Axis):
     def labels(self) -> Labels:
         """What is known of the labelled pictures."""
         return self.taught_by.labels
+
+    @property
+    def tissue(self) -> tuple[float, float] | None:
+        """The values of the pixels that an answer, and the truth that it is measured against, can hold; None: any."""
+        ranges = [(step["least"], step["greatest"]) for step in self.finish.steps if step["name"] == "tissue_range"]
+        return ranges[-1] if ranges else self.data.tissue
+
+    @property
+    def by_region(self) -> bool:
+        """Whether the network finds a region, and the finishing steps the tissue in it."""
+        return any(step["name"] == "tissue_range" for step in self.finish.steps)
 
     @property
     def finds_centres(self) -> bool:

@@ -40,11 +40,13 @@ class Steps:
     labelled_share: float = 1.0  # of the time, that this model had
     labelled: Evaluator | None = None  # the model that learned from labelled pictures alone, where unlabelled ones teach too
     unfinished: Evaluator | None = None  # without finishing steps, where there are some
+    region: bool = False  # first steps find a region, and the whole the tissue in it: two things that are not compared
     lost: list[str] = field(default_factory=list)  # cases in which the localiser found nothing
 
     def add(
         self,
         case: Case,
+        label: Numbers,
         truth: Numbers,
         valid: npt.NDArray[np.bool_] | None,
         look: Look,
@@ -55,17 +57,19 @@ class Steps:
         """One tested case: as the localiser showed it and, for the upper bound, as it was seen when told the true places.
 
         Args:
+            label: what the network has learned to find.
+            truth: what the method is to find: the same, or the tissue in it.
             decide: class numbers from the probability maps of this case, as a model finishes them.
         """
         if look.lost:
             self.lost.append(case.id)
         more: dict[str, Any] = {"valid": valid, "patient": case.patient}
         if self.alone is not None and look.rough is not None:
-            self.alone.add(case.id, None, truth, prediction=look.rough.astype(np.uint8), **more)
+            self.alone.add(case.id, None, label, prediction=look.rough.astype(np.uint8), **more)
         if self.ideal is not None and told is not None:
             self.ideal.add(case.id, told.probability, truth, prediction=decide(told.probability, bundle), **more)
         if self.unfinished is not None:
-            self.unfinished.add(case.id, None, truth, prediction=decide(look.probability, bundle.unfinished), **more)
+            self.unfinished.add(case.id, None, label, prediction=decide(look.probability, bundle.unfinished), **more)
 
     def table(self, both: Evaluator) -> pd.DataFrame:
         """Dice (averaged over classes) of every case, a column for each step."""
@@ -82,7 +86,7 @@ class Steps:
         found = []
         for name, evaluator, bound in rows:
             difference = None
-            if evaluator is not rows[0][1]:
+            if evaluator is not rows[0][1] and not self.region:
                 difference = dict(paired_difference(table[name], table[rows[0][0]], patients))
             found.append(StepFigures(name, evaluator.summary()["dice"], bound, difference))
         return found
@@ -93,9 +97,10 @@ class Steps:
 
     def notes(self, bundle: Bundle) -> list[str]:
         """How the objects were found in the test pictures, in words, where something must be known of it."""
+        both = _tissue_note(bundle)
         if bundle.upper_bound:
-            return ["UPPER BOUND: every test picture was looked at where its true mask says that the object is."]
-        both = ["The answer is the mean of both networks' probability maps."] if bundle.with_localiser else []
+            return [*both, "UPPER BOUND: every test picture was looked at where its true mask says that the object is."]
+        both += ["The answer is the mean of both networks' probability maps."] if bundle.with_localiser else []
         if not self.lost:
             return both
         few = ", ".join(self.lost[:5]) + (" ..." if len(self.lost) > 5 else "")
@@ -107,7 +112,10 @@ class Steps:
         first = f"{_LABELLED}, {self.labelled_share:.0%} of the time"
         if self.unfinished is not None and self.labelled is None and self.ideal is None:
             whole = "with them"
-        rows = [(first, self.labelled, False), (self.name, self.alone, False), (_UNFINISHED, self.unfinished, False)]
+        unfinished = _UNFINISHED
+        if self.region:
+            whole, unfinished = "its tissue", "the region"
+        rows = [(first, self.labelled, False), (self.name, self.alone, False), (unfinished, self.unfinished, False)]
         rows.append((whole, both, False))
         rows.append((_TRUE_PLACES, self.ideal, True))
         return [(name, evaluator, bound) for name, evaluator, bound in rows if evaluator is not None]
@@ -117,10 +125,21 @@ def steps_of(bundle: Bundle) -> Steps:
     """What is worth gathering for a model."""
     kind = bundle.recipe.localiser["name"] if bundle.recipe.localiser else None
     unfinished = Evaluator(bundle.classes) if bundle.recipe.finish.steps else None
+    steps = Steps(unfinished=unfinished, region=bundle.recipe.by_region)
     if kind is None or bundle.upper_bound or not VIEWS.build(bundle.recipe.view).localised:
-        return Steps(unfinished=unfinished)
+        return steps
     alone = Evaluator(("object",)) if kind in _ALONE and len(bundle.classes) == 1 else None
-    return Steps(_ALONE.get(kind, ""), alone, Evaluator(bundle.classes, threshold_of(bundle)), unfinished=unfinished)
+    return replace(steps, name=_ALONE.get(kind, ""), alone=alone, ideal=Evaluator(bundle.classes, threshold_of(bundle)))
+
+
+def _tissue_note(bundle: Bundle) -> list[str]:
+    """What of the labels was measured, where it is not all of them."""
+    if (tissue := bundle.recipe.tissue) is None:
+        return []
+    values = f"with values from {tissue[0]:g} to {tissue[1]:g}"
+    if bundle.recipe.by_region:
+        return [f"The network finds a region; what was measured, in labels and answers, are its pixels {values}."]
+    return [f"Of the labels only pixels {values} count."]
 
 
 def threshold_of(bundle: Bundle) -> list[float]:
@@ -148,8 +167,9 @@ def second_looks(
 
 
 def _second_look(case: Case, dice: float, code: LabelCode, bundle: Bundle) -> SecondLook:
-    picture, truth, segmenter = load_picture(case), load_label(case, code), bundle.segmenter()
-    look = segmenter.look(picture, bundle.true_mask(truth))
+    picture, segmenter = load_picture(case), bundle.segmenter()
+    look = segmenter.look(picture, bundle.true_mask(load_label(case, code)))
+    truth = load_label(replace(case, tissue=bundle.recipe.tissue), code)
     first, pixels = look.glimpses[0], segmenter.pixels(picture)
     answer = next(iter(segmenter.answers(pixels, look.glimpses[:1])))
     shown = sample(pixels, first.by, border=segmenter.view.border)

@@ -69,13 +69,14 @@ def _test(
     masks: Path,
     steps: Steps,
 ) -> None:
-    looks, told_looks, truths, fields = [], [], [], []
+    looks, told_looks, labels, truths, fields = [], [], [], [], []
     for case in group:
-        picture, truth = shown_picture(case, bundle.recipe.images), load_label(case, code)
-        looks.append(segmenter.look(picture, bundle.true_mask(truth)))
+        picture, label = shown_picture(case, bundle.recipe.images), load_label(case, code)
+        looks.append(segmenter.look(picture, bundle.true_mask(label)))
         if steps.ideal is not None:
-            told_looks.append(segmenter.look(picture, truth > 0))
-        truths.append(truth)
+            told_looks.append(segmenter.look(picture, label > 0))
+        labels.append(label)
+        truths.append(load_label(replace(case, tissue=bundle.recipe.tissue), code))
         fields.append(load_field_of_view(case))
     case = replace(group[0], id=group[0].volume or group[0].id)
     look, truth, valid = _stacked(looks, case), _joined(truths, case), None if fields[0] is None else _joined(fields, case)
@@ -99,7 +100,7 @@ def _test(
         write_mask(masks / f"{case.id}.png", mask_values(numbers, bundle))
     else:
         write_volume_mask(volume.nameless(), volume_values(numbers, bundle), masks, case.id, bundle.classes)
-    steps.add(case, truth, valid, look, told, bundle, decide)
+    steps.add(case, _joined(labels, case), truth, valid, look, told, bundle, decide)
 
 
 def _joined(arrays: Sequence[Any], case: Case) -> npt.NDArray[Any]:
@@ -150,5 +151,5 @@ def _example(case: Case, dice: float, role: str, code: LabelCode, bundle: Bundle
     for number, value in enumerate(values, 1):
         numbers[written == value] = number
     image: npt.NDArray[np.uint8] = working_pixels(load_picture(case), 3)
-    truth = load_label(case, code)
+    truth = load_label(replace(case, tissue=bundle.recipe.tissue), code)
     return Example(case.id, dice, image, truth, numbers, load_field_of_view(case), role)

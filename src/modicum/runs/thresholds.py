@@ -30,8 +30,9 @@ def with_threshold(
         validation: at most so many pictures of validation, as they are on disk; without any the threshold is .5, and 0 the
             lower one of hysteresis.
         slices: whether they are slices of volumes; finishing steps are then left out of account: they are for whole volumes.
+            So they are where labels show a region of which the steps take the tissue.
     """
-    finish = bundle.recipe.finish
+    finish, unfinished = bundle.recipe.finish, slices or bundle.recipe.by_region
     fixed = replace(
         bundle,
         threshold=0.5 if finish.threshold == "auto" else finish.threshold,
@@ -43,7 +44,7 @@ def with_threshold(
     if not pictures:
         return fixed
     histograms, answers = [], []
-    decided = fixed.low is not None or (fixed.recipe.finish.steps and not slices)  # by masks, not by single pixels
+    decided = fixed.low is not None or (finish.steps and not unfinished)  # by masks, not by single pixels
     segmenter = bundle.segmenter(bf16=bf16)
     with bar("Choosing the threshold", len(pictures)) as progress:
         for picture in pictures:
@@ -56,7 +57,7 @@ def with_threshold(
             progress.step()
     if not decided:
         return replace(fixed, threshold=steady_threshold(histograms))
-    low, high = _decided(fixed.unfinished if slices else fixed, answers)
+    low, high = _decided(fixed.unfinished if unfinished else fixed, answers)
     return replace(fixed, low=low, threshold=high)
 
 

@@ -35,10 +35,20 @@ def test_no_step_invents_a_class_or_changes_a_shape(name: str, numbers: np.ndarr
     assert set(np.unique(done)) <= {0, *np.unique(numbers)}
 
 
-@pytest.mark.parametrize("name", ["snake", "region_growing", "guided_filter", "dual_threshold"])
+@pytest.mark.parametrize("name", ["snake", "region_growing", "guided_filter", "dual_threshold", "tissue_range"])
 def test_a_step_without_what_it_needs_says_so(name: str) -> None:
     with pytest.raises(ModicumError, match=name):
         finished(DISC.astype(np.uint8), [{"name": name}])
+
+
+def test_a_region_becomes_its_tissue() -> None:
+    values = np.array([[-210, -200, -100], [-30, -29, 40]])
+    numbers = np.array([[1, 1, 2], [2, 1, 0]], np.uint8)
+    fat = finished(numbers, [{"name": "tissue_range"}], image=values[..., None])
+    assert fat.tolist() == [[0, 1, 2], [2, 0, 0]]
+    assert np.array_equal(finished(fat, [{"name": "tissue_range"}], image=values), fat)
+    with pytest.raises(ModicumError, match="must be below"):
+        finished(numbers, [{"name": "tissue_range", "least": 0}], image=values)
 
 
 def test_components() -> None:

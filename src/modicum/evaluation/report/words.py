@@ -138,27 +138,24 @@ def metric_rows(summary: Mapping[str, Any]) -> list[list[str]]:
 
 def agreement_heads(unit: str) -> list[str]:
     """Headings of `agreement_rows` after the class."""
-    return [
-        f"Bias, {unit}", "95 % interval", "Limits of agreement", f"Absolute error, {unit}", "Relative bias", "Relative error",
-        "Pearson", "95 % interval", "ICC", "95 % interval", "n",
-    ]  # fmt: skip
+    bias, error = f"Bias, {unit} (of the true one)", f"Absolute error, {unit}"
+    return [bias, "95 % interval", "Limits of agreement", error, "Pearson, interval", "ICC, interval", "n"]
 
 
 def agreement_rows(agreement: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
-    """Of each class its name, bias, interval, limits, absolute and relative errors, correlations and number of sizes."""
+    """Of each class its name, bias, its interval, limits, absolute error, both correlations and the number of sizes."""
 
-    def one(value: Any, form: str) -> str:
-        return "–" if value is None else f"{value:{form}}"
+    def both(value: float | None, relative: float | None, sign: str) -> str:
+        return "–" if value is None else f"{value:{sign}.2f}" + ("" if relative is None else f" ({relative:{sign}.1%})")
 
-    def pair(values: Any, form: str) -> str:
-        return "–" if values[0] is None else f"{values[0]:{form}} to {values[1]:{form}}"
+    def pair(values: Any) -> str:
+        return "–" if values[0] is None else f"{values[0]:+.2f} to {values[1]:+.2f}"
 
     return [
         [
-            name, one(a["bias"], "+.2f"), pair(a["bias_ci95"], "+.2f"), pair(a["limits"], "+.2f"),
-            one(a["absolute_error"], ".2f"), one(a["relative_bias"], "+.1%"), one(a["relative_error"], ".1%"),
-            figure("dice", a["pearson"]), interval({"ci95": a["pearson_ci95"]}),
-            figure("dice", a["icc"]), interval({"ci95": a["icc_ci95"]}), str(a["n"]),
+            name, both(a["bias"], a["relative_bias"], "+"), pair(a["bias_ci95"]), pair(a["limits"]),
+            both(a["absolute_error"], a["relative_error"], ""),
+            *(f"{figure('dice', a[r])}, {interval({'ci95': a[f'{r}_ci95']})}" for r in ("pearson", "icc")), str(a["n"]),
         ]
         for name, a in agreement.items()
     ]  # fmt: skip
