@@ -13,6 +13,7 @@ import modicum as md
 from modicum.bundle import Bundle
 from modicum.datasets.ct_phantoms import CtPhantom, Target, ct_phantom, write_ct_dataset
 from modicum.images.volumes import read_volume_mask
+from modicum.runs.demo import demo_ct
 from modicum.runs.evaluating import evaluate_bundle
 from modicum.runs.predicting import predict
 from modicum.runs.train import Run
@@ -98,3 +99,9 @@ def test_the_aorta_in_polar_views(tmp_path: Path) -> None:
     run = md.train(written(tmp_path / "data", "aorta"), tmp_path / "run", recipe="aorta-polar", changes=changes)
     assert pd.read_csv(run.folder / "cases.csv")["case"].tolist() == ["patient03"]
     assert [step["name"] for step in run.summary["by_step"]] == ["first network alone", "both networks", "with true places"]
+
+
+def test_the_demonstration_with_ct(tmp_path: Path) -> None:
+    run, masks = demo_ct(tmp_path, 0.1, count=3, size=48)
+    assert [step["name"] for step in run.summary["by_step"]] == ["the region", "its tissue"]
+    assert [path.name for path in masks] == ["patient00.nii.gz", "patient01.nii.gz"]
