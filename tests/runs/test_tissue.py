@@ -11,6 +11,7 @@ import pytest
 
 import modicum as md
 from modicum.bundle import Bundle
+from modicum.datasets import discover
 from modicum.datasets.ct_phantoms import CtPhantom, Target, ct_phantom, write_ct_dataset
 from modicum.images.volumes import read_volume_mask
 from modicum.runs.demo import demo_ct
@@ -101,7 +102,13 @@ def test_the_aorta_in_polar_views(tmp_path: Path) -> None:
     assert [step["name"] for step in run.summary["by_step"]] == ["first network alone", "both networks", "with true places"]
 
 
-def test_the_demonstration_with_ct(tmp_path: Path) -> None:
-    run, masks = demo_ct(tmp_path, 0.1, count=3, size=48)
-    assert [step["name"] for step in run.summary["by_step"]] == ["the region", "its tissue"]
+def test_the_demonstration_with_ct_divides_its_patients(
+    pericardium: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, object] = {}
+    monkeypatch.setattr("modicum.runs.demo.train", lambda data, out, **options: asked.update(options) or pericardium)
+    _, masks = demo_ct(tmp_path, 3.0, count=6, size=48)
+    assert asked == {"recipe": "small-eat", "minutes": 3.0}
+    parts = {case.volume: case.part for case in discover(tmp_path / "data").cases}
+    assert [parts[f"patient{n:02d}"] for n in range(6)] == ["train", "val", "test", "train", "train", "test"]
     assert [path.name for path in masks] == ["patient00.nii.gz", "patient01.nii.gz"]
