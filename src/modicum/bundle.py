@@ -11,8 +11,7 @@ import hashlib
 import io
 import json
 import zipfile
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,6 +28,8 @@ from modicum.classical import OtsuThreshold
 from modicum.errors import ModicumError
 from modicum.images.intensity import Intensity
 from modicum.inference import FromHeatmap, FromMask, Localiser, Rough, Segmenter, ready
+from modicum.inference.finishing import finished
+from modicum.inference.finishing.table import Image, Spacing
 from modicum.networks import NETWORKS
 from modicum.recipes import Recipe, checked, dump
 from modicum.views import VIEWS
@@ -77,6 +78,12 @@ class Bundle:
         )
 
     @property
+    def unfinished(self) -> Bundle:
+        """The same model without its finishing steps."""
+        finish = self.recipe.finish.model_copy(update={"steps": ()})
+        return replace(self, recipe=self.recipe.model_copy(update={"finish": finish}))
+
+    @property
     def upper_bound(self) -> bool:
         """Whether it looks where the true mask says: for comparison only."""
         return self.recipe.localiser is not None and self.recipe.localiser["name"] == "truth"
@@ -102,7 +109,8 @@ class Bundle:
         segmenter = self.localiser.segmenter(flips=flips, bf16=bf16)
         if spec["name"] == "heatmap":
             return FromHeatmap(segmenter, self.localiser_settings["radius"], spec["objects"])
-        return FromMask(segmenter, partial(class_numbers, bundle=self.localiser))
+        found = self.localiser
+        return FromMask(segmenter, lambda probability, pixels: class_numbers(probability, found, pixels))
 
     def save(self, path: Path) -> None:
         """Write the file, whole or not at all.
@@ -213,8 +221,23 @@ def _known_format(about: Any, path: Path) -> dict[str, Any]:
     return about
 
 
-def class_numbers(probability: npt.NDArray[Any], bundle: Bundle) -> npt.NDArray[np.uint8]:
-    """Class numbers (H, W) or (D, H, W) from probability maps (K, ...): the threshold for one class, else the most probable.
+def class_numbers(
+    probability: npt.NDArray[Any], bundle: Bundle, image: Image | None = None, spacing: Spacing | None = None
+) -> npt.NDArray[np.uint8]:
+    """Class numbers (H, W) or (D, H, W) from probability maps (K, ...), finished as the model's recipe says.
+
+    Args:
+        image: (H, W, C) or (D, H, W) with the values that are on disk, for finishing steps that look at it.
+        spacing: of a volume in mm.
+
+    Raises:
+        ModicumError: a finishing step needs what is not given.
+    """
+    return finished(_decided(probability, bundle), bundle.recipe.finish.steps, probability, image, spacing)
+
+
+def _decided(probability: npt.NDArray[Any], bundle: Bundle) -> npt.NDArray[np.uint8]:
+    """Class numbers before any finishing step: by the threshold for one class, else the most probable.
 
     With a lower threshold, every region above it that holds a pixel at the threshold (hysteresis, Canny 1986).
     """

@@ -67,7 +67,7 @@ def test_a_flat_top_is_one_peak_in_its_middle() -> None:
 
 def test_a_mask_is_whatever_the_segmenter_decides() -> None:
     heat = peaks((128, 160), (60, 80))
-    mask = FromMask(Heat(heat), lambda p: (p[0] > 0.7).astype(np.uint8))(PIXELS).mask  # type: ignore[arg-type]
+    mask = FromMask(Heat(heat), lambda p, pixels: (p[0] > 0.7).astype(np.uint8))(PIXELS).mask  # type: ignore[arg-type]
     assert np.array_equal(mask, heat.astype(np.float16) > 0.7)
 
 

@@ -56,6 +56,7 @@ def test_every_recipe_loads_and_survives_its_own_dump(name: str) -> None:
         ("view.tile=64", "tiles of 64 pixels cannot overlap by 64"),
         ("view.foreground=2", "less than or equal to 1"),
         ("view.size=0", "0x0 pixels"),
+        ("data.tissue=[-30,-200]", "the least and the greatest value"),
         ("view.size=[96, -1]", "96x-1 pixels"),
     ],
 )

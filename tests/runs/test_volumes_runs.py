@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -11,13 +12,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
+from scipy.stats import pearsonr
 
 import modicum as md
 from discs import TINY
 from modicum.bundle import Bundle
 from modicum.datasets import check, discover, load_label, load_picture
 from modicum.errors import ModicumError
+from modicum.evaluation import Evaluator
 from modicum.images.volumes import Slicing, Volume, read_volume_mask
+from modicum.inference.finishing import FINISHERS
+from modicum.runs import testing
 from modicum.runs.predicting import predict
 from modicum.runs.train import Run
 
@@ -106,6 +111,18 @@ def test_volumes_are_compared_in_millilitres(balls: Path, trained: Run) -> None:
     assert found["n"] == len(masks) == 12
     assert found["bias"] == pytest.approx(np.mean(difference) * 0.5 * 0.5 * 1.5 / 1000)
     assert "Bland-Altman" in (trained.folder / "report.html").read_text()
+
+
+def test_slices_are_compared_in_square_centimetres(balls: Path, trained: Run) -> None:
+    found = trained.summary["test"]["slice_agreement"]["foreground"]
+    areas = []
+    for path in (trained.folder / "predictions").glob("*.nii.gz"):
+        both = [read_volume_mask(path) > 0, read_volume_mask(balls / "labels" / path.name) > 0]
+        areas += [s for s in zip(*(m.sum((1, 2)) * 0.25 / 100 for m in both), strict=True) if any(s)]
+    ours, true = np.array(areas).T
+    assert found["n"] == len(areas)
+    assert found["absolute_error"] == pytest.approx(np.abs(ours - true).mean())
+    assert found["pearson"] == pytest.approx(pearsonr(ours, true).statistic)
 
 
 def test_masks_return_in_the_geometry_of_their_volume(balls: Path, trained: Run, tmp_path: Path) -> None:
@@ -201,3 +218,27 @@ def test_a_network_of_three_dimensions_learns_and_segments_volumes(balls: Path, 
 def test_pictures_have_no_neighbours(discs: Path, tmp_path: Path) -> None:
     with pytest.raises(ModicumError, match="this is a picture"):
         md.train(discs, tmp_path / "run", recipe="small-whole", changes=[*TINY, "images.depth=true"])
+
+
+def test_finishing_steps_see_the_volume_as_it_is_on_disk(
+    balls: Path, trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def probe(numbers: np.ndarray, probability: np.ndarray, image: np.ndarray, spacing: object) -> np.ndarray:
+        seen.append((numbers.shape, probability.shape, image, spacing))
+        return numbers
+
+    monkeypatch.setattr(FINISHERS, "build", lambda step: probe)
+    finish = trained.bundle.recipe.finish.model_copy(update={"steps": ({"name": "probe"},)})
+    bundle = replace(trained.bundle, recipe=trained.bundle.recipe.model_copy(update={"finish": finish}))
+    dataset = discover(balls)
+    cases = [c for c in dataset.labelled if c.volume == "p1_3"]
+    assert not testing.test_bundle(bundle, cases, dataset.code, Evaluator(bundle.classes), tmp_path / "masks")
+    predict(bundle, [str(balls / "images" / "p1_3.nii.gz")], tmp_path / "out")
+    assert len(seen) == 2
+    for shape, probability, image, spacing in seen:
+        assert shape == image.shape == (8, 40, 36)
+        assert probability == (1, 8, 40, 36)
+        assert image.min() < -200 < 300 < image.max()  # Hounsfield units, not the 8 bits that are shown
+        assert spacing == pytest.approx((1.5, 0.5, 0.5))

@@ -223,14 +223,16 @@ def networks(
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for data, run and predictions.")] = Path("demo"),
     budget: Annotated[str, typer.Option(help="Training time.")] = "2m",
-    size: Annotated[int, typer.Option(help="Edge of the pictures in pixels.")] = 256,
-    count: Annotated[int, typer.Option(help="Number of pictures.")] = 40,
+    size: Annotated[int | None, typer.Option(help="Edge in pixels.", show_default="256; CT 128")] = None,
+    count: Annotated[int | None, typer.Option(help="Number of pictures or patients.", show_default="40; CT 12")] = None,
+    ct: Annotated[bool, typer.Option("--ct", help="Chest CT instead, and the fat about the heart.")] = False,
 ) -> None:
-    """Grow synthetic fundus pictures, train on them, test, predict a folder, and write the report."""
+    """Grow synthetic fundus pictures (or CT), train on them, test, predict a folder, and write the report."""
     from modicum.cli.show import show_run
-    from modicum.runs.demo import demo as run
+    from modicum.runs import demo as runs
 
-    finished, written = run(out, _minutes(budget) or 2.0, count=count, size=size)
+    given = {key: value for key, value in (("size", size), ("count", count)) if value is not None}
+    finished, written = (runs.demo_ct if ct else runs.demo)(out, _minutes(budget) or 2.0, **given)
     show_run(finished)
     typer.echo(f"Masks: {len(written)} in {written[0].parent}")
 

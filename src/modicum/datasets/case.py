@@ -25,6 +25,7 @@ class Case:
     attributes: Mapping[str, str] = field(default_factory=dict)  # site, device, sex ...: subgroups
     slice: int | None = None  # of a volume: which of its slices this is
     volume: str = ""  # the volume's own name
+    tissue: tuple[float, float] | None = None  # of the label only pixels of these values count, as they are on disk
 
     @property
     def labelled(self) -> bool:

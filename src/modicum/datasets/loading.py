@@ -52,7 +52,7 @@ def case_size(case: Case) -> tuple[int, int]:
 
 
 def load_label(case: Case, code: LabelCode) -> npt.NDArray[np.uint8]:
-    """Class numbers (H, W), 0 is background; several files are united.
+    """Class numbers (H, W), 0 is background; several files are united; of a case with `tissue` that alone.
 
     Raises:
         ModicumError: there is no label, it cannot be read, or its size differs from the picture's.
@@ -65,7 +65,10 @@ def load_label(case: Case, code: LabelCode) -> npt.NDArray[np.uint8]:
         one = decode(load_mask(path, case), code)
         _same_size(path, (one.shape[0], one.shape[1]), case.image, expected)
         numbers = np.where(one > 0, one, numbers)
-    return numbers
+    if case.tissue is None:
+        return numbers
+    values, (least, greatest) = load_picture(case).mean(axis=2), case.tissue
+    return np.where((values >= least) & (values <= greatest), numbers, np.uint8(0))
 
 
 def load_field_of_view(case: Case) -> npt.NDArray[np.bool_] | None:

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.errors import ModicumError
-from modicum.evaluation.agreement import agreement
 from modicum.evaluation.curves import ProbabilityHistogram
 from modicum.evaluation.metrics import DISTANCE_METRICS, OVERLAP_METRICS, Counts, binary_metrics, count, rates
+from modicum.evaluation.sizes import Measured, Sizes, slices, volumes
 from modicum.evaluation.statistics import summarise, without_nan
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ Numbers = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
 CURVE_METRICS = ("auc", "average_precision")
+SIZES = ("found_ml", "true_ml")
 _MOST_SUBGROUPS = 12  # a column with more values (an age, a name) does not divide the pictures into groups
 
 
@@ -36,7 +37,12 @@ class _Row:
     attributes: Mapping[str, str]
     metrics: dict[str, float]
     counts: Counts = field(repr=False)
-    voxel_ml: float = math.nan  # millilitres of a voxel, where the spacing is known
+    sizes: Sizes | None = None  # of a volume
+
+    @property
+    def person(self) -> str:
+        """The patient; a case whose patient is not known is one by itself."""
+        return self.patient or f"\0{self.case}"
 
 
 class Evaluator:
@@ -108,37 +114,37 @@ class Evaluator:
                 histogram = _histogram(case_id, probability[number - 1], true, inside)
                 metrics |= {"auc": histogram.auc(), "average_precision": histogram.average_precision()}
                 histograms.append(histogram)
-            size = math.nan if spacing is None else math.prod(spacing) / 1000
-            rows.append(_Row(case_id, name, patient, dict(attributes or {}), metrics, count(found, true, inside), size))
+            sizes = None if spacing is None else Sizes.of(found, true, inside, spacing)
+            if sizes is not None:
+                metrics |= dict(zip(SIZES, sizes.millilitres, strict=True))
+            rows.append(_Row(case_id, name, patient, dict(attributes or {}), metrics, count(found, true, inside), sizes))
         self._rows += rows
         self._cases.add(case_id)
         self._with_probability += probability is not None
         for pooled, histogram in zip(self._histograms, histograms, strict=False):
             pooled.merge(histogram)
 
-    def volumes(self) -> dict[str, tuple[list[float], list[float]]]:
-        """For each class the millilitres that were found and those that are there, case by case; nothing without a spacing."""
-        sized = [r for r in self._rows if not math.isnan(r.voxel_ml)]
-        return {
-            name: (
-                [float(np.asarray(r.counts.tp) + np.asarray(r.counts.fp)) * r.voxel_ml for r in sized if r.class_name == name],
-                [float(np.asarray(r.counts.tp) + np.asarray(r.counts.fn)) * r.voxel_ml for r in sized if r.class_name == name],
-            )
-            for name in (self.classes if sized else ())
-        }
+    def volumes(self) -> dict[str, Measured]:
+        """Of each class the millilitres of every volume; nothing without a spacing."""
+        return {name: volumes(sizes) for name, sizes in self._sizes().items()}
+
+    def slices(self) -> dict[str, Measured]:
+        """Of each class the cm2 of every slice in which it was found or is; nothing without a spacing."""
+        return {name: slices(sizes) for name, sizes in self._sizes().items()}
 
     def table(self) -> pd.DataFrame:
-        """One row for each case and class: case, class, patient, every metric, every attribute."""
+        """One row for each case and class: case, class, patient, every metric, of volumes millilitres, every attribute."""
         import pandas as pd
 
-        own = {"case", "class", "patient", *self._metrics()}
+        columns = [*self._metrics(), *(SIZES if any(r.sizes for r in self._rows) else ())]
+        own = {"case", "class", "patient", *columns}
         rows = [
             {"case": r.case, "class": r.class_name, "patient": r.patient}
-            | {m: r.metrics.get(m, math.nan) for m in self._metrics()}
+            | {m: r.metrics.get(m, math.nan) for m in columns}
             | {(f"{k} (attribute)" if k in own else k): v for k, v in r.attributes.items()}
             for r in self._rows
         ]
-        return pd.DataFrame(rows, columns=None if rows else ["case", "class", "patient", *self._metrics()])
+        return pd.DataFrame(rows, columns=None if rows else ["case", "class", "patient", *columns])
 
     def summary(self) -> dict[str, Any]:
         """What goes into summary.json: mean, sd, median, interval of each metric; nan and infinity become None.
@@ -163,13 +169,22 @@ class Evaluator:
             found = by_class[self.classes[0]]
         found["threshold"] = self.thresholds[0] if not several and self._with_probability else None
         found["by_subgroup"] = self._subgroups()
-        if volumes := self.volumes():
-            found["volume_agreement"] = {name: dict(agreement(*pair)) for name, pair in volumes.items()}
+        if self._sizes():
+            found["volume_agreement"] = {name: dict(measured.agreement) for name, measured in self.volumes().items()}
+            found["slice_agreement"] = {name: dict(measured.agreement) for name, measured in self.slices().items()}
         json_able: dict[str, Any] = without_nan(found)
         return json_able
 
     def _metrics(self) -> tuple[str, ...]:
         return (*OVERLAP_METRICS, *DISTANCE_METRICS, *(CURVE_METRICS if self._with_probability else ()))
+
+    def _sizes(self) -> dict[str, list[tuple[Sizes, str]]]:
+        """Of each class the sizes in every volume, with its patient."""
+        found: dict[str, list[tuple[Sizes, str]]] = {}
+        for row in self._rows:
+            if row.sizes is not None:
+                found.setdefault(row.class_name, []).append((row.sizes, row.person))
+        return found
 
     def _decide(self, probability: npt.NDArray[np.floating]) -> Numbers:
         if len(self.classes) == 1:
@@ -190,7 +205,7 @@ class Evaluator:
         return found
 
     def _metric_summaries(self, rows: Sequence[_Row], metrics: Sequence[str] | None = None) -> dict[str, Any]:
-        patients = [r.patient or f"\0{r.case}" for r in rows]
+        patients = [r.person for r in rows]
         names = self._metrics() if metrics is None else metrics
         return {m: summarise([r.metrics.get(m, math.nan) for r in rows], patients) for m in names}
 

@@ -95,21 +95,34 @@ def bootstrap_interval(
     skewed values, the true mean lies inside for 5, 10, 20 pictures in 91, 95, 95 % of cases; with plain percentiles in
     84, 89, 93 %. Like all percentiles they stay within the values' range.
     """
-    _, member = np.unique(groups, return_inverse=True)
-    if values.size == 0 or member.max() == 0:
+    draws, many = drawn_sums(np.stack([values, np.ones_like(values)], axis=1), groups, seed)
+    return interval_of_draws(draws[:, 0] / draws[:, 1], many, level)
+
+
+def drawn_sums(columns: Floats, groups: npt.ArrayLike, seed: int = 0) -> tuple[Floats, int]:
+    """Sums of columns (n, k) over bootstrap draws of whole groups, (draws, k), and the number of groups."""
+    _, member = np.unique(np.asarray(groups), return_inverse=True)
+    many = int(member.max()) + 1 if member.size else 0
+    if not many:
+        return np.empty((0, columns.shape[1])), 0
+    sums = np.stack([np.bincount(member, column) for column in columns.T], axis=1)
+    generator = np.random.default_rng(seed)
+    drawn = np.empty((_DRAWS, columns.shape[1]))
+    step = max(1, _BLOCK // many)
+    for start in range(0, _DRAWS, step):
+        chosen = generator.integers(many, size=(min(step, _DRAWS - start), many))
+        drawn[start : start + step] = np.stack([column[chosen].sum(1) for column in sums.T], axis=1)
+    return drawn, many
+
+
+def interval_of_draws(draws: Floats, groups: int, level: float = 0.95) -> tuple[float, float]:
+    """The expanded percentile interval of draws (n,) of so many groups; (nan, nan) with fewer than two."""
+    if groups < 2 or not draws.size:
         return float("nan"), float("nan")
     from scipy.special import ndtr, stdtrit
 
-    sums, sizes = np.bincount(member, values), np.bincount(member)
-    many = len(sums)
-    generator = np.random.default_rng(seed)
-    means = np.empty(_DRAWS)
-    step = max(1, _BLOCK // many)
-    for start in range(0, _DRAWS, step):
-        drawn = generator.integers(many, size=(min(step, _DRAWS - start), many))
-        means[start : start + step] = sums[drawn].sum(1) / sizes[drawn].sum(1)
-    outside = float(ndtr(np.sqrt(many / (many - 1)) * stdtrit(many - 1, (1 - level) / 2)))
-    low, high = np.quantile(means, [outside, 1 - outside])
+    outside = float(ndtr(np.sqrt(groups / (groups - 1)) * stdtrit(groups - 1, (1 - level) / 2)))
+    low, high = np.quantile(draws, [outside, 1 - outside])
     return float(low), float(high)
 
 

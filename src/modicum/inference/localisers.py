@@ -21,15 +21,15 @@ class FromMask:
     """Where a segmenter sees any foreground.
 
     Args:
-        decide: probability maps (K, H, W) -> class numbers (H, W).
+        decide: probability maps (K, H, W) and pixels (H, W, C) -> class numbers (H, W).
     """
 
     segmenter: Segmenter
-    decide: Callable[[npt.NDArray[np.float16]], npt.NDArray[np.uint8]]
+    decide: Callable[[npt.NDArray[np.float16], npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]
 
     def __call__(self, pixels: npt.NDArray[np.uint8]) -> Rough:
         probability = self.segmenter.probabilities(pixels)
-        return Rough(self.decide(probability) > 0, probability)
+        return Rough(self.decide(probability, pixels) > 0, probability)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 import torch
@@ -31,10 +32,12 @@ class DoubleConv3d(nn.Sequential):
 
         Of exactly two slices, PyTorch 2.13 gives a wrong gradient of the weights in bfloat16 on a CPU: they are float32.
         """
-        if not self.training or x.device.type != "cpu" or x.shape[2] != 2:
-            return super().forward(x)  # type: ignore[no-any-return]
-        with torch.autocast("cpu", enabled=False):
-            return super().forward(x.float())  # type: ignore[no-any-return]
+        exact = self.training and x.device.type == "cpu" and x.shape[2] == 2
+        with torch.autocast("cpu", enabled=False) if exact else contextlib.nullcontext():
+            x = x.float() if exact else x
+            for layer in self:
+                x = layer(x)
+        return x
 
 
 class Up3d(nn.Module):

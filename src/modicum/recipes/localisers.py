@@ -36,7 +36,7 @@ class LocaliserPlan:
         if main["start"]["name"] == "imagenet":
             own["start"] = main["start"]
         inner = own["network"].get("inner")  # of a network that is itself two
-        finish = {**own["finish"], "low": None, "with_localiser": False}
+        finish = {**own["finish"], "low": None, "with_localiser": False, "steps": ()}  # they are for the whole method's answer
         if own["finish"]["low"] is not None:  # hysteresis is for the sum of several answers
             finish["threshold"] = 0.5
         merged = {

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from modicum.augment import POLICIES
 from modicum.errors import ModicumError
 from modicum.images.volumes.slicing import Slicing
+from modicum.inference.finishing import FINISHERS
 from modicum.losses import LOSSES
 from modicum.networks import NETWORKS, SOLID
 from modicum.recipes.localisers import LOCALISERS, encoder_of
@@ -31,6 +32,12 @@ def _of(table: Table[Any]) -> BeforeValidator:
 
 def _localiser(spec: Any) -> Part | None:
     return None if spec is None else LOCALISERS.resolve(spec)
+
+
+def _steps(specs: Any) -> tuple[Part, ...]:
+    if not isinstance(specs, list | tuple):
+        raise ModicumError("finish.steps is a list.", remedy="For example --set 'finish.steps=[largest, fill_holes]'")
+    return tuple(FINISHERS.resolve(spec) for spec in specs)
 
 
 def _view(spec: Any) -> Part:
@@ -116,6 +123,7 @@ class Finish(_Axis):
     low: float | Literal["auto"] | None = None  # lower threshold of hysteresis: regions above it are kept whole
     flips: bool = True  # average over the flips that the view allows
     with_localiser: bool = False  # average with the localiser's answer, where it too has learned masks of these classes
+    steps: Annotated[tuple[Part, ...], BeforeValidator(_steps)] = ()  # what is done to the mask, one after the other
 
     @field_validator("threshold", "low")
     @classmethod
@@ -137,6 +145,13 @@ class Data(_Axis):
     leave_out: tuple[str, ...] = ()  # cases by name
     test_share: float = Field(default=0.2, ge=0, lt=1)
     val_share: float | None = Field(default=None, ge=0, lt=1)  # None: by the number of labels
+    tissue: tuple[float, float] | None = None  # of every label only pixels of these values, as they are on disk, count
+
+    @model_validator(mode="after")
+    def _a_range_is_open(self) -> Data:
+        if self.tissue is not None and self.tissue[0] >= self.tissue[1]:
+            raise ValueError("tissue is the least and the greatest value of what is meant, e.g. [-200, -30] for fat in CT")
+        return self
 
 
 class Recipe(_Axis):
@@ -253,6 +268,17 @@ class Recipe(_Axis):
     def labels(self) -> Labels:
         """What is known of the labelled pictures."""
         return self.taught_by.labels
+
+    @property
+    def tissue(self) -> tuple[float, float] | None:
+        """The values of the pixels that an answer, and the truth that it is measured against, can hold; None: any."""
+        ranges = [(step["least"], step["greatest"]) for step in self.finish.steps if step["name"] == "tissue_range"]
+        return ranges[-1] if ranges else self.data.tissue
+
+    @property
+    def by_region(self) -> bool:
+        """Whether the network finds a region, and the finishing steps the tissue in it."""
+        return any(step["name"] == "tissue_range" for step in self.finish.steps)
 
     @property
     def finds_centres(self) -> bool:

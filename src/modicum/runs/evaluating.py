@@ -200,6 +200,8 @@ def _report_data(
         summary=summary,
         table=table,
         histograms=evaluator.histograms,
+        volumes=evaluator.volumes(),
+        slices=evaluator.slices(),
         findings=list(failed),
         environment=environment(0),
         classes=list(classes),

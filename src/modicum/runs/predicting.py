@@ -99,7 +99,7 @@ def _segment_volume(segmenter: Segmenter, bundle: Bundle, path: Path, name: str,
         found = np.stack([segmenter.probabilities(picture) for picture in shown], axis=1)
     else:
         found = segmenter.probabilities(np.concatenate(list(shown), axis=2))
-    numbers = class_numbers(found, bundle)
+    numbers = class_numbers(found, bundle, volume.values, volume.spacing)
     _folder(out)
     written = write_volume_mask(volume, volume_values(numbers, bundle), out, name, bundle.classes)
     sizes = {f"{c}_ml": round(float((numbers == k).sum()) * volume.voxel_ml, 4) for k, c in enumerate(bundle.classes, 1)}
@@ -187,7 +187,7 @@ def _write(
     probabilities: bool,
     overlays: bool,
 ) -> Path:
-    numbers = class_numbers(probability, bundle)
+    numbers = class_numbers(probability, bundle, picture)
     for wanted, folder in ((True, out), (probabilities, out / "probabilities"), (overlays, out / "overlays")):
         if wanted:
             _folder(folder)

@@ -53,6 +53,7 @@ def prepare(
             remedy="Use it to find the objects: --recipe small-polar --set localiser=heatmap",
         )
     dataset = _without(dataset, blind.data.leave_out)
+    dataset = replace(dataset, cases=tuple(replace(c, tissue=blind.data.tissue) for c in dataset.cases))
     findings, unusable = examine(dataset)
     splits = _splits(dataset, blind.data, blind.seed, folds, unusable)
     findings = join_findings(findings, check_split(dataset, *splits))

@@ -33,6 +33,8 @@ def taught_pictures(teacher: Bundle, cases: Sequence[Case], training: Training, 
 
     For pseudo-labels writes `pseudo-labels/NAME.png` and `pseudo-labels.csv` with what decided.
     """
+    if any(c.slice is not None for c in cases):
+        teacher = teacher.unfinished  # a slice is no volume
     recipe, part = training.recipe, training.part
     settings, view = recipe.taught_by.unlabelled, VIEWS.build(recipe.view)
     channels, images = material.intensity.channels, recipe.images
@@ -55,7 +57,8 @@ def _placed(teacher: Bundle, recipe: Recipe) -> Callable[[TrainingPicture], Trai
     segmenter, view = teacher.segmenter(), VIEWS.build(recipe.view)
 
     def keep(picture: TrainingPicture) -> TrainingPicture:
-        return view.prepare(replace(picture, label=class_numbers(segmenter.look(picture.image).probability, teacher)))
+        probability = segmenter.look(picture.image).probability
+        return view.prepare(replace(picture, label=class_numbers(probability, teacher, picture.image)))
 
     return keep
 
@@ -78,7 +81,7 @@ class _PseudoLabelling:
     def keep(self, picture: TrainingPicture) -> TrainingPicture | None:
         """The picture with its pseudo-label, if that can be believed."""
         probability = self.segmenter.look(picture.image).probability.astype(np.float32)
-        numbers = class_numbers(probability, self.teacher)
+        numbers = class_numbers(probability, self.teacher, picture.image)
         valid = None if picture.valid is None else picture.valid.astype(bool)
         decided = judged(picture.case_id, probability, numbers, valid, self.allowed, self.settings.confidence)
         self.decisions.append(decided)

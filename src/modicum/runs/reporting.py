@@ -142,6 +142,7 @@ def write_run_report(outcome: Outcome, whole: dict[str, Any], folder: RunFolder)
         table=table,
         histograms=outcome.evaluator.histograms,
         volumes=outcome.evaluator.volumes(),
+        slices=outcome.evaluator.slices(),
         examples=shown,
         findings=list(outcome.findings),
         environment=environment(outcome.plan.recipe.seed),

@@ -1,8 +1,8 @@
-"""What each step of a method of two networks contributes: its localiser alone, both, and both with the true places."""
+"""What each step of a method contributes: its localiser alone, both networks, both with the true places, its finishing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from modicum.views import VIEWS
 
 _LABELLED = "labelled pictures alone"
 _ALONE = {"segmenter": "first network alone", "threshold": "threshold alone"}  # localisers whose mask is an answer
+_UNFINISHED = "without finishing steps"
 _TRUE_PLACES = "with true places"
 _SHOWN = 6
 
@@ -31,26 +32,44 @@ Numbers = npt.NDArray[np.uint8]
 
 @dataclass
 class Steps:
-    """Test figures gathered case by case; nothing is gathered for a method of one network, or for an upper bound."""
+    """Test figures gathered case by case; nothing is gathered for a method of one step, or for an upper bound."""
 
     name: str = ""  # of the localiser's row
     alone: Evaluator | None = None  # the localiser's mask as the answer
     ideal: Evaluator | None = None  # told the true places
     labelled_share: float = 1.0  # of the time, that this model had
     labelled: Evaluator | None = None  # the model that learned from labelled pictures alone, where unlabelled ones teach too
+    unfinished: Evaluator | None = None  # without finishing steps, where there are some
+    region: bool = False  # first steps find a region, and the whole the tissue in it: two things that are not compared
     lost: list[str] = field(default_factory=list)  # cases in which the localiser found nothing
 
     def add(
-        self, case: Case, truth: Numbers, valid: npt.NDArray[np.bool_] | None, look: Look, told: Look | None, bundle: Bundle
+        self,
+        case: Case,
+        label: Numbers,
+        truth: Numbers,
+        valid: npt.NDArray[np.bool_] | None,
+        look: Look,
+        told: Look | None,
+        bundle: Bundle,
+        decide: Callable[[npt.NDArray[np.float16], Bundle], Numbers],
     ) -> None:
-        """One tested case: as the localiser showed it and, for the upper bound, as it was seen when told the true places."""
+        """One tested case: as the localiser showed it and, for the upper bound, as it was seen when told the true places.
+
+        Args:
+            label: what the network has learned to find.
+            truth: what the method is to find: the same, or the tissue in it.
+            decide: class numbers from the probability maps of this case, as a model finishes them.
+        """
         if look.lost:
             self.lost.append(case.id)
         more: dict[str, Any] = {"valid": valid, "patient": case.patient}
         if self.alone is not None and look.rough is not None:
-            self.alone.add(case.id, None, truth, prediction=look.rough.astype(np.uint8), **more)
+            self.alone.add(case.id, None, label, prediction=look.rough.astype(np.uint8), **more)
         if self.ideal is not None and told is not None:
-            self.ideal.add(case.id, told.probability, truth, prediction=class_numbers(told.probability, bundle), **more)
+            self.ideal.add(case.id, told.probability, truth, prediction=decide(told.probability, bundle), **more)
+        if self.unfinished is not None:
+            self.unfinished.add(case.id, None, label, prediction=decide(look.probability, bundle.unfinished), **more)
 
     def table(self, both: Evaluator) -> pd.DataFrame:
         """Dice (averaged over classes) of every case, a column for each step."""
@@ -59,7 +78,7 @@ class Steps:
         return pd.DataFrame({"patient": patients, **columns}).reset_index()
 
     def figures(self, both: Evaluator) -> list[StepFigures]:
-        """A row for each step, those after the first compared with it; none for a method of one network."""
+        """A row for each step, those after the first compared with it; none for a method of one step."""
         rows, table = self._rows(both), self.table(both)
         if len(rows) < 2:
             return []
@@ -67,7 +86,7 @@ class Steps:
         found = []
         for name, evaluator, bound in rows:
             difference = None
-            if evaluator is not rows[0][1]:
+            if evaluator is not rows[0][1] and not self.region:
                 difference = dict(paired_difference(table[name], table[rows[0][0]], patients))
             found.append(StepFigures(name, evaluator.summary()["dice"], bound, difference))
         return found
@@ -78,9 +97,10 @@ class Steps:
 
     def notes(self, bundle: Bundle) -> list[str]:
         """How the objects were found in the test pictures, in words, where something must be known of it."""
+        both = _tissue_note(bundle)
         if bundle.upper_bound:
-            return ["UPPER BOUND: every test picture was looked at where its true mask says that the object is."]
-        both = ["The answer is the mean of both networks' probability maps."] if bundle.with_localiser else []
+            return [*both, "UPPER BOUND: every test picture was looked at where its true mask says that the object is."]
+        both += ["The answer is the mean of both networks' probability maps."] if bundle.with_localiser else []
         if not self.lost:
             return both
         few = ", ".join(self.lost[:5]) + (" ..." if len(self.lost) > 5 else "")
@@ -90,7 +110,13 @@ class Steps:
         """(name, figures, whether it is an upper bound) of every step that there is."""
         whole = "with unlabelled pictures" if self.labelled is not None else "both networks"
         first = f"{_LABELLED}, {self.labelled_share:.0%} of the time"
-        rows = [(first, self.labelled, False), (self.name, self.alone, False), (whole, both, False)]
+        if self.unfinished is not None and self.labelled is None and self.ideal is None:
+            whole = "with them"
+        unfinished = _UNFINISHED
+        if self.region:
+            whole, unfinished = "its tissue", "the region"
+        rows = [(first, self.labelled, False), (self.name, self.alone, False), (unfinished, self.unfinished, False)]
+        rows.append((whole, both, False))
         rows.append((_TRUE_PLACES, self.ideal, True))
         return [(name, evaluator, bound) for name, evaluator, bound in rows if evaluator is not None]
 
@@ -98,10 +124,22 @@ class Steps:
 def steps_of(bundle: Bundle) -> Steps:
     """What is worth gathering for a model."""
     kind = bundle.recipe.localiser["name"] if bundle.recipe.localiser else None
+    unfinished = Evaluator(bundle.classes) if bundle.recipe.finish.steps else None
+    steps = Steps(unfinished=unfinished, region=bundle.recipe.by_region)
     if kind is None or bundle.upper_bound or not VIEWS.build(bundle.recipe.view).localised:
-        return Steps()
+        return steps
     alone = Evaluator(("object",)) if kind in _ALONE and len(bundle.classes) == 1 else None
-    return Steps(_ALONE.get(kind, ""), alone, Evaluator(bundle.classes, threshold_of(bundle)))
+    return replace(steps, name=_ALONE.get(kind, ""), alone=alone, ideal=Evaluator(bundle.classes, threshold_of(bundle)))
+
+
+def _tissue_note(bundle: Bundle) -> list[str]:
+    """What of the labels was measured, where it is not all of them."""
+    if (tissue := bundle.recipe.tissue) is None:
+        return []
+    values = f"with values from {tissue[0]:g} to {tissue[1]:g}"
+    if bundle.recipe.by_region:
+        return [f"The network finds a region; what was measured, in labels and answers, are its pixels {values}."]
+    return [f"Of the labels only pixels {values} count."]
 
 
 def threshold_of(bundle: Bundle) -> list[float]:
@@ -129,8 +167,9 @@ def second_looks(
 
 
 def _second_look(case: Case, dice: float, code: LabelCode, bundle: Bundle) -> SecondLook:
-    picture, truth, segmenter = load_picture(case), load_label(case, code), bundle.segmenter()
-    look = segmenter.look(picture, bundle.true_mask(truth))
+    picture, segmenter = load_picture(case), bundle.segmenter()
+    look = segmenter.look(picture, bundle.true_mask(load_label(case, code)))
+    truth = load_label(replace(case, tissue=bundle.recipe.tissue), code)
     first, pixels = look.glimpses[0], segmenter.pixels(picture)
     answer = next(iter(segmenter.answers(pixels, look.glimpses[:1])))
     shown = sample(pixels, first.by, border=segmenter.view.border)
@@ -147,9 +186,9 @@ def _second_look(case: Case, dice: float, code: LabelCode, bundle: Bundle) -> Se
         centres=tuple(p.centre for p in look.places),
         boxes=tuple(corners) if windows else (),
         shown=working_pixels(shown, 3),
-        answer=class_numbers(answer, replace(bundle, low=None)),  # hysteresis is for the whole picture
+        answer=class_numbers(answer, replace(bundle.unfinished, low=None)),  # hysteresis and steps are for the whole
         shown_truth=sample(truth, first.by, border="zero", nearest=True),
-        prediction=class_numbers(look.probability, bundle),
+        prediction=class_numbers(look.probability, bundle, picture),
         truth=truth,
         views=len(look.glimpses),
         found=not look.lost,

@@ -126,7 +126,7 @@ def expected_dice(probability: Floats, found: npt.NDArray[np.bool_]) -> float:
 def _look(case: Case, picture: npt.NDArray[Any], segmenter: Segmenter, bundle: Bundle) -> tuple[float, npt.NDArray[np.uint8]]:
     """The Dice that the model expects, classes averaged, and a small picture with its outlines."""
     probability = segmenter.probabilities(picture)
-    numbers = class_numbers(probability, bundle)
+    numbers = class_numbers(probability, bundle if case.slice is None else bundle.unfinished, picture)
     promised = [expected_dice(p.astype(np.float64), numbers == k) for k, p in enumerate(probability, 1)]
     shape = numbers.shape
     scale = _TILE / max(shape)

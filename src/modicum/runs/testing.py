@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,22 +61,28 @@ def _test(
     masks: Path,
     steps: Steps,
 ) -> None:
-    looks, told_looks, truths, fields = [], [], [], []
-    block = bundle.recipe.images.block
-    if block is not None:
-        looks.append(segmenter.look(np.concatenate([shown_picture(c, bundle.recipe.images) for c in group], axis=2)))
-    for case in group:
-        truth = load_label(case, code)
-        if block is None:
-            looks.append(segmenter.look(shown_picture(case, bundle.recipe.images), bundle.true_mask(truth)))
+    looks, told_looks, labels, truths, fields = [], [], [], [], []
+    images = bundle.recipe.images
+    pictures = [shown_picture(case, images) for case in group]
+    if images.block is not None:
+        looks.append(segmenter.look(np.concatenate(pictures, axis=2)))
+    for case, picture in zip(group, pictures, strict=True):
+        label = load_label(case, code)
+        if images.block is None:
+            looks.append(segmenter.look(picture, bundle.true_mask(label)))
         if steps.ideal is not None:
-            told_looks.append(segmenter.look(shown_picture(case, bundle.recipe.images), truth > 0))
-        truths.append(truth)
+            told_looks.append(segmenter.look(picture, label > 0))
+        labels.append(label)
+        truths.append(load_label(replace(case, tissue=bundle.recipe.tissue), code))
         fields.append(load_field_of_view(case))
     case = replace(group[0], id=group[0].volume or group[0].id)
     look, truth, valid = _stacked(looks, case), _joined(truths, case), None if fields[0] is None else _joined(fields, case)
     told = _stacked(told_looks, case) if told_looks else None
-    numbers = class_numbers(look.probability, bundle)
+    volume = None if case.slice is None else cached_volume(case.image)
+    image = pictures[0] if volume is None else volume.values[[c.slice or 0 for c in group]]
+    spacing = None if volume is None else volume.spacing
+    decide = partial(class_numbers, image=image, spacing=spacing)
+    numbers = decide(look.probability, bundle)
     evaluator.add(
         case.id,
         look.probability,
@@ -84,13 +91,13 @@ def _test(
         patient=case.patient,
         attributes=case.attributes,
         prediction=numbers,
-        spacing=None if case.slice is None else cached_volume(case.image).spacing,
+        spacing=spacing,
     )
-    if case.slice is None:
+    if volume is None:
         write_mask(masks / f"{case.id}.png", mask_values(numbers, bundle))
     else:
-        write_volume_mask(cached_volume(case.image).nameless(), volume_values(numbers, bundle), masks, case.id, bundle.classes)
-    steps.add(case, truth, valid, look, told, bundle)
+        write_volume_mask(volume.nameless(), volume_values(numbers, bundle), masks, case.id, bundle.classes)
+    steps.add(case, _joined(labels, case), truth, valid, look, told, bundle, decide)
 
 
 def _joined(arrays: Sequence[Any], case: Case) -> npt.NDArray[Any]:
@@ -141,5 +148,5 @@ def _example(case: Case, dice: float, role: str, code: LabelCode, bundle: Bundle
     for number, value in enumerate(values, 1):
         numbers[written == value] = number
     image: npt.NDArray[np.uint8] = working_pixels(load_picture(case), 3)
-    truth = load_label(case, code)
+    truth = load_label(replace(case, tissue=bundle.recipe.tissue), code)
     return Example(case.id, dice, image, truth, numbers, load_field_of_view(case), role)

@@ -1,4 +1,4 @@
-"""The threshold of a model, or its two of hysteresis: chosen on validation pictures, as the whole model sees them."""
+"""The threshold of a model, or its two of hysteresis: chosen on validation pictures, as the model sees and finishes them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ from modicum.evaluation.curves import ProbabilityHistogram, steady_choice, stead
 from modicum.evaluation.metrics import binary_metrics
 from modicum.views import TrainingPicture
 
+_Mask = npt.NDArray[np.bool_]
+_Answer = tuple[npt.NDArray[np.float16], _Mask, _Mask | None, npt.NDArray[np.uint8]]  # probability, truth, valid, picture
 _PICTURES = 40
 _LOW, _HIGH = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
-def with_threshold(bundle: Bundle, validation: Callable[[int], Sequence[TrainingPicture]], *, bf16: bool) -> Bundle:
+def with_threshold(
+    bundle: Bundle, validation: Callable[[int], Sequence[TrainingPicture]], *, bf16: bool, slices: bool
+) -> Bundle:
     """The bundle with the threshold of its recipe or, where that is left to be chosen, the one that suits the pictures.
 
     Several classes compete by the highest probability and have none.
@@ -27,8 +31,10 @@ def with_threshold(bundle: Bundle, validation: Callable[[int], Sequence[Training
     Args:
         validation: at most so many pictures of validation, as they are on disk; without any the threshold is .5, and 0 the
             lower one of hysteresis.
+        slices: whether they are slices of volumes; finishing steps are then left out of account: they are for whole volumes.
+            So they are where labels show a region of which the steps take the tissue.
     """
-    finish = bundle.recipe.finish
+    finish, unfinished = bundle.recipe.finish, slices or bundle.recipe.by_region
     fixed = replace(
         bundle,
         threshold=0.5 if finish.threshold == "auto" else finish.threshold,
@@ -40,6 +46,7 @@ def with_threshold(bundle: Bundle, validation: Callable[[int], Sequence[Training
     if not pictures:
         return fixed
     histograms, answers = [], []
+    decided = fixed.low is not None or (finish.steps and not unfinished)  # by masks, not by single pixels
     segmenter = bundle.segmenter(bf16=bf16)
     with bar("Choosing the threshold", len(pictures)) as progress:
         for picture in pictures:
@@ -48,32 +55,30 @@ def with_threshold(bundle: Bundle, validation: Callable[[int], Sequence[Training
             probability = segmenter.look(picture.image, bundle.true_mask(picture.label)).probability
             histograms.append(ProbabilityHistogram())
             histograms[-1].add(probability[0], truth, valid)
-            if fixed.low is not None:
-                answers.append((probability, truth, valid))
+            if decided:
+                answers.append((probability, truth, valid, picture.image))
             progress.step()
-    if fixed.low is None:
+    if not decided:
         return replace(fixed, threshold=steady_threshold(histograms))
-    low, high = _hysteresis(fixed, answers)
+    low, high = _decided(fixed.unfinished if unfinished else fixed, answers)
     return replace(fixed, low=low, threshold=high)
 
 
-def _depth_first(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """(D, H, W) of the slices (H, W, D) of a volume; a picture's as it is."""
-    return np.moveaxis(mask, -1, 0) if mask.ndim == 3 else mask
+def _depth_first(slices: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """(D, H, W) of the slices (H, W, D) of a volume; a mask (H, W) as it is."""
+    return np.moveaxis(slices, -1, 0) if slices.ndim == 3 else slices
 
 
-def _hysteresis(
-    bundle: Bundle, answers: Sequence[tuple[npt.NDArray[np.float16], npt.NDArray[np.bool_], npt.NDArray[np.bool_] | None]]
-) -> tuple[float, float]:
-    """The pair next to the bundle's own that is as good as the best one, as far as the pictures can tell."""
+def _decided(bundle: Bundle, answers: Sequence[_Answer]) -> tuple[float | None, float]:
+    """The pair next to the bundle's own that is as good as the best, as far as pictures can tell; low None: no hysteresis."""
     finish = bundle.recipe.finish
-    lows = _LOW if finish.low == "auto" else (bundle.low or 0.0,)
+    lows = _LOW if finish.low == "auto" else (bundle.low,)
     highs = _HIGH if finish.threshold == "auto" else (bundle.threshold,)
-    pairs = [(low, high) for low, high in product(lows, highs) if low <= high] or [(lows[0], lows[0])]
+    pairs = [(low, high) for low, high in product(lows, highs) if (low or 0.0) <= high] or [(lows[0], lows[0] or 0.0)]
     dice = np.empty((len(answers), len(pairs)))
-    for row, (probability, truth, valid) in enumerate(answers):
+    for row, (probability, truth, valid, image) in enumerate(answers):
         for column, (low, high) in enumerate(pairs):
-            found = class_numbers(probability, replace(bundle, low=low, threshold=high)) > 0
+            found = class_numbers(probability, replace(bundle, low=low, threshold=high), image) > 0
             dice[row, column] = binary_metrics(found, truth, valid, distances=False)["dice"]
-    own = np.array([abs(low - (bundle.low or 0.0)) + abs(high - bundle.threshold) for low, high in pairs])
+    own = np.array([abs((low or 0.0) - (bundle.low or 0.0)) + abs(high - bundle.threshold) for low, high in pairs])
     return pairs[steady_choice(dice, own)]

@@ -46,7 +46,8 @@ class Run:
 
     def segment(self, path: str | Path) -> npt.NDArray[np.uint8]:
         """Class numbers (H, W) for a picture file."""
-        return class_numbers(self.bundle.segmenter().probabilities(read_picture(Path(path))), self.bundle)
+        picture = read_picture(Path(path))
+        return class_numbers(self.bundle.segmenter().probabilities(picture), self.bundle, picture)
 
 
 def train(

@@ -92,7 +92,8 @@ def train_network(
     seen = {**seen, **(beside.seen if beside else {})}
     bundle = _bundle(training, parts.average.network, material, localiser or given, seen)
     if not recipe.finds_centres:
-        bundle = with_threshold(bundle, material.untouched_val, bf16=compute.precision == "bf16-mixed")
+        slices = any(c.slice is not None for c in dataset.labelled)
+        bundle = with_threshold(bundle, material.untouched_val, bf16=compute.precision == "bf16-mixed", slices=slices)
     first = given.network().parameters() if given and bundle.localiser else ()
     size = sum(p.numel() for p in (*network.parameters(), *first))
     return Trained(bundle, history, findings, compute, size, pace.elapsed)

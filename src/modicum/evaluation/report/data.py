@@ -12,6 +12,7 @@ import numpy.typing as npt
 from modicum.errors import Finding
 from modicum.evaluation.curves import ProbabilityHistogram
 from modicum.evaluation.pictures import Box
+from modicum.evaluation.sizes import Measured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +94,8 @@ class ReportData:
     notes: Sequence[str] = ()  # how the figures were made, in words
     second_looks: Sequence[SecondLook] = ()  # of a two-step method
     steps: Sequence[StepFigures] = ()  # of a method of several steps; the first row is what the others are compared with
-    volumes: Mapping[str, tuple[Sequence[float], Sequence[float]]] = field(default_factory=dict)  # Evaluator.volumes()
+    volumes: Mapping[str, Measured] = field(default_factory=dict)  # Evaluator.volumes()
+    slices: Mapping[str, Measured] = field(default_factory=dict)  # Evaluator.slices()
     pseudo: Sequence[PseudoLabelled] = ()  # some that were believed and some that were not
     pseudo_words: str = ""  # how many were believed, and what decided
 

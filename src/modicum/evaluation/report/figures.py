@@ -10,7 +10,6 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from modicum.evaluation.agreement import agreement
 from modicum.evaluation.curves import ProbabilityHistogram
 from modicum.evaluation.report.ink import (
     BLUE,
@@ -25,6 +24,7 @@ from modicum.evaluation.report.ink import (
     styled,
     thousandths,
 )
+from modicum.evaluation.sizes import Measured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +36,7 @@ _SHARES = {
     "specificity": "Specificity", "accuracy": "Accuracy", "auc": "AUC",
 }  # fmt: skip
 _FEW = 8  # fewer pictures than this show as points only: a violin of them would invent a shape
+_MANY = 60  # from so many dots on they are small
 
 
 @styled
@@ -191,28 +192,36 @@ def subgroups(by_subgroup: Mapping[str, Mapping[str, Any]], overall: float | Non
 
 
 @styled
-def bland_altman(volumes: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> str:
-    """For each class the difference of both volumes against their mean, with bias, limits and their intervals."""
-    drawn = [(name, np.asarray(found), np.asarray(true)) for name, (found, true) in volumes.items() if len(found) > 1]
+def bland_altman(measured: Mapping[str, Measured], what: str, unit: str) -> str:
+    """For each class the difference of both sizes of a thing against their mean, with bias, limits and their intervals.
+
+    Args:
+        what: is measured, such as "volume".
+        unit: of the sizes.
+    """
+    drawn = [(name, both) for name, both in measured.items() if len(both.found) > 1]
     if not drawn:
         return ""
     sheet = Sheet(min(3, len(drawn)), 3.2)
-    for place, (axes, (name, found, true)) in enumerate(zip(sheet.axes, drawn, strict=False)):
-        colour, figures = SERIES[place % len(SERIES)], agreement(found, true)
-        middle = (found + true) / 2
+    for place, (axes, (name, both)) in enumerate(zip(sheet.axes, drawn, strict=False)):
+        colour, figures = SERIES[place % len(SERIES)], both.agreement
+        found, true = np.asarray(both.found), np.asarray(both.true)
         axes.axhline(0, color=LINE, linewidth=1)
         lines = [(figures["bias"], figures["bias_ci95"], "-", "mean"), *(
             (limit, ci, (0, (4, 3)), "±1.96 SD") for limit, ci in zip(figures["limits"], figures["limits_ci95"], strict=True)
         )]  # fmt: skip
         for value, (low, high), style, said in lines:
-            axes.axhspan(low, high, color=colour, alpha=0.10, linewidth=0)
+            if np.isfinite(low):
+                axes.axhspan(low, high, color=colour, alpha=0.10, linewidth=0)
             axes.axhline(value, color=colour, linewidth=1.3, linestyle=style)
             axes.annotate(f"{said} {value:+.2f}", (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom",
                           fontsize=7.5, color=MUTED)  # fmt: skip
-        axes.plot(middle, found - true, "o", color=colour, markeredgecolor=PAPER, markersize=6)
-        axes.set(title=_plain(name), xlabel="mean of both volumes, ml", ylabel="found - true, ml")
+        size, strength = (6, 1.0) if found.size < _MANY else (3, 0.45)
+        axes.plot((found + true) / 2, found - true, "o", color=colour, alpha=strength, markeredgecolor=PAPER,
+                  markeredgewidth=size / 8, markersize=size)  # fmt: skip
+        axes.set(title=_plain(name), xlabel=f"mean of both {what}s, {unit}", ylabel=f"found - true, {unit}")
         axes.margins(y=0.2)
-    return sheet.svg("Bland-Altman plot of volumes")
+    return sheet.svg(f"Bland-Altman plot of {what}s")
 
 
 def _box(axes: Axes, values: Floats, place: float, colour: str) -> None:

@@ -36,7 +36,6 @@ def render(data: ReportData) -> str:
             "training": _own(figures.training_curves(data.history)),
             "curves": _own(figures.roc_and_precision_recall(data.histograms, data.classes, summary.get("threshold"))),
             "distributions": _own(figures.distributions(data.table, data.classes)),
-            "volumes": _own(figures.bland_altman(data.volumes)),
             "subgroups": _own(figures.subgroups(summary.get("by_subgroup") or {}, data.headline.get("mean"))),
         },
         examples=[(e, words.figure("dice", e.dice), panels(e, len(data.classes))) for e in _shown(data)],
@@ -47,7 +46,7 @@ def render(data: ReportData) -> str:
         pseudo=_pseudo(data),
         look_legend=[(_css(colour), text) for colour, text in second_look.legend(data.second_looks)],
         metric_rows=words.metric_rows(summary),
-        agreement_rows=words.agreement_rows(summary.get("volume_agreement") or {}),
+        agreements=_agreements(data),
         class_rows=_class_rows(summary),
         heads=heads,
         rows=rows,
@@ -92,6 +91,25 @@ def _class_rows(summary: Any) -> list[list[str]]:
         mean, sd = words.figure("dice", dice["mean"]), words.figure("dice", dice["sd"])
         rows.append([name, mean, interval, sd, *others, str(figures_of["without_object"])])
     return rows
+
+
+def _agreements(data: ReportData) -> list[dict[str, Any]]:
+    """Table and plot of the sizes of volumes, and of their slices."""
+    return [
+        {
+            "title": title,
+            "heads": words.agreement_heads(unit),
+            "rows": words.agreement_rows(rows),
+            "figure": _own(figures.bland_altman(measured, thing, unit)),
+            "caption": f"Bland-Altman: each dot is a {dot}; bands are the 95 % intervals of mean and limits (ICC: absolute "
+            "agreement of single measurements). Where a patient has several, intervals come from drawing patients.",
+        }
+        for title, rows, measured, thing, dot, unit in (
+            ("Volumes", data.summary.get("volume_agreement"), data.volumes, "volume", "volume", "ml"),
+            ("Slice by slice", data.summary.get("slice_agreement"), data.slices, "area", "slice that shows the object", "cm²"),
+        )
+        if rows
+    ]
 
 
 def _pseudo(data: ReportData) -> list[tuple[str, list[dict[str, str]]]]:

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 METRIC_NAMES = {
     "dice": "Dice", "iou": "IoU (Jaccard)", "thresholded_jaccard": "Jaccard, 0 below .65", "precision": "Precision",
     "recall": "Recall (sensitivity)", "specificity": "Specificity", "accuracy": "Accuracy", "auc": "ROC AUC",
-    "average_precision": "Average precision", "hd95": "Hausdorff 95, pixels or mm",
+    "average_precision": "Average precision", "hd95": "Hausdorff 95, pixels or mm", "found_ml": "Found, ml",
+    "true_ml": "True, ml",
 }  # fmt: skip
+_FORMS = {"hd95": ".1f", "found_ml": ".2f", "true_ml": ".2f"}  # the others are shares
 _MEANINGS = {
     "dice": "overlap of both masks; also called F1",
     "iou": "shared area over joint area",
@@ -35,7 +37,7 @@ def figure(metric: str, value: float | None) -> str:
     """A metric's value as it is printed: shares as .823, pixels as 12.3; a dash where there is none."""
     if value is None or value != value:
         return "–"
-    return f"{value:.1f}" if metric == "hd95" else thousandths(value)
+    return f"{value:{_FORMS[metric]}}" if metric in _FORMS else thousandths(value)
 
 
 def interval(values: Mapping[str, Any], *, with_sign: bool = False) -> str:
@@ -134,21 +136,29 @@ def metric_rows(summary: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
+def agreement_heads(unit: str) -> list[str]:
+    """Headings of `agreement_rows` after the class."""
+    bias, error = f"Bias, {unit} (of the true one)", f"Absolute error, {unit}"
+    return [bias, "95 % interval", "Limits of agreement", error, "Pearson, interval", "ICC, interval", "n"]
+
+
 def agreement_rows(agreement: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
-    """Class, bias, its interval, limits, relative error, Pearson's and intraclass correlation of volumes."""
+    """Of each class its name, bias, its interval, limits, absolute error, both correlations and the number of sizes."""
 
-    def pair(values: Any, form: str) -> str:
-        return "–" if values[0] is None else f"{values[0]:{form}} to {values[1]:{form}}"
+    def both(value: float | None, relative: float | None, sign: str) -> str:
+        return "–" if value is None else f"{value:{sign}.2f}" + ("" if relative is None else f" ({relative:{sign}.1%})")
 
-    rows = []
-    for name, a in agreement.items():
-        bias = "–" if a["bias"] is None else f"{a['bias']:+.2f}"
-        error = "–" if a["relative_error"] is None else f"{a['relative_error']:.1%}"
-        cells = [name, bias, pair(a["bias_ci95"], "+.2f"), pair(a["limits"], "+.2f"), error]
-        rows.append(
-            [*cells, figure("dice", a["pearson"]), figure("dice", a["icc"]), interval({"ci95": a["icc_ci95"]}), str(a["n"])]
-        )
-    return rows
+    def pair(values: Any) -> str:
+        return "–" if values[0] is None else f"{values[0]:+.2f} to {values[1]:+.2f}"
+
+    return [
+        [
+            name, both(a["bias"], a["relative_bias"], "+"), pair(a["bias_ci95"]), pair(a["limits"]),
+            both(a["absolute_error"], a["relative_error"], ""),
+            *(f"{figure('dice', a[r])}, {interval({'ci95': a[f'{r}_ci95']})}" for r in ("pearson", "icc")), str(a["n"]),
+        ]
+        for name, a in agreement.items()
+    ]  # fmt: skip
 
 
 def case_rows(table: pd.DataFrame, several: bool) -> tuple[list[str], list[list[dict[str, Any]]]]:
@@ -160,7 +170,7 @@ def case_rows(table: pd.DataFrame, several: bool) -> tuple[list[str], list[list[
     patient = ["patient"] if (table["patient"].astype(str) != "").any() else []
     texts = ["case", *(["class"] if several else []), *patient]
     attributes = [c for c in table.columns if c not in known]
-    heads = [*texts, *(METRIC_NAMES[m].split(" (")[0].split(",")[0] for m in metrics), *attributes]
+    heads = [*texts, *(_short(m) for m in metrics), *attributes]
     rows = []
     for record in table.sort_values("dice", kind="stable", na_position="last").to_dict("records"):
         cells: list[dict[str, Any]] = [{"text": _blank(record[c]), "sort": None, "bar": None} for c in texts]
@@ -171,6 +181,11 @@ def case_rows(table: pd.DataFrame, several: bool) -> tuple[list[str], list[list[
         cells += [{"text": _blank(record[c]), "sort": None, "bar": None} for c in attributes]
         rows.append(cells)
     return heads, rows
+
+
+def _short(metric: str) -> str:
+    """A metric's name over its column."""
+    return METRIC_NAMES[metric] if metric.endswith("_ml") else METRIC_NAMES[metric].split(" (")[0].split(",")[0]
 
 
 def counts(data: ReportData) -> list[tuple[str, str]]:
