@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import pearsonr
 
 import modicum as md
@@ -20,7 +22,7 @@ from modicum.bundle import Bundle
 from modicum.datasets import check, discover, load_label, load_picture
 from modicum.errors import ModicumError
 from modicum.evaluation import Evaluator
-from modicum.images.volumes import Slicing, Volume, read_volume_mask
+from modicum.images.volumes import Slicing, Volume, as_shown, brought_back, read_volume, read_volume_mask
 from modicum.inference.finishing import FINISHERS
 from modicum.runs import testing
 from modicum.runs.predicting import predict
@@ -242,3 +244,37 @@ def test_finishing_steps_see_the_volume_as_it_is_on_disk(
         assert probability == (1, 8, 40, 36)
         assert image.min() < -200 < 300 < image.max()  # Hounsfield units, not the 8 bits that are shown
         assert spacing == pytest.approx((1.5, 0.5, 0.5))
+
+
+def test_volumes_of_other_spacing_are_shown_alike_and_measured_as_they_are(tmp_path: Path) -> None:
+    rng, folder = np.random.default_rng(1), tmp_path / "data"
+    for number in range(6):
+        values, inside = ball(rng, (6, 40, 36))
+        fine = number % 3 == 0  # the same ball in pixels half as large
+        for kind, array in (("images", values.astype(np.int16)), ("labels", inside.astype(np.uint8))):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+            array = array.repeat(2, axis=1).repeat(2, axis=2) if fine else array
+            size = 0.25 if fine else 0.5
+            stored = np.ascontiguousarray(array.transpose(2, 1, 0))
+            nibabel.save(nibabel.Nifti1Image(stored, np.diag([-size, -size, 1.5, 1.0])), folder / kind / f"v{number}.nii.gz")
+    changes = [*(c for c in TINY if not c.startswith("view")), "view={name: patches, size: 32}", "fit.epochs=3"]
+    run = md.train(folder, tmp_path / "run", recipe="small-patches", changes=changes)
+    assert run.bundle.recipe.images.spacing == (0.5, 0.5)
+    fine, coarse = (read_volume(folder / "images" / f"v{n}.nii.gz") for n in (0, 1))
+    slicing = run.bundle.recipe.images.slicing
+    assert slicing.picture(fine, 3).shape == slicing.picture(coarse, 3).shape == (40, 36, 1)
+    done = predict(run.bundle, [str(folder / "images" / "v0.nii.gz")], tmp_path / "masks")
+    assert read_volume_mask(done.written[0]).shape == (6, 80, 72)
+
+
+@given(height=st.integers(16, 40), width=st.integers(16, 40), factor=st.sampled_from([0.5, 2.0, 3.0]))
+def test_there_and_back_a_mask_keeps_its_place_and_invents_no_class(height: int, width: int, factor: float) -> None:
+    mask = np.zeros((height, width), np.uint8)
+    mask[height // 4 : height - height // 4, width // 4 : width - width // 4] = 7
+    shown = as_shown(mask, (max(1, round(height * factor)), max(1, round(width * factor))))
+    assert set(np.unique(shown)) <= {0, 7}
+    back = brought_back((shown == 7)[None], (height, width))[0]
+    if factor > 1:
+        assert np.array_equal(back, mask == 7)
+    else:
+        assert (back & (mask == 7)).sum() >= 0.4 * (mask == 7).sum()

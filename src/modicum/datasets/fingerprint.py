@@ -41,6 +41,7 @@ class Fingerprint:
     median_width: int = 0
     max_width: int = 0
     spacing: tuple[float, float, float] | None = None  # of volumes: median mm between voxels along depth, height, width
+    spacing_spread: float = 0.0  # how far a volume's in height or width lies from that, at most; .1 is a tenth
     channels: tuple[int, ...] = ()  # all that occur
     dtypes: tuple[str, ...] = ()
     examined: int = 0  # labelled pictures that the figures below come from
@@ -74,6 +75,7 @@ def fingerprint(dataset: Dataset, progress: Progress | None = None, *, seed: int
         if progress is not None:
             progress(done, len(looked_at))
     labelled = [s for s in seen if s.shares]
+    spacing, spread = _spacing(dataset)
     return Fingerprint(
         pictures=len(dataset.cases),
         labelled=len(dataset.labelled),
@@ -85,7 +87,8 @@ def fingerprint(dataset: Dataset, progress: Progress | None = None, *, seed: int
         min_width=int(widths.min()),
         median_width=int(np.median(widths)),
         max_width=int(widths.max()),
-        spacing=_spacing(dataset),
+        spacing=spacing,
+        spacing_spread=spread,
         channels=tuple(sorted({s.channels for s in seen})),
         dtypes=tuple(sorted({s.dtype for s in seen})),
         examined=len(labelled),
@@ -122,16 +125,17 @@ def _size(case: Case) -> tuple[int, int] | None:
         return None
 
 
-def _spacing(dataset: Dataset) -> tuple[float, float, float] | None:
-    """Median over the volumes; None where there is none."""
+def _spacing(dataset: Dataset) -> tuple[tuple[float, float, float] | None, float]:
+    """Median over the volumes, and how far one lies from it in its plane; None where there is none."""
     found = []
     for path in {c.image for c in dataset.cases if c.slice is not None}:
         with suppress(ModicumError):
             found.append(cached_grid(path).spacing)
     if not found:
-        return None
-    depth, height, width = np.median(found, axis=0).round(4).tolist()
-    return depth, height, width
+        return None, 0.0
+    middle = np.median(found, axis=0)
+    depth, height, width = middle.round(4).tolist()
+    return (depth, height, width), round(float(np.abs(np.array(found) / middle - 1)[:, 1:].max()), 3)
 
 
 def _examine(case: Case, dataset: Dataset) -> _Seen | None:

@@ -15,6 +15,7 @@ _THIN = 8.0  # pixels that a structure must keep across in a picture of 128
 _OFF_MIDDLE = 1.15  # the farthest corner is that much farther from an object than from the picture's middle
 _FEW = 5  # objects in a picture
 _NEARLY_ALL, _ROUNDISH, _SOLID, _SMALL = 0.85, 0.5, 0.85, 0.1  # of pictures; roundness; solidity; diameter to longer side
+_SAME_SPACING = 0.1  # volumes whose pixels lie so nearly alike are left as they are
 _STEPS_COUNT = "many steps of a small network teach more in {:g} minutes than few steps of a large one."
 _AUGMENTATION = (
     "Augmentation: any rotation and flips, scale +-25 %, colour and brightness: with few labels, the more the better."
@@ -64,6 +65,21 @@ def with_angles(chosen: Plan, seen: Fingerprint) -> Plan:
     recipe = checked(change(chosen.recipe.model_dump(), [f"view.size=[{angles}, {view['size']}]"]))
     told = f"Polar view: {angles} angles for {view['size']} distances: a typical object has a radius of {radius:.0f} pixels."
     return Plan(recipe, (*chosen.reasons, told))
+
+
+def with_spacing(chosen: Plan, seen: Fingerprint) -> Plan:
+    """The plan with the distance of pixels at which volumes are shown, where it is left to be chosen.
+
+    That of most, where volumes differ by a tenth and the view does not bring them to one size anyway.
+    """
+    images, view = chosen.recipe.images, chosen.recipe.view
+    if images.spacing != "auto":
+        return chosen
+    needed = seen.spacing is not None and seen.spacing_spread > _SAME_SPACING and view["name"] == "patches"
+    value = f"[{seen.spacing[1]}, {seen.spacing[2]}]" if seen.spacing is not None and needed else "null"
+    recipe = checked(change(chosen.recipe.model_dump(), [f"images.spacing={value}"]))
+    told = f"Volumes are shown with {value} mm between pixels: their own differ by up to {seen.spacing_spread:.0%}."
+    return Plan(recipe, (*chosen.reasons, told) if needed else chosen.reasons)
 
 
 def with_cubes(chosen: Plan, seen: Fingerprint) -> Plan:

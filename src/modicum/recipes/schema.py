@@ -51,6 +51,9 @@ class _Axis(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
 
+_Millimetres = Annotated[float, Field(gt=0)]
+
+
 class Images(_Axis):
     """How pixel values become numbers."""
 
@@ -59,13 +62,15 @@ class Images(_Axis):
     neighbours: int = Field(default=0, ge=0)  # of volumes: slices on both sides that are shown as well
     depth: bool = False  # of volumes: a further channel says how high a slice lies
     block: int | None = Field(default=None, ge=2)  # of volumes: slices that a network of three dimensions sees at once
+    # Of volumes: mm between pixels along height and width; None: their own; auto: those of most, where they differ.
+    spacing: tuple[_Millimetres, _Millimetres] | Literal["auto"] | None = "auto"
     # By mean and spread of the training pictures, by its own, or as the weights expect that the network starts from.
     normalise: Literal["dataset", "picture", "weights"] | None = None  # None: weights with ImageNet's, else dataset
 
     @property
     def slicing(self) -> Slicing:
         """How slices of volumes become pictures."""
-        return Slicing(self.window, self.neighbours, self.depth, self.block)
+        return Slicing(self.window, self.neighbours, self.depth, None if self.spacing == "auto" else self.spacing, self.block)
 
     @model_validator(mode="after")
     def _a_window_is_open(self) -> Images:

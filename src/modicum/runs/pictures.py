@@ -15,7 +15,7 @@ from modicum.datasets import load_field_of_view, load_label, load_picture
 from modicum.datasets.case import Case, Dataset
 from modicum.errors import ModicumError
 from modicum.images.intensity import working_pixels
-from modicum.images.volumes import Slicing, Volume, cached_volume
+from modicum.images.volumes import Slicing, Volume, as_shown, cached_volume
 from modicum.recipes.schema import Images
 from modicum.views import TrainingPicture
 
@@ -27,7 +27,7 @@ def load_case(case: Case, dataset: Dataset, channels: int | None, *, images: Ima
         ModicumError: unreadable, sizes that differ, more channels than the model knows; the file is named.
     """
     pixels = _pixels(case, channels, images)
-    label, valid = load_label(case, dataset.code), load_field_of_view(case)
+    label, valid = as_shown(load_label(case, dataset.code), (pixels.shape[0], pixels.shape[1])), _field_of_view(case, pixels)
     if valid is not None and _dark_outside(pixels, valid):
         label, valid = label * valid, None
     return TrainingPicture(case.id, pixels, label, None if valid is None else valid.astype(np.uint8))
@@ -39,11 +39,17 @@ def load_unlabelled(case: Case, channels: int, *, images: Images) -> TrainingPic
     Raises:
         ModicumError: unreadable, more channels than the model knows; the file is named.
     """
-    pixels, valid = _pixels(case, channels, images), load_field_of_view(case)
+    pixels = _pixels(case, channels, images)
+    valid = _field_of_view(case, pixels)
     if valid is not None and _dark_outside(pixels, valid):
         valid = None
     label = np.zeros(pixels.shape[:2], np.uint8)
     return TrainingPicture(case.id, pixels, label, None if valid is None else valid.astype(np.uint8))
+
+
+def _field_of_view(case: Case, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_] | None:
+    valid = load_field_of_view(case)
+    return None if valid is None else as_shown(valid.astype(np.uint8), (pixels.shape[0], pixels.shape[1])) > 0
 
 
 def _pixels(case: Case, channels: int | None, images: Images) -> npt.NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from modicum.errors import ModicumError
 from modicum.evaluation import overlay
 from modicum.images import read_picture, write_mask, write_picture
 from modicum.images.intensity import working_pixels
-from modicum.images.volumes import is_volume, read_volume, write_volume_mask
+from modicum.images.volumes import brought_back, is_volume, read_volume, write_volume_mask
 from modicum.inference import Segmenter
 
 
@@ -99,7 +99,7 @@ def _segment_volume(segmenter: Segmenter, bundle: Bundle, path: Path, name: str,
         found = np.stack([segmenter.probabilities(picture) for picture in shown], axis=1)
     else:
         found = segmenter.probabilities(np.concatenate(list(shown), axis=2))
-    numbers = class_numbers(found, bundle, volume.values, volume.spacing)
+    numbers = class_numbers(brought_back(found, volume.shape[1:]), bundle, volume.values, volume.spacing)
     _folder(out)
     written = write_volume_mask(volume, volume_values(numbers, bundle), out, name, bundle.classes)
     sizes = {f"{c}_ml": round(float((numbers == k).sum()) * volume.voxel_ml, 4) for k, c in enumerate(bundle.classes, 1)}

@@ -19,7 +19,7 @@ from modicum.datasets import (
 from modicum.datasets.case import Split
 from modicum.datasets.fingerprint import Fingerprint
 from modicum.errors import Finding, ModicumError
-from modicum.planning import Plan, plan, with_angles, with_cubes
+from modicum.planning import Plan, plan, with_angles, with_cubes, with_spacing
 from modicum.recipes import load
 from modicum.recipes.schema import Data
 from modicum.tables import nearest
@@ -60,7 +60,9 @@ def prepare(
     tell(findings)
     tested = frozenset(splits[0].test) if len(splits) == 1 else frozenset()
     seen = fingerprint(replace(dataset, cases=tuple(c for c in dataset.cases if c.id not in tested)))
-    chosen = with_cubes(with_angles(choose_recipe(seen, recipe, minutes, changes, seed), seen), seen)
+    chosen = choose_recipe(seen, recipe, minutes, changes, seed)
+    for fitted in (with_angles, with_cubes, with_spacing):
+        chosen = fitted(chosen, seen)
     return Prepared(dataset, tuple(findings), tuple(splits), seen, chosen)
 
 

@@ -19,7 +19,7 @@ from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator, Example
 from modicum.images import read_mask, write_mask
 from modicum.images.intensity import working_pixels
-from modicum.images.volumes import cached_volume, read_volume_mask, write_volume_mask
+from modicum.images.volumes import brought_back, cached_volume, read_volume_mask, write_volume_mask
 from modicum.inference import Look, Segmenter
 from modicum.runs.pictures import shown_picture, together
 from modicum.runs.predicting import mask_values, volume_values
@@ -76,8 +76,12 @@ def _test(
         truths.append(load_label(replace(case, tissue=bundle.recipe.tissue), code))
         fields.append(load_field_of_view(case))
     case = replace(group[0], id=group[0].volume or group[0].id)
-    look, truth, valid = _stacked(looks, case), _joined(truths, case), None if fields[0] is None else _joined(fields, case)
-    told = _stacked(told_looks, case) if told_looks else None
+    look, truth, valid = (
+        at_full_size(_stacked(looks, case), truths[0].shape),
+        _joined(truths, case),
+        None if fields[0] is None else _joined(fields, case),
+    )
+    told = at_full_size(_stacked(told_looks, case), truths[0].shape) if told_looks else None
     volume = None if case.slice is None else cached_volume(case.image)
     image = pictures[0] if volume is None else volume.values[[c.slice or 0 for c in group]]
     spacing = None if volume is None else volume.spacing
@@ -112,6 +116,12 @@ def _stacked(looks: Sequence[Look], case: Case) -> Look:
     rough = None if looks[0].rough is None else np.stack([look.rough for look in looks if look.rough is not None])
     places = [place for look in looks for place in look.places]
     return Look(np.stack([look.probability for look in looks], axis=1), (), rough, places)
+
+
+def at_full_size(look: Look, shape: tuple[int, int]) -> Look:
+    """A look in the height and width of the picture or volume itself, however large it was shown."""
+    rough = None if look.rough is None else brought_back(look.rough, shape)
+    return replace(look, probability=brought_back(look.probability, shape), rough=rough)
 
 
 def faces(cases: Sequence[Case], code: LabelCode) -> dict[str, Case]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -23,12 +25,15 @@ class Slicing:
             the .5 and 99.5 percentiles of the volume.
         neighbours: slices before and after that are shown as further channels; beyond the ends the last slice stands in.
         depth: a last channel says where the slice lies, from 0 at the feet to 1 at the head (SYSTEMS D8).
+        spacing: mm between the pixels of what is shown, along height and width; None: a volume's own. Slices stay as far
+            apart as they are.
         block: so many slices are shown at once, to a network of three dimensions; None: to one of two, slice by slice.
     """
 
     window: tuple[float, float] | None = None
     neighbours: int = 0
     depth: bool = False
+    spacing: tuple[float, float] | None = None
     block: int | None = None
 
     @property
@@ -70,4 +75,36 @@ class Slicing:
         if self.depth:
             place = np.full((1, *shown.shape[1:]), 255 * number / max(1, last), np.float32)
             shown = np.concatenate([shown, place])
-        return np.ascontiguousarray(np.rint(shown).astype(np.uint8).transpose(1, 2, 0))
+        pixels = np.ascontiguousarray(np.rint(shown).astype(np.uint8).transpose(1, 2, 0))
+        height, width = self._shape(volume)
+        if pixels.shape[:2] == (height, width):
+            return pixels
+        how = cv2.INTER_AREA if height < pixels.shape[0] else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8).reshape(height, width, -1)
+
+    def _shape(self, volume: Volume) -> tuple[int, int]:
+        """Height and width of what is shown of a volume."""
+        _, height, width = volume.shape
+        if self.spacing is None:
+            return height, width
+        (_, own_y, own_x), (y, x) = volume.spacing, self.spacing
+        return max(1, round(height * own_y / y)), max(1, round(width * own_x / x))
+
+
+def brought_back(maps: npt.NDArray[Any], shape: tuple[int, int]) -> npt.NDArray[Any]:
+    """Maps (..., h, w) of what was shown, in the volume's height and width: probabilities bilinear, masks by the nearest."""
+    if maps.shape[-2:] == shape:
+        return maps
+    flat = maps.reshape(-1, *maps.shape[-2:])
+    if maps.dtype == np.bool_:
+        back = [cv2.resize(m.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT) > 0 for m in flat]
+    else:
+        back = [cv2.resize(m.astype(np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR) for m in flat]
+    return np.stack(back).astype(maps.dtype).reshape(*maps.shape[:-2], *shape)
+
+
+def as_shown(mask: npt.NDArray[np.uint8], shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Class numbers (H, W) in the height and width of what is shown; by the nearest pixel, so that no class is invented."""
+    if mask.shape == shape:
+        return mask
+    return np.asarray(cv2.resize(mask, shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
