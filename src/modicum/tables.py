@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from modicum.errors import ModicumError
 
 T = TypeVar("T")
+_KINDS = ("int", "float", "str", "bool")  # of which pydantic says which one it tried
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -29,12 +30,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def explain(error: ValidationError, known: Iterable[str], where: str) -> ModicumError:
     """The first problem of a pydantic error as one line that names the key and the nearest valid one."""
     first = error.errors()[0]
-    key = ".".join([where, *(str(part) for part in first["loc"])]).strip(".")
+    named = [part for part in map(str, first["loc"]) if part.replace("_", "").isalnum() and part not in _KINDS]
+    key = ".".join([where, *named]).strip(".")
     if first["type"] == "extra_forbidden":
         return ModicumError(f"unknown key '{key}'.", remedy=nearest(str(first["loc"][-1]), known))
     if first["type"] == "missing":
         return ModicumError(f"the key '{key}' is missing.", remedy="Add it to the recipe.")
-    return ModicumError(f"'{key}' cannot be {first['input']!r}: {first['msg']}.")
+    return ModicumError(f"'{key}' cannot be {first['input']!r}: {first['msg'].removeprefix('Value error, ')}.")
 
 
 class Table(Generic[T]):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modicum.datasets.fingerprint import Fingerprint
+from modicum.errors import ModicumError
 from modicum.recipes import Recipe, change, checked
 
 _WHOLE = 96  # pixels of a whole picture: in few minutes, many steps and much context teach more than fine borders
@@ -90,7 +91,9 @@ def with_cubes(chosen: Plan, seen: Fingerprint) -> Plan:
     network = chosen.recipe.network
     if network.get("flat", 0) is not None:
         return chosen
-    depth, height, width = seen.spacing or (1.0, 1.0, 1.0)
+    if seen.spacing is None:
+        raise ModicumError(f"the network '{network['name']}' sees volumes, and there are none here.", remedy="Use another one.")
+    depth, height, width = seen.spacing
     flat = min(max(0, round(math.log2(depth / math.sqrt(height * width)))), len(network["widths"]) - 1)
     recipe = checked(change(chosen.recipe.model_dump(), [f"network.flat={flat}"]))
     told = (

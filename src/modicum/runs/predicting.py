@@ -143,7 +143,7 @@ def expand(inputs: Iterable[str]) -> list[Path]:
         else:
             raise ModicumError("there is no such file or folder.", file=path)
     if not found:
-        raise ModicumError("no picture was found in: " + ", ".join(inputs), remedy="Give picture files or their folder.")
+        raise ModicumError(f"no picture was found in: {', '.join(inputs)}.", remedy="Give picture files or their folder.")
     return list(found)
 
 
