@@ -94,7 +94,9 @@ def read(path: Path) -> Volume:
     remarks = [*planes.remarks]
     if str(first.get("BurnedInAnnotation", "")).upper() == "YES":
         remarks.append("the file says that text is burned into its pictures: a name may stand in them.")
-    return Volume(orientation.volume(values.transpose(2, 1, 0)), orientation.spacing, writer, tuple(remarks))
+    values = values.transpose(2, 1, 0)
+    grid = orientation.grid(planes.affine, values.shape)
+    return Volume(orientation.volume(values), orientation.spacing, grid, writer, tuple(remarks))
 
 
 def shape(path: Path) -> tuple[int, int, int]:

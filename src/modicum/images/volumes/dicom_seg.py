@@ -68,5 +68,6 @@ def read_segmentation(path: Path) -> Volume:
     whole = found.get_volume(combine_segments=True, allow_missing_positions=True)  # (slice, row, column)
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(whole.affine) @ np.eye(4)[[2, 1, 0, 3]]
     orientation = Orientation.of(affine)
-    values = orientation.volume(np.asarray(whole.array, np.uint8).transpose(2, 1, 0))
-    return Volume(values, orientation.spacing, SegmentationWriter((path,), None, orientation))
+    values = np.asarray(whole.array, np.uint8).transpose(2, 1, 0)
+    grid = orientation.grid(affine, values.shape)
+    return Volume(orientation.volume(values), orientation.spacing, grid, SegmentationWriter((path,), None, orientation))

@@ -56,7 +56,8 @@ def read(path: Path) -> Volume:
     if values.dtype.kind == "f" or values.dtype.itemsize > 2:
         values = values.astype(np.float32)
     orientation = Orientation.of(image.affine)
-    return Volume(orientation.volume(values), orientation.spacing, _Writer(image.affine, image.header, orientation))
+    grid = orientation.grid(image.affine, values.shape)
+    return Volume(orientation.volume(values), orientation.spacing, grid, _Writer(image.affine, image.header, orientation))
 
 
 def shape(path: Path) -> tuple[int, int, int]:

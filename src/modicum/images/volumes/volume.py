@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,6 +31,7 @@ class Volume:
 
     values: npt.NDArray[Any]  # int16, uint16, uint8 or float32; Hounsfield units in CT
     spacing: tuple[float, float, float]  # mm along D, H, W
+    affine: npt.NDArray[np.float64]  # (4, 4), from voxel (d, h, w) to millimetres right, front, head
     write: Writer
     remarks: tuple[str, ...] = field(default=())  # what must be known of the file: a tilted gantry, missing slices
 
@@ -43,6 +45,15 @@ class Volume:
     def shape(self) -> tuple[int, int, int]:
         depth, height, width = self.values.shape
         return depth, height, width
+
+    def lies_as(self, other: Volume) -> bool:
+        """Whether each voxel lies where that of the other does, to a tenth of a voxel."""
+        if self.shape != other.shape:
+            return False
+        corners = np.array([*product(*((0, n - 1) for n in self.shape))])
+        corners = np.column_stack([corners, np.ones(len(corners))])
+        apart = np.linalg.norm(corners @ (self.affine - other.affine).T, axis=1)
+        return bool(apart.max() < 0.1 * min(other.spacing))
 
     @property
     def voxel_ml(self) -> float:
