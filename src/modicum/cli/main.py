@@ -37,7 +37,7 @@ def inspect(data: Data, json: Annotated[Path | None, typer.Option(help="Also wri
     from modicum.console import bar
     from modicum.datasets import inspect as look
 
-    with bar("Looking at the pictures") as progress:
+    with bar("Looking at the files") as progress:
         inspection = look(data, lambda done, total: progress.update(done, total))
     show_inspection(inspection)
     if json is not None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from modicum.console import bar
 from modicum.datasets import load_field_of_view, load_label, load_picture
-from modicum.datasets.case import Case, Dataset
+from modicum.datasets.case import Case, Dataset, counted
 from modicum.errors import ModicumError
 from modicum.images.intensity import working_pixels
 from modicum.images.volumes import Slicing, Volume, cached_volume
@@ -97,7 +97,7 @@ def load_training(
         channels: None: as many as the pictures have; grey ones among coloured ones are repeated over three.
     """
     pictures = []
-    with bar(f"Reading {len(cases)} pictures", len(cases)) as progress:
+    with bar(f"Reading {counted(cases)}", len(cases)) as progress:
         for case in cases:
             pictures.append(keep(load_case(case, dataset, channels, images=images)))
             progress.step()

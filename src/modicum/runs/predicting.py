@@ -67,7 +67,9 @@ def predict(
     _refuse_to_replace(paths, out)
     segmenter = bundle.segmenter(flips=flips)
     written, failed, millilitres = [], [], []
-    with bar(f"Segmenting {len(paths)} pictures", len(paths)) as progress:
+    kinds = {"picture": sum(not is_volume(p) for p in paths.values()), "volume": sum(map(is_volume, paths.values()))}
+    said = " and ".join(f"{number} {kind}{'s' * (number != 1)}" for kind, number in kinds.items() if number)
+    with bar(f"Segmenting {said}", len(paths)) as progress:
         for name, path in paths.items():
             try:
                 if is_volume(path):
