@@ -15,6 +15,7 @@ from modicum.datasets.loading import decode
 from modicum.errors import ModicumError
 from modicum.images import read_mask
 from modicum.images.volumes import Volume, is_volume, read_volume
+from modicum.images.volumes.dicom_seg import segmentations_in
 from modicum.images.volumes.reading import mask_values
 
 Numbers = npt.NDArray[np.uint8]
@@ -38,7 +39,7 @@ def masks_in(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise ModicumError("there is no such folder.", file=folder)
     masks: dict[str, Path] = {}
-    for path in pictures_in(folder):
+    for path in (*pictures_in(folder), *segmentations_in(folder)):
         name = stem(path)
         if name in masks:
             raise ModicumError(f"{masks[name].name} has the same name.", file=path, remedy="Leave one of them.")

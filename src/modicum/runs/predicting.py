@@ -97,7 +97,8 @@ def _segment_volume(segmenter: Segmenter, bundle: Bundle, path: Path, name: str,
     found = [segmenter.probabilities(slicing.picture(volume, number, levels)) for number in range(len(volume.values))]
     numbers = class_numbers(np.stack(found, axis=1), bundle, volume.values, volume.spacing)
     _folder(out)
-    written = write_volume_mask(volume, volume_values(numbers, bundle), out, name, bundle.classes)
+    values = numbers if volume.write.suffix == ".dcm" else volume_values(numbers, bundle)  # DICOM names its segments
+    written = write_volume_mask(volume, values, out, name, bundle.classes)
     sizes = {f"{c}_ml": round(float((numbers == k).sum()) * volume.voxel_ml, 4) for k, c in enumerate(bundle.classes, 1)}
     return written, sizes
 

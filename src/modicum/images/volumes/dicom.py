@@ -63,6 +63,16 @@ def _series_in(folder: Path, changed: int) -> tuple[Series, ...]:
     return tuple(Series(uid, tuple(path for _, _, path in sorted(files))) for uid, files in sorted(found.items()))
 
 
+def people_in(files: Sequence[Path]) -> list[str]:
+    """For each file a number for its patient ("patient1" ...), which is not the file's own; "" where all have one, or none.
+
+    Archives without names often give all patients the same: that tells nothing.
+    """
+    own = [str(pydicom.dcmread(f, specific_tags=["PatientID"]).get("PatientID") or "") for f in files]
+    order = {name: f"patient{number}" for number, name in enumerate(dict.fromkeys(own), 1)}
+    return [order[name] if name and len(order) > 1 else "" for name in own]
+
+
 def read(path: Path) -> Volume:
     """The series to which a file belongs, from its folder; or a multi-frame file by itself.
 
@@ -102,6 +112,10 @@ def read(path: Path) -> Volume:
 def shape(path: Path) -> tuple[int, int, int]:
     """(D, H, W) from the headers."""
     files = _files(path)
+    if pydicom.dcmread(path, specific_tags=["Modality"]).get("Modality") == "SEG":
+        from modicum.images.volumes.dicom_seg import read_segmentation
+
+        return read_segmentation(path).shape
     headers = [h for h in map(_header, files) if h is not None]
     frames = int(headers[0].get("NumberOfFrames", 1))
     planes = _frames(pydicom.dcmread(files[0], stop_before_pixels=True), path) if frames > 1 else _slices(headers, path)

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from modicum.errors import ModicumError
+
 Mask = npt.NDArray[np.uint8]
 
 
@@ -54,6 +56,25 @@ class Volume:
         corners = np.column_stack([corners, np.ones(len(corners))])
         apart = np.linalg.norm(corners @ (self.affine - other.affine).T, axis=1)
         return bool(apart.max() < 0.1 * min(other.spacing))
+
+    def on_grid_of(self, other: Volume) -> npt.NDArray[Any]:
+        """The values where the other's voxels lie, 0 where this volume does not reach; no voxel is resampled.
+
+        Raises:
+            ModicumError: its voxels lie between those of the other.
+        """
+        to_other = np.linalg.inv(other.affine) @ self.affine
+        several = np.array(self.shape) > 1  # how far apart voxels are is not known along an axis that has one
+        start = np.rint(to_other[:3, 3]).astype(int)
+        turned = np.abs(to_other[:3, :3] - np.eye(3))[:, several].max(initial=0) * max(self.shape) > 0.1
+        if turned or np.abs(to_other[:3, 3] - start).max() > 0.1:
+            raise ModicumError("its voxels do not lie where those of its volume do.", remedy="Resample it to the volume.")
+        placed = np.zeros(other.shape, self.values.dtype)
+        low, high = np.maximum(start, 0), np.minimum(start + self.shape, other.shape)
+        if (low < high).all():
+            here = tuple(slice(a - s, b - s) for a, b, s in zip(low, high, start, strict=True))
+            placed[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = self.values[here]
+        return placed
 
     @property
     def voxel_ml(self) -> float:
