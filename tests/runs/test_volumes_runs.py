@@ -145,7 +145,7 @@ def test_masks_return_in_the_geometry_of_their_volume(balls: Path, trained: Run,
 
 def test_what_a_slice_shows() -> None:
     values = np.arange(5 * 2 * 3, dtype=np.int16).reshape(5, 2, 3) * 100
-    volume = Volume(values, (1, 1, 1), None)  # type: ignore[arg-type]
+    volume = Volume(values, (1, 1, 1), np.eye(4), None)  # type: ignore[arg-type]
     shown = Slicing((0, 2900), neighbours=1, depth=True).picture(volume, 0)
     assert shown.shape == (2, 3, 4)
     assert np.array_equal(shown[..., 0], shown[..., 1])  # before the first there is the first

@@ -37,7 +37,7 @@ def inspect(data: Data, json: Annotated[Path | None, typer.Option(help="Also wri
     from modicum.console import bar
     from modicum.datasets import inspect as look
 
-    with bar("Looking at the pictures") as progress:
+    with bar("Looking at the files") as progress:
         inspection = look(data, lambda done, total: progress.update(done, total))
     show_inspection(inspection)
     if json is not None:
@@ -108,7 +108,9 @@ def predict(
 def evaluate(
     bundle: Annotated[Path | None, typer.Argument(help="The model.modicum of a run.", show_default=False)] = None,
     data: Annotated[Path | None, typer.Argument(help="Labelled data.", show_default=False)] = None,
-    predictions: Annotated[Path | None, typer.Option(help="Masks of any origin, instead of a bundle.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Masks of any origin, of pictures or volumes, instead of a bundle.")
+    ] = None,
     labels: Annotated[Path | None, typer.Option(help="True masks for --predictions.")] = None,
     fov: Annotated[Path | None, typer.Option(help="Masks of the pixels that count, for --predictions.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for summary.json, cases.csv and report.html.")] = None,

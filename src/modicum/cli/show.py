@@ -13,6 +13,7 @@ from modicum.errors import Finding
 
 if TYPE_CHECKING:
     from modicum.datasets import Inspection
+    from modicum.datasets.volume_facts import VolumeFacts
     from modicum.planning import Plan
     from modicum.runs.compare import Comparison
     from modicum.runs.network_costs import NetworkCost
@@ -25,13 +26,22 @@ _out = Console(highlight=False, soft_wrap=True)
 
 def show_inspection(inspection: Inspection) -> None:
     """What `inspect` found."""
+    from modicum.datasets.volume_facts import WINDOWS
+
     dataset, seen = inspection.dataset, inspection.fingerprint
     _out.print(f"[bold]{escape(str(dataset.root))}[/bold]: {dataset.layout}")
     table = Table(show_header=False, box=None)
     table.add_row("Classes", escape(", ".join(dataset.classes)))
+    if inspection.volumes is not None:
+        for key, text in _volume_rows(inspection.volumes):
+            table.add_row(key, escape(text))
     for key, value in seen.to_json().items():
-        table.add_row(key.replace("_", " ").capitalize(), escape(_short(value)))
+        name = "slices" if key == "pictures" and inspection.volumes else key.replace("_", " ")
+        table.add_row((name.replace("picture", "slice") if inspection.volumes else name).capitalize(), escape(_short(value)))
     _out.print(table)
+    if inspection.volumes is not None and inspection.volumes.hounsfield:
+        known = ", ".join(f"{what} [{low},{high}]" for what, (low, high) in WINDOWS.items())
+        _out.print(f"- A window shows objects with more contrast (--set 'images.window=[-160,240]'): {known}.", markup=False)
     for note in dataset.notes:
         _out.print(f"- {escape(note)}")
     if inspection.splits:
@@ -39,6 +49,25 @@ def show_inspection(inspection: Inspection) -> None:
         folds = f"{len(inspection.splits)} folds, the first: " if len(inspection.splits) > 1 else ""
         _out.print(f"- Training would divide them so: {folds}{parts}. {escape(inspection.splits[0].reason)}")
     show_findings(inspection.findings)
+
+
+def _volume_rows(facts: VolumeFacts) -> list[tuple[str, str]]:
+    """What volumes are like, a line each."""
+
+    def span(numbers: tuple[float, float]) -> str:
+        low, high = (f"{n:.4g}" for n in numbers)
+        return low if low == high else f"{low} to {high}"
+
+    low, high = facts.percentiles
+    rows = [
+        (
+            "Volumes",
+            f"{facts.volumes}, each {span(facts.depths)} slices of {span(facts.widths)} x {span(facts.heights)} voxels",
+        ),
+        ("Spacing", " x ".join(span(s) for s in facts.spacing[:2]) + f" mm, slices {span(facts.spacing[2])} mm apart"),
+        ("Values", f"{span(facts.values)}; 99 % from {low:.4g} to {high:.4g}" + " (Hounsfield units: CT)" * facts.hounsfield),
+    ]
+    return [*rows, *((f"Values of {name}", f"90 % from {a:.4g} to {b:.4g}") for name, (a, b) in facts.labelled.items())]
 
 
 def show_findings(findings: Any) -> None:
@@ -88,7 +117,7 @@ def show_evaluation(done: Mapping[str, Any]) -> None:
 
 
 def show_summary(summary: Mapping[str, Any]) -> None:
-    """Figures of a test, per picture."""
+    """Figures of a test, per picture or volume."""
     table = Table(box=None, header_style="bold")
     for column in ("", "mean", "95 % interval", "median", "sd"):
         table.add_column(column, justify="left" if not column else "right")
@@ -102,9 +131,13 @@ def show_summary(summary: Mapping[str, Any]) -> None:
     if auc is not None:
         table.add_row("auc (pooled)", _number(auc), "", "", "")
     _out.print(table)
-    dice = summary["dice"]
+    dice, things = summary["dice"], "volumes" if "volume_agreement" in summary else "pictures"
     low, high = dice["ci95"]
-    _out.print(f"Dice {_number(dice['mean'])} (95 % interval {_number(low)} to {_number(high)}) on {dice['n']} pictures")
+    for name, a in (summary.get("volume_agreement") or {}).items():
+        if a["relative_error"] is not None:
+            said = f"bias {a['bias']:+.2f} ml ({a['relative_bias']:+.1%}), absolute error {a['absolute_error']:.2f} ml"
+            _out.print(f"Volume of {escape(name)}: {said} ({a['relative_error']:.1%})")
+    _out.print(f"Dice {_number(dice['mean'])} (95 % interval {_number(low)} to {_number(high)}) on {dice['n']} {things}")
 
 
 def show_steps(steps: Sequence[Mapping[str, Any]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -30,6 +30,14 @@ class Case:
     @property
     def labelled(self) -> bool:
         return bool(self.labels)
+
+
+def counted(cases: Collection[Case], which: str = "") -> str:
+    """In words how many there are: "12 pictures", "12 test pictures", "80 slices of 4 volumes"."""
+    volumes = {c.volume for c in cases if c.slice is not None}
+    kind = "slice" if volumes else "picture"
+    said = " ".join(w for w in (str(len(cases)), which, kind + "s" * (len(cases) != 1)) if w)
+    return said + (f" of {len(volumes)} volume{'s' * (len(volumes) != 1)}" if volumes else "")
 
 
 @dataclass(frozen=True)

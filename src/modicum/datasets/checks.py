@@ -86,7 +86,7 @@ def _mixture(seen: Sequence[Examined]) -> list[Finding]:
     dtypes = Counter(s.dtype for s in seen)
     if len(dtypes) > 1:
         counts = ", ".join(f"{n} {d}" for d, n in sorted(dtypes.items()))
-        findings.append(Finding("note", "mixed-depths", f"pictures of different depth are mixed: {counts}."))
+        findings.append(Finding("note", "mixed-depths", f"files of different number types are mixed: {counts}."))
     longest = np.array([max(s.size) for s in seen if s.size is not None])
     if len(longest) and longest.max() >= 2 * longest.min():
         message = f"sizes differ much: the longer side is {longest.min()} to {longest.max()} pixels."

@@ -18,6 +18,7 @@ from modicum.datasets.layouts.manifest import read_manifest
 from modicum.datasets.patients import guess_patients
 from modicum.datasets.volumes import sliced
 from modicum.errors import Finding, ModicumError
+from modicum.images.formats import is_volume
 
 
 def discover(path: Path | str) -> Dataset:
@@ -136,6 +137,8 @@ def _with_patients(cases: list[Case], notes: list[str]) -> list[Case]:
         notes.append("Patients are given by the data set.")
         return [replace(c, patient=c.patient or c.id) for c in cases]
     patients, reason = guess_patients(unknown)
+    if all(is_volume(c.image) for c in cases):
+        reason = reason.replace("picture", "volume").replace("Picture", "Volume")
     notes.append(reason)
     return [replace(c, patient=patients[c.id]) for c in cases]
 

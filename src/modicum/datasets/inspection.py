@@ -14,6 +14,7 @@ from modicum.datasets.discover import discover
 from modicum.datasets.fingerprint import Fingerprint, fingerprint
 from modicum.datasets.leaks import check_split, join_findings
 from modicum.datasets.splits import choose_evaluation
+from modicum.datasets.volume_facts import VolumeFacts, volume_facts
 from modicum.errors import Finding, ModicumError
 
 
@@ -25,6 +26,7 @@ class Inspection:
     fingerprint: Fingerprint
     findings: tuple[Finding, ...]
     splits: tuple[Split, ...]  # empty where the data cannot be divided; a finding says why
+    volumes: VolumeFacts | None = None  # where there are some
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as JSON knows it; paths relative to the data set's root."""
@@ -36,6 +38,7 @@ class Inspection:
             "label_code": asdict(data.code),
             "notes": list(data.notes),
             "fingerprint": self.fingerprint.to_json(),
+            "volumes": None if self.volumes is None else self.volumes.to_json(),
             "attributes": _subgroups(data),
             "splits": [asdict(s) for s in self.splits],
             "findings": [asdict(f) for f in self.findings],
@@ -59,7 +62,7 @@ def inspect(data: Path | str | Dataset, progress: Callable[[int, int], None] | N
             findings.append(Finding("warning", "cannot-be-split", error.problem, remedy=error.remedy))
     findings += check(dataset, splits[0] if len(splits) == 1 else None, progress)
     findings = join_findings(findings, check_split(dataset, *splits))
-    return Inspection(dataset, fingerprint(dataset), tuple(findings), splits)
+    return Inspection(dataset, fingerprint(dataset), tuple(findings), splits, volume_facts(dataset))
 
 
 def _subgroups(dataset: Dataset) -> dict[str, dict[str, int]]:

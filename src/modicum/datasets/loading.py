@@ -34,7 +34,7 @@ def load_mask(path: Path, case: Case) -> npt.NDArray[Any]:
     """
     if case.slice is None:
         return read_mask(path)
-    values = cached_mask(path)
+    values = cached_mask(path, case.image)
     if case.slice >= len(values):
         raise ModicumError(f"has {len(values)} slices, its volume {case.image.name} more.", file=path)
     return np.asarray(values[case.slice])

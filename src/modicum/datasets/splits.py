@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from modicum.datasets.case import Case, Dataset, Part, Split
+from modicum.datasets.case import Case, Dataset, Part, Split, counted
 from modicum.datasets.loading import foreground_share
 from modicum.errors import ModicumError
 
@@ -54,11 +54,11 @@ def make_split(
     if test:
         followed = len(test) - sum(c.part == "test" for c in given)
         why = f" ({followed} of them because others of their patient are)" if followed else ""
-        reason = f"{len(test)} test pictures as the data set prescribes{why}"
+        reason = f"{counted(test, 'test')} as the data set prescribes{why}"
     else:
         groups = _groups(rest, dataset)
         test = _draw(groups, dataset, test_share * len(rest), rng)
-        reason = f"{len(test)} of {len(cases)} pictures for the test, drawn {_how(groups)} (seed {seed})"
+        reason = f"{counted(test)} out of {counted(cases)} for the test, drawn {_how(groups)} (seed {seed})"
     chosen = {c.id for c in test}
     rest = [c for c in rest if c.id not in chosen]
     train, val, said = _validation(rest, dataset, val_share, rng)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from modicum.datasets.case import Case
 from modicum.errors import Finding, ModicumError
-from modicum.images.formats import is_volume
+from modicum.images.formats import is_dicom, is_volume
 from modicum.images.volumes import cached_grid
 
 
@@ -46,6 +46,8 @@ def _depth(case: Case) -> int:
     """
     shape = cached_grid(case.image).shape
     for path in (*case.labels, *([case.field_of_view] if case.field_of_view else [])):
+        if is_dicom(path):
+            continue  # it says itself where its slices lie, and may leave out empty ones
         theirs = cached_grid(path).shape
         if theirs != shape:
             raise ModicumError(

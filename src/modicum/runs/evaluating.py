@@ -7,18 +7,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from modicum.bundle import Bundle
 from modicum.console import say
-from modicum.datasets import LabelCode, discover, guess_patients, infer_code, load_field_of_view, load_label
+from modicum.datasets import LabelCode, discover, guess_patients, infer_code
 from modicum.datasets.case import Case, Dataset
-from modicum.datasets.loading import decode
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator, ReportData, write_report
-from modicum.images import is_picture, picture_suffix, read_mask
+from modicum.images.volumes import is_volume
+from modicum.runs.anybodys_masks import masks_in, picture_pair, volume_pair
 from modicum.runs.folder import RunFolder, digest, environment
 from modicum.runs.steps import second_looks, steps_of, threshold_of
 from modicum.runs.testing import examples, test_bundle
@@ -55,16 +53,17 @@ def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str =
 
 
 def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Path | None = None) -> dict[str, Any]:
-    """Figures of masks from anywhere against true masks of the same stem.
+    """Figures of masks from anywhere, of pictures or of volumes, against true masks of the same stem.
 
     Args:
         fov: folder with masks of the pixels that count, by the same stems.
 
     Raises:
-        ModicumError: a folder is missing or empty, a true mask has no prediction, or a prediction is no mask.
+        ModicumError: a folder is missing or empty, a true mask has no prediction, a prediction is no mask, or a volume lies
+            elsewhere than its true mask.
     """
-    found, true = _masks(predictions), _masks(labels)
-    fields = {} if fov is None else _masks(fov)
+    found, true = masks_in(predictions), masks_in(labels)
+    fields = {} if fov is None else masks_in(fov)
     for masks, folder in ((found, predictions), (fields, fov)):
         missing = sorted(true.keys() - masks.keys()) if folder is not None else []
         if missing:
@@ -77,15 +76,8 @@ def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Pat
     patients, guessed = guess_patients(list(true))
     evaluator = Evaluator(classes, None)
     for stem, path in true.items():
-        case = Case(stem, path, (path,), fields.get(stem))
-        evaluator.add(
-            stem,
-            None,
-            load_label(case, code),
-            valid=load_field_of_view(case),
-            patient=patients.get(stem, ""),
-            prediction=_their_mask(found[stem], code),
-        )
+        pair = volume_pair if is_volume(path) else picture_pair
+        evaluator.add(stem, None, patient=patients.get(stem, ""), **pair(found[stem], path, fields.get(stem), code))
     told = [*notes, *([guessed] if guessed else [])]
     for note in told:
         say(f"- {note}")
@@ -138,41 +130,6 @@ def _code_for(bundle: Bundle, dataset: Dataset) -> LabelCode:
     if set(theirs) == set(ours) and theirs != ours:
         raise ModicumError(f"the classes have other numbers here; {said}", file=dataset.root)
     return LabelCode("index", bundle.label_values)
-
-
-def _their_mask(path: Path, code: LabelCode) -> npt.NDArray[np.uint8]:
-    """Class numbers (H, W) of a prediction.
-
-    Raises:
-        ModicumError: it is a probability map or numbers its objects, where a mask of two values is expected.
-    """
-    values = read_mask(path)
-    if code.kind != "binary":
-        return decode(values, code)
-    top = float(values.max(initial=0))
-    between = (values > 0.1 * top) & (values < 0.9 * top)
-    if top > 1 and float(between.mean()) > 0.02:
-        raise ModicumError(
-            "this is no mask of two values (a probability map, or numbered objects?).",
-            file=path,
-            remedy="Threshold it first, and write 0 and 255.",
-        )
-    return decode(values, LabelCode("binary"))
-
-
-def _masks(folder: Path) -> dict[str, Path]:
-    """Mask files by stem."""
-    if not folder.is_dir():
-        raise ModicumError("there is no such folder.", file=folder)
-    masks: dict[str, Path] = {}
-    for path in sorted(p for p in folder.iterdir() if is_picture(p)):
-        stem = path.name[: -len(picture_suffix(path))]
-        if stem in masks:
-            raise ModicumError(f"{masks[stem].name} has the same name.", file=path, remedy="Leave one of them.")
-        masks[stem] = path
-    if not masks:
-        raise ModicumError("no mask was found here.", file=folder)
-    return masks
 
 
 def _place(path: Path) -> RunFolder:

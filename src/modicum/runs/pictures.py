@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from modicum.console import bar
 from modicum.datasets import load_field_of_view, load_label, load_picture
-from modicum.datasets.case import Case, Dataset
+from modicum.datasets.case import Case, Dataset, counted
 from modicum.errors import ModicumError
 from modicum.images.intensity import working_pixels
 from modicum.images.volumes import Slicing, Volume, as_shown, cached_volume
@@ -128,7 +128,7 @@ def load_training(
         channels: None: as many as the pictures have; grey ones among coloured ones are repeated over three.
     """
     pictures = []
-    with bar(f"Reading {len(cases)} pictures", len(cases)) as progress:
+    with bar(f"Reading {counted(cases)}", len(cases)) as progress:
         for group in ([c] for c in cases) if images.block is None else together(cases).values():
             loaded = [load_case(c, dataset, channels, images=images) for c in group]
             pictures.append(keep(loaded[0] if images.block is None else _stacked(loaded, group[0])))

@@ -67,7 +67,9 @@ def predict(
     _refuse_to_replace(paths, out)
     segmenter = bundle.segmenter(flips=flips)
     written, failed, millilitres = [], [], []
-    with bar(f"Segmenting {len(paths)} pictures", len(paths)) as progress:
+    kinds = {"picture": sum(not is_volume(p) for p in paths.values()), "volume": sum(map(is_volume, paths.values()))}
+    said = " and ".join(f"{number} {kind}{'s' * (number != 1)}" for kind, number in kinds.items() if number)
+    with bar(f"Segmenting {said}", len(paths)) as progress:
         for name, path in paths.items():
             try:
                 if is_volume(path):
@@ -101,7 +103,8 @@ def _segment_volume(segmenter: Segmenter, bundle: Bundle, path: Path, name: str,
         found = segmenter.probabilities(np.concatenate(list(shown), axis=2))
     numbers = class_numbers(brought_back(found, volume.shape[1:]), bundle, volume.values, volume.spacing)
     _folder(out)
-    written = write_volume_mask(volume, volume_values(numbers, bundle), out, name, bundle.classes)
+    values = numbers if volume.write.suffix == ".dcm" else volume_values(numbers, bundle)  # DICOM names its segments
+    written = write_volume_mask(volume, values, out, name, bundle.classes)
     sizes = {f"{c}_ml": round(float((numbers == k).sum()) * volume.voxel_ml, 4) for k, c in enumerate(bundle.classes, 1)}
     return written, sizes
 

@@ -62,17 +62,17 @@ class Outcome:
 
     def protocol(self) -> list[str]:
         """How the figures were made, in words."""
-        notes = []
+        notes, things = [], "volumes" if any(c.slice is not None for c in self.dataset.labelled) else "pictures"
         if len(self.splits) > 1:
             notes.append(
-                f"Every picture was tested by a model that had not seen its patient ({len(self.splits)} folds); the model "
-                "in the bundle was trained on all labelled pictures and has itself not been tested."
+                f"Every {things[:-1]} was tested by a model that had not seen its patient ({len(self.splits)} folds); the "
+                f"model in the bundle was trained on all labelled {things} and has itself not been tested."
             )
             if self.plan.recipe.name == "auto":
-                notes.append("With folds no picture is set aside for good: the recipe was planned from all of them.")
+                notes.append(f"With folds no {things[:-1]} is set aside for good: the recipe was planned from all of them.")
         else:
-            notes.append("The test pictures took no part in planning, training or any choice.")
-        if any(c.slice is not None for c in self.dataset.labelled):
+            notes.append(f"The test {things} took no part in planning, training or any choice.")
+        if things == "volumes":
             notes.append("Volumes were measured as wholes, not slice by slice; distances in them are in mm.")
         if any(c.field_of_view for c in self.dataset.labelled):
             notes.append("Only pixels inside the field of view count.")

@@ -16,7 +16,7 @@ import torch
 from modicum.bundle import Bundle, class_numbers
 from modicum.console import bar, say
 from modicum.datasets import discover, load_picture
-from modicum.datasets.case import Case
+from modicum.datasets.case import Case, counted
 from modicum.errors import ModicumError
 from modicum.evaluation import overlay
 from modicum.images import write_picture
@@ -62,7 +62,7 @@ def suggest(bundle: Bundle, data: Path, out: Path, *, count: int = 20) -> tuple[
     cases, unsure, described, thumbs = [], [], [], []
     images = bundle.recipe.images
     known = [describe(segmenter.pixels(shown_picture(c, images))) for c in dataset.labelled]
-    with bar(f"Looking at {len(dataset.unlabelled)} pictures", len(dataset.unlabelled)) as progress:
+    with bar(f"Looking at {counted(dataset.unlabelled)}", len(dataset.unlabelled)) as progress:
         for case in dataset.unlabelled:
             try:
                 picture = shown_picture(case, images)

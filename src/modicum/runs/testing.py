@@ -14,7 +14,7 @@ import numpy.typing as npt
 from modicum.bundle import Bundle, class_numbers
 from modicum.console import bar
 from modicum.datasets import foreground_share, load_field_of_view, load_label, load_picture
-from modicum.datasets.case import Case, LabelCode
+from modicum.datasets.case import Case, LabelCode, counted
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator, Example
 from modicum.images import read_mask, write_mask
@@ -41,7 +41,7 @@ def test_bundle(
     failed = []
     masks.mkdir(parents=True, exist_ok=True)
     segmenter, groups = bundle.segmenter(), together(cases)
-    with bar(f"Testing on {len(cases)} pictures", len(cases)) as progress:
+    with bar(f"Testing on {counted(cases)}", len(cases)) as progress:
         for group in groups.values():
             try:
                 _test(group, code, segmenter, bundle, evaluator, masks, steps or Steps())

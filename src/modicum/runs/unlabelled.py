@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from modicum.augment import moved_only, recoloured
 from modicum.console import bar
-from modicum.datasets.case import Case, Dataset, Split
+from modicum.datasets.case import Case, Dataset, Split, counted
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import PseudoLabelled
 from modicum.recipes import Recipe
@@ -84,7 +84,7 @@ def read_unlabelled(
         ModicumError: none can be read.
     """
     pictures, findings = [], []
-    with bar(f"Reading {len(cases)} unlabelled pictures", len(cases)) as progress:
+    with bar(f"Reading {counted(cases, 'unlabelled')}", len(cases)) as progress:
         for case in cases:
             try:
                 pictures.append(keep(load_unlabelled(case, channels, images=images)))

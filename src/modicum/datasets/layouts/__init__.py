@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from modicum.datasets.layouts import generic, manifest, nnunet, published
+from modicum.datasets.layouts import dicom, generic, manifest, nnunet, published
 from modicum.datasets.layouts.found import Found
 
 LAYOUTS: dict[str, Callable[[Path], Found | None]] = {
     "a CSV manifest (manifest.csv with columns image, label)": manifest.read_folder,
     "nnU-Net and Decathlon (dataset.json, imagesTr, labelsTr)": nnunet.read,
+    "DICOM series with DICOM segmentations (SEG) that refer to them, in any folders": dicom.read,
     "DRIVE": published.drive,
     "CHASE_DB1": published.chase,
     "STARE": published.stare,

@@ -59,6 +59,11 @@ def pictures_in(folder: Path, *, deep: bool = False) -> list[Path]:
     return sorted([*kept, *(one for place in series for one in _first_of_each(place))])
 
 
+def dicom_folders(folder: Path) -> list[Path]:
+    """The folder and those below it that hold DICOM files, sorted."""
+    return sorted({p.parent for p in folder.rglob("*") if p.is_file() and not _hidden(p.relative_to(folder)) and is_dicom(p)})
+
+
 def _first_of_each(folder: Path) -> list[Path]:
     from modicum.images.volumes.dicom import series_in
 

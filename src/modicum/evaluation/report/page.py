@@ -26,6 +26,7 @@ def render(data: ReportData) -> str:
     findings = sorted(data.findings, key=lambda f: _ORDER[f.severity])
     return _template("template.html").render(
         data=data,
+        thing=words.thing(summary),
         headline=words.headline(data),
         detail=words.detail(data),
         cards=words.cards(summary),

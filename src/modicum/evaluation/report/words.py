@@ -33,6 +33,11 @@ _PARTS = {
 }  # fmt: skip
 
 
+def thing(summary: Mapping[str, Any]) -> str:
+    """What was measured one by one: "picture" or "volume"."""
+    return "volume" if "volume_agreement" in summary else "picture"
+
+
 def figure(metric: str, value: float | None) -> str:
     """A metric's value as it is printed: shares as .823, pixels as 12.3; a dash where there is none."""
     if value is None or value != value:
@@ -66,10 +71,10 @@ def chance(p: float | None) -> str:
 def headline(data: ReportData) -> str:
     """The main result in one sentence."""
     dice = data.headline
-    n, mean = int(dice.get("n") or 0), dice.get("mean")
+    n, mean, one = int(dice.get("n") or 0), dice.get("mean"), thing(data.summary)
     if mean is None or not n:
-        return "No picture could be measured."
-    pictures = "1 picture" if n == 1 else f"{n} pictures"
+        return f"No {one} could be measured."
+    measured = f"1 {one}" if n == 1 else f"{n} {one}s"
     seen = ""
     if data.counts.get("folds"):
         seen = ", each tested by a model that never saw it"
@@ -78,17 +83,17 @@ def headline(data: ReportData) -> str:
     what = "mean Dice of the classes" if len(data.classes) > 1 else "Dice"
     low, high = dice.get("ci95") or (None, None)
     interval = "" if low is None else f" (95 % interval {figure('dice', low)} to {figure('dice', high)})"
-    return f"On {pictures}{seen}, {what} is {thousandths(mean)}{interval}."
+    return f"On {measured}{seen}, {what} is {thousandths(mean)}{interval}."
 
 
 def detail(data: ReportData) -> str:
     """What stands behind the mean: spread, the worst picture, and how far the figure may be trusted."""
-    dice, table = data.headline, data.table
+    dice, table, one = data.headline, data.table, thing(data.summary)
     said = []
     if (dice.get("n") or 0) > 1 and dice.get("sd") is not None:
         said.append(
-            f"The typical picture reaches {thousandths(dice['median'])} (median), with a standard deviation of "
-            f"{thousandths(dice['sd'])} between pictures"
+            f"The typical {one} reaches {thousandths(dice['median'])} (median), with a standard deviation of "
+            f"{thousandths(dice['sd'])} between {one}s"
         )
         by_case = None if table.empty else table.groupby("case", sort=False)["dice"].mean()
         if by_case is not None and by_case.notna().any():
@@ -96,12 +101,13 @@ def detail(data: ReportData) -> str:
         said[-1] += "."
     n = int(dice.get("n") or 0)
     if n == 1:
-        said.append("One picture says little about the next one: there is no interval.")
+        said.append(f"One {one} says little about the next one: there is no interval.")
     elif 0 < n < 10:
-        said.append(f"With only {n} pictures the interval itself is rough.")
+        said.append(f"With only {n} {one}s the interval itself is rough.")
     empty = data.summary.get("without_object")
     if empty:
-        said.append(f"{_of_pictures(empty, n)} without the object; where nothing was marked either, Dice counts as 1.")
+        without = f"{empty} of {n} {one}s {'is' if empty == 1 else 'are'} without the object"
+        said.append(f"{without}; where nothing was marked either, Dice counts as 1.")
     lost = (data.summary.get("hd95") or {}).get("undefined")
     if lost:
         said.append(f"Hausdorff distance does not exist for {lost} of {n}, where one of the masks is empty.")
@@ -189,8 +195,13 @@ def _short(metric: str) -> str:
 
 
 def counts(data: ReportData) -> list[tuple[str, str]]:
-    """How many pictures went where."""
-    return [(f"{number:,}", _PARTS.get(part, part)) for part, number in data.counts.items() if number or part == "test"]
+    """How many pictures, or slices of volumes, went where."""
+    what = "slices " if thing(data.summary) == "volume" else ""
+    return [
+        (f"{number:,}", ("" if part == "folds" else what) + _PARTS.get(part, part))
+        for part, number in data.counts.items()
+        if number or part == "test"
+    ]
 
 
 def recipe_rows(recipe: Mapping[str, Any], depth: int = 0) -> list[tuple[int, str, str]]:
@@ -213,10 +224,6 @@ def _value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_value(v) for v in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _of_pictures(part: int, whole: int) -> str:
-    return f"{part} of {whole} pictures {'is' if part == 1 else 'are'}"
 
 
 def _blank(value: Any) -> str:

@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy.typing as npt
 
+from modicum.errors import ModicumError
+from modicum.images.formats import is_dicom
 from modicum.images.volumes.reading import read_volume, read_volume_mask, volume_grid
 from modicum.images.volumes.volume import Grid, Volume
 
 _MOST = 3
 _lock = threading.Lock()
 _volumes: OrderedDict[tuple[Path, int], Volume] = OrderedDict()
+_placed: OrderedDict[tuple[Path, int], npt.NDArray[Any]] = OrderedDict()
 _masks: OrderedDict[tuple[Path, int], npt.NDArray[Any]] = OrderedDict()
 
 
@@ -25,10 +28,21 @@ def cached_volume(path: Path) -> Volume:
     return found
 
 
-def cached_mask(path: Path) -> npt.NDArray[Any]:
-    """As `read_volume_mask`, likewise."""
-    found: npt.NDArray[Any] = _remembered(_masks, path, read_volume_mask)
-    return found
+def cached_mask(path: Path, of: Path | None = None) -> npt.NDArray[Any]:
+    """As `read_volume_mask`, likewise; a DICOM segmentation, which may have fewer slices, on the grid of its volume `of`."""
+    if of is None or not is_dicom(path):
+        found: npt.NDArray[Any] = _remembered(_masks, path, read_volume_mask)
+        return found
+    volume = cached_volume(of)
+    placed: npt.NDArray[Any] = _remembered(_placed, path, lambda p: _on_grid(p, volume))
+    return placed
+
+
+def _on_grid(path: Path, volume: Volume) -> npt.NDArray[Any]:
+    try:
+        return read_volume(path).on_grid_of(volume)
+    except ModicumError as error:
+        raise ModicumError(error.problem, file=error.file or path, remedy=error.remedy) from None
 
 
 def cached_grid(path: Path) -> Grid:

@@ -63,6 +63,16 @@ def _series_in(folder: Path, changed: int) -> tuple[Series, ...]:
     return tuple(Series(uid, tuple(path for _, _, path in sorted(files))) for uid, files in sorted(found.items()))
 
 
+def people_in(files: Sequence[Path]) -> list[str]:
+    """For each file a number for its patient ("patient1" ...), which is not the file's own; "" where all have one, or none.
+
+    Archives without names often give all patients the same: that tells nothing.
+    """
+    own = [str(pydicom.dcmread(f, specific_tags=["PatientID"]).get("PatientID") or "") for f in files]
+    order = {name: f"patient{number}" for number, name in enumerate(dict.fromkeys(own), 1)}
+    return [order[name] if name and len(order) > 1 else "" for name in own]
+
+
 def read(path: Path) -> Volume:
     """The series to which a file belongs, from its folder; or a multi-frame file by itself.
 
@@ -94,12 +104,19 @@ def read(path: Path) -> Volume:
     remarks = [*planes.remarks]
     if str(first.get("BurnedInAnnotation", "")).upper() == "YES":
         remarks.append("the file says that text is burned into its pictures: a name may stand in them.")
-    return Volume(orientation.volume(values.transpose(2, 1, 0)), orientation.spacing, writer, tuple(remarks))
+    values = values.transpose(2, 1, 0)
+    affine = orientation.placed(planes.affine, values.shape)
+    return Volume(orientation.volume(values), orientation.spacing, affine, writer, tuple(remarks))
 
 
 def grid(path: Path) -> Grid:
     """Shape and spacing from the headers."""
     files = _files(path)
+    if pydicom.dcmread(path, specific_tags=["Modality"]).get("Modality") == "SEG":
+        from modicum.images.volumes.dicom_seg import read_segmentation
+
+        found = read_segmentation(path)
+        return Grid(found.shape, found.spacing)
     headers = [h for h in map(_header, files) if h is not None]
     frames = int(headers[0].get("NumberOfFrames", 1))
     planes = _frames(pydicom.dcmread(files[0], stop_before_pixels=True), path) if frames > 1 else _slices(headers, path)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+from pydicom.errors import InvalidDicomError
 
 import modicum
+from modicum.images.formats import is_dicom
 from modicum.images.volumes.orientation import Orientation
 from modicum.images.volumes.volume import Mask, Volume
 
@@ -60,13 +62,37 @@ class SegmentationWriter:
         segmentation.save_as(path)
 
 
+@dataclass(frozen=True)
+class Described:
+    """What a segmentation object says of itself."""
+
+    series: str  # UID of the pictures that it marks; "" if it does not say
+    segments: dict[int, str]  # names by number
+
+
+def segmentations_in(folder: Path) -> dict[Path, Described]:
+    """The segmentation objects among the files of a folder."""
+    found = {}
+    for path in sorted(p for p in folder.iterdir() if p.is_file() and is_dicom(p)):
+        try:
+            header = pydicom.dcmread(path, specific_tags=["Modality", "ReferencedSeriesSequence", "SegmentSequence"])
+        except (InvalidDicomError, OSError, ValueError, EOFError):
+            continue
+        if header.get("Modality") == "SEG":
+            series = [str(s.SeriesInstanceUID) for s in header.get("ReferencedSeriesSequence", [])]
+            names = {int(s.SegmentNumber): str(s.SegmentLabel) for s in header.get("SegmentSequence", [])}
+            found[path] = Described(series[0] if series else "", names)
+    return found
+
+
 def read_segmentation(path: Path) -> Volume:
-    """A segmentation object as class numbers, in the order of its segments."""
+    """A segmentation object as numbers of its segments; slices without any may be missing at both ends."""
     import highdicom as hd
 
     found = hd.seg.segread(path)
     whole = found.get_volume(combine_segments=True, allow_missing_positions=True)  # (slice, row, column)
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(whole.affine) @ np.eye(4)[[2, 1, 0, 3]]
     orientation = Orientation.of(affine)
-    values = orientation.volume(np.asarray(whole.array, np.uint8).transpose(2, 1, 0))
-    return Volume(values, orientation.spacing, SegmentationWriter((path,), None, orientation))
+    values = np.asarray(whole.array, np.uint8).transpose(2, 1, 0)
+    place = orientation.placed(affine, values.shape)
+    return Volume(orientation.volume(values), orientation.spacing, place, SegmentationWriter((path,), None, orientation))

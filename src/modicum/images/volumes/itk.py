@@ -50,7 +50,8 @@ def read(path: Path) -> Volume:
     geometry = sitk.Image(image.GetSize(), sitk.sitkUInt8)
     geometry.CopyInformation(image)
     suffix = ".nrrd" if path.suffix.lower() == ".nrrd" else ".mha"
-    return Volume(orientation.volume(values), orientation.spacing, _Writer(geometry, orientation, suffix))
+    place = orientation.placed(affine(image), values.shape)
+    return Volume(orientation.volume(values), orientation.spacing, place, _Writer(geometry, orientation, suffix))
 
 
 def grid(path: Path) -> Grid:

@@ -56,7 +56,8 @@ def read(path: Path) -> Volume:
     if values.dtype.kind == "f" or values.dtype.itemsize > 2:
         values = values.astype(np.float32)
     orientation = Orientation.of(image.affine)
-    return Volume(orientation.volume(values), orientation.spacing, _Writer(image.affine, image.header, orientation))
+    affine = orientation.placed(image.affine, values.shape)
+    return Volume(orientation.volume(values), orientation.spacing, affine, _Writer(image.affine, image.header, orientation))
 
 
 def grid(path: Path) -> Grid:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from nibabel.affines import voxel_sizes
-from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation, ornt_transform
+from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 
 from modicum.images.volumes.volume import Grid
 
@@ -52,6 +52,11 @@ class Orientation:
         """(D, H, W) of an array (i, j, k)."""
         turned = apply_orientation(array, self.turn)
         return np.ascontiguousarray(turned.transpose(_order(self.axis)))
+
+    def placed(self, affine: npt.NDArray[np.float64], shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+        """The affine (4, 4) from (d, h, w) of the volume of an array with this affine and shape (i, j, k)."""
+        turned = affine @ inv_ornt_aff(self.turn, shape)
+        return np.asarray(turned[:, [*_order(self.axis), 3]], np.float64)
 
     def array(self, volume: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """(i, j, k) of (D, H, W)."""

@@ -40,7 +40,12 @@ def read_volume_mask(path: Path | str) -> npt.NDArray[Any]:
     Raises:
         ModicumError: as `read_volume`; values that are no whole numbers.
     """
-    values = read_volume(path).values
+    return mask_values(read_volume(path), path)
+
+
+def mask_values(volume: Volume, path: Path | str) -> npt.NDArray[Any]:
+    """As `read_volume_mask`, of a volume that was read from a path."""
+    values = volume.values
     whole = np.rint(values)
     if values.dtype.kind == "f" and not np.allclose(values, whole, atol=1e-3):
         raise ModicumError("label values must be whole numbers.", file=path, remedy="Save the labels without interpolation.")

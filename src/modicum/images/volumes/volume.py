@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from modicum.errors import ModicumError
 
 Mask = npt.NDArray[np.uint8]
 
@@ -38,6 +41,7 @@ class Volume:
 
     values: npt.NDArray[Any]  # int16, uint16, uint8 or float32; Hounsfield units in CT
     spacing: tuple[float, float, float]  # mm along D, H, W
+    affine: npt.NDArray[np.float64]  # (4, 4), from voxel (d, h, w) to millimetres right, front, head
     write: Writer
     remarks: tuple[str, ...] = field(default=())  # what must be known of the file: a tilted gantry, missing slices
 
@@ -51,6 +55,34 @@ class Volume:
     def shape(self) -> tuple[int, int, int]:
         depth, height, width = self.values.shape
         return depth, height, width
+
+    def lies_as(self, other: Volume) -> bool:
+        """Whether each voxel lies where that of the other does, to a tenth of a voxel."""
+        if self.shape != other.shape:
+            return False
+        corners = np.array([*product(*((0, n - 1) for n in self.shape))])
+        corners = np.column_stack([corners, np.ones(len(corners))])
+        apart = np.linalg.norm(corners @ (self.affine - other.affine).T, axis=1)
+        return bool(apart.max() < 0.1 * min(other.spacing))
+
+    def on_grid_of(self, other: Volume) -> npt.NDArray[Any]:
+        """The values where the other's voxels lie, 0 where this volume does not reach; no voxel is resampled.
+
+        Raises:
+            ModicumError: its voxels lie between those of the other.
+        """
+        to_other = np.linalg.inv(other.affine) @ self.affine
+        several = np.array(self.shape) > 1  # how far apart voxels are is not known along an axis that has one
+        start = np.rint(to_other[:3, 3]).astype(int)
+        turned = np.abs(to_other[:3, :3] - np.eye(3))[:, several].max(initial=0) * max(self.shape) > 0.1
+        if turned or np.abs(to_other[:3, 3] - start).max() > 0.1:
+            raise ModicumError("its voxels do not lie where those of its volume do.", remedy="Resample it to the volume.")
+        placed = np.zeros(other.shape, self.values.dtype)
+        low, high = np.maximum(start, 0), np.minimum(start + self.shape, other.shape)
+        if (low < high).all():
+            here = tuple(slice(a - s, b - s) for a, b, s in zip(low, high, start, strict=True))
+            placed[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = self.values[here]
+        return placed
 
     @property
     def voxel_ml(self) -> float:

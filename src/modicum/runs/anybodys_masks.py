@@ -1,0 +1,125 @@
+"""Masks that anybody made, of pictures or of volumes, beside the true ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from modicum.datasets import load_field_of_view, load_label
+from modicum.datasets.case import Case, LabelCode
+from modicum.datasets.layouts.found import pictures_in, stem
+from modicum.datasets.loading import decode
+from modicum.errors import ModicumError
+from modicum.images import read_mask
+from modicum.images.volumes import Volume, is_volume, read_volume
+from modicum.images.volumes.dicom_seg import segmentations_in
+from modicum.images.volumes.reading import mask_values
+
+Numbers = npt.NDArray[np.uint8]
+
+
+class Pair(TypedDict):
+    """What `Evaluator.add` is told of a pair, (H, W) or (D, H, W)."""
+
+    truth: Numbers
+    prediction: Numbers
+    valid: npt.NDArray[np.bool_] | None
+    spacing: tuple[float, float, float] | None
+
+
+def masks_in(folder: Path) -> dict[str, Path]:
+    """Mask files by stem.
+
+    Raises:
+        ModicumError: there is no such folder, nothing in it, or two files of one stem.
+    """
+    if not folder.is_dir():
+        raise ModicumError("there is no such folder.", file=folder)
+    masks: dict[str, Path] = {}
+    for path in (*pictures_in(folder), *segmentations_in(folder)):
+        name = stem(path)
+        if name in masks:
+            raise ModicumError(f"{masks[name].name} has the same name.", file=path, remedy="Leave one of them.")
+        masks[name] = path
+    if not masks:
+        raise ModicumError("no mask was found here.", file=folder)
+    return masks
+
+
+def picture_pair(found: Path, true: Path, fov: Path | None, code: LabelCode) -> Pair:
+    """Class numbers of a picture's masks.
+
+    Raises:
+        ModicumError: one cannot be read, or is no mask.
+    """
+    case = Case("", true, (true,), fov)
+    if is_volume(found):
+        raise ModicumError(f"is a volume, its true mask {true.name} a picture.", file=found)
+    values = read_mask(found)
+    prediction = decode(values, _their_code(values, code, found))
+    return Pair(truth=load_label(case, code), prediction=prediction, valid=load_field_of_view(case), spacing=None)
+
+
+def volume_pair(found: Path, true: Path, fov: Path | None, code: LabelCode) -> Pair:
+    """Class numbers of a volume's masks, whichever formats they have.
+
+    Raises:
+        ModicumError: one cannot be read, is no mask, or lies elsewhere than the true one.
+    """
+    truth = read_volume(true)
+    theirs = mask_values(_beside(found, truth, true), found)
+    return Pair(
+        truth=_slices(mask_values(truth, true), code),
+        prediction=_slices(theirs, _their_code(theirs, code, found)),
+        valid=None if fov is None else mask_values(_beside(fov, truth, true), fov) > 0,
+        spacing=truth.spacing,
+    )
+
+
+def _beside(path: Path, truth: Volume, true: Path) -> Volume:
+    """A volume that lies where the true mask does."""
+    if not is_volume(path):
+        raise ModicumError(f"is a picture, its true mask {true.name} a volume.", file=path)
+    volume = read_volume(path)
+    if volume.shape != truth.shape:
+        sizes = ("x".join(str(n) for n in reversed(v.shape)) for v in (volume, truth))
+        raise ModicumError("has {} voxels, its true mask {}.".format(*sizes), file=path, remedy=f"Resample it to {true}.")
+    if not volume.lies_as(truth):
+        raise ModicumError(
+            f"its voxels lie elsewhere than those of its true mask: {_place(volume)}, not {_place(truth)}.",
+            file=path,
+            remedy=f"Save it with the geometry (affine) of {true}, or resample it to that.",
+        )
+    return volume
+
+
+def _place(volume: Volume) -> str:
+    spacing = " x ".join(f"{s:.4g}" for s in reversed(volume.spacing))
+    return f"{spacing} mm from ({', '.join(f'{v:.1f}' for v in volume.affine[:3, 3])})"
+
+
+def _their_code(values: npt.NDArray[Any], code: LabelCode, path: Path) -> LabelCode:
+    """How a prediction is read.
+
+    Raises:
+        ModicumError: it is a probability map or numbers its objects, where a mask of two values is expected.
+    """
+    if code.kind != "binary":
+        return code
+    top = float(values.max(initial=0))
+    between = (values > 0.1 * top) & (values < 0.9 * top)
+    if top > 1 and float(between.mean()) > 0.02:
+        raise ModicumError(
+            "this is no mask of two values (a probability map, or numbered objects?).",
+            file=path,
+            remedy="Threshold it first, and write 0 and 255.",
+        )
+    return LabelCode("binary")
+
+
+def _slices(values: npt.NDArray[Any], code: LabelCode) -> Numbers:
+    """Class numbers of the raw values (D, H, W) of a volume."""
+    return np.stack([decode(one, code) for one in values])
