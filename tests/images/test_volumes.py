@@ -63,7 +63,7 @@ def test_oblique_files_lose_nothing(angles: list[float], sizes: list[float]) -> 
     array = np.arange(60).reshape(3, 4, 5)
     assert np.array_equal(orientation.array(orientation.volume(array)), array)
     assert sorted(orientation.spacing) == pytest.approx(sorted(sizes), rel=1e-6)
-    grid, turned = orientation.grid(place, array.shape), orientation.volume(array)
+    grid, turned = orientation.placed(place, array.shape), orientation.volume(array)
     for number in (0, 7, 33, 59):  # a voxel lies where it lay
         there, here = (np.append(np.argwhere(a == number)[0], 1) for a in (array, turned))
         assert place @ there == pytest.approx(grid @ here, abs=1e-9)
