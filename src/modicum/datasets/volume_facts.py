@@ -100,9 +100,12 @@ def _look(cases: Sequence[Case], dataset: Dataset) -> _Seen | None:
         return None  # `check` reports it
     values = volume.values.ravel().astype(np.float32)
     finite = np.isfinite(values)
-    labelled = {} if label is None else {int(k): values[(label == k) & finite][:_VOXELS] for k in np.unique(label) if k}
-    step = max(1, values.size // _VOXELS)
-    return _Seen(volume.spacing, values[finite][::step], labelled)
+    labelled = {} if label is None else {int(k): _thinned(values[(label == k) & finite]) for k in np.unique(label) if k}
+    return _Seen(volume.spacing, _thinned(values[finite]), labelled)
+
+
+def _thinned(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return values[:: max(1, values.size // _VOXELS)]
 
 
 def _labelled(seen: Sequence[dict[int, np.ndarray[Any, Any]]], classes: Sequence[str]) -> dict[str, Range]:

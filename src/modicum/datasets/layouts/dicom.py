@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from modicum.datasets.case import Case
-from modicum.datasets.layouts.found import Found, dicom_folders, stem
+from modicum.datasets.layouts.found import PARTS, Found, dicom_folders, plain, stem
 from modicum.errors import Finding
 
 
@@ -34,7 +34,8 @@ def read(root: Path) -> Found | None:
             names |= told.segments
             labels.setdefault(told.series, []).append(path)
     for (uid, first), person in zip(series.items(), people_in(list(series.values())), strict=True):
-        found.cases.append(Case(stem(first), first, tuple(labels.get(uid, ())), patient=person))
+        part = PARTS.get(plain(first.relative_to(root).parts[0]))  # a folder train, val or test
+        found.cases.append(Case(stem(first), first, tuple(labels.get(uid, ())), patient=person, part=part))
     found.classes = {name: number for number, name in sorted(names.items())}
     found.notes.append(f"{len(labels)} of {len(series)} DICOM series have segmentations; their segments are the classes.")
     return found
