@@ -63,8 +63,13 @@ class Bundle:
         network.load_state_dict(self.weights)
         return network
 
-    def segmenter(self, *, flips: bool | None = None, bf16: bool = False) -> Segmenter:
-        """Ready to predict; `flips` overrides the recipe."""
+    def segmenter(self, *, flips: bool | None = None, bf16: bool = False, prepared: bool = False) -> Segmenter:
+        """Ready to predict.
+
+        Args:
+            flips: overrides the recipe.
+            prepared: pictures come as working pixels, to which the recipe's preparations were applied already.
+        """
         return Segmenter(
             ready(self.network()),
             VIEWS.build(self.recipe.view),
@@ -74,6 +79,7 @@ class Bundle:
             flips=self.recipe.finish.flips if flips is None else flips,
             localiser=self._localiser(flips, bf16),
             with_localiser=self.with_localiser,
+            prepare=() if prepared else self.recipe.images.prepare,
         )
 
     @property
@@ -105,7 +111,7 @@ class Bundle:
             return lambda pixels: Rough(threshold(pixels))
         if spec is None or self.localiser is None:
             return None
-        segmenter = self.localiser.segmenter(flips=flips, bf16=bf16)
+        segmenter = self.localiser.segmenter(flips=flips, bf16=bf16, prepared=bool(self.recipe.images.prepare))
         if spec["name"] == "heatmap":
             return FromHeatmap(segmenter, self.localiser_settings["radius"], spec["objects"])
         found = self.localiser

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,7 @@ class Segmenter:
     flips: bool = False  # average over the flips that the view allows: better, two to four times the time
     localiser: Localiser | None = None  # for a view that looks at objects
     with_localiser: bool = False  # average with the probability maps of the localiser, which knows the same classes
+    prepare: Sequence[Mapping[str, Any]] = ()  # preparations of pictures that were not prepared before
 
     def probabilities(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
         """Probability maps (K, H, W) of the foreground classes for a picture (H, W, C) of any dtype."""
@@ -91,7 +92,7 @@ class Segmenter:
 
     def pixels(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         """A picture as the model works on it: 8 bits, its channels."""
-        return working_pixels(picture, self.intensity.channels, grey=self.intensity.grey)
+        return working_pixels(picture, self.intensity.channels, grey=self.intensity.grey, prepare=self.prepare)
 
     def _rough(self, pixels: npt.NDArray[np.uint8], mask: npt.NDArray[np.bool_] | None) -> Rough:
         """Where to look and, if it is to be averaged, what the localiser answers."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from modicum.augment import POLICIES
 from modicum.errors import ModicumError
+from modicum.images.preparations import PREPARATIONS
 from modicum.images.volumes.slicing import Slicing
 from modicum.inference.finishing import FINISHERS
 from modicum.losses import LOSSES
@@ -30,14 +31,18 @@ def _of(table: Table[Any]) -> BeforeValidator:
     return BeforeValidator(table.resolve)
 
 
+def _each_of(table: Table[Any], key: str) -> BeforeValidator:
+    def resolved(specs: Any) -> tuple[Part, ...]:
+        if not isinstance(specs, list | tuple):
+            some = ", ".join(list(table)[:2])
+            raise ModicumError(f"{key} is a list of names.", remedy=f"For example --set '{key}=[{some}]'")
+        return tuple(table.resolve(spec) for spec in specs)
+
+    return BeforeValidator(resolved)
+
+
 def _localiser(spec: Any) -> Part | None:
     return None if spec is None else LOCALISERS.resolve(spec)
-
-
-def _steps(specs: Any) -> tuple[Part, ...]:
-    if not isinstance(specs, list | tuple):
-        raise ModicumError("finish.steps is a list.", remedy="For example --set 'finish.steps=[largest, fill_holes]'")
-    return tuple(FINISHERS.resolve(spec) for spec in specs)
 
 
 def _view(spec: Any) -> Part:
@@ -55,6 +60,7 @@ class Images(_Axis):
     """How pixel values become numbers."""
 
     grey: bool = False  # colour pictures are turned grey
+    prepare: Annotated[tuple[Part, ...], _each_of(PREPARATIONS, "images.prepare")] = ()  # one after the other
     window: tuple[float, float] | None = None  # of volumes: least and greatest value told apart; None: percentiles of each
     neighbours: int = Field(default=0, ge=0)  # of volumes: slices on both sides that are shown as well
     depth: bool = False  # of volumes: a further channel says how high a slice lies
@@ -65,6 +71,19 @@ class Images(_Axis):
     def slicing(self) -> Slicing:
         """How slices of volumes become pictures."""
         return Slicing(self.window, self.neighbours, self.depth)
+
+    @property
+    def channels(self) -> int | None:
+        """Of the working pixels; None: those of the pictures."""
+        return 1 if self.grey or any(step["name"] == "green" for step in self.prepare) else None
+
+    @model_validator(mode="after")
+    def _no_preparation_of_what_is_no_picture(self) -> Images:
+        if self.grey and any(step["name"] == "green" for step in self.prepare):
+            raise ValueError("grey and the preparation 'green' exclude each other")
+        if self.depth and self.prepare:
+            raise ValueError("a channel that says how deep a slice lies (images.depth) is no picture to prepare")
+        return self
 
     @model_validator(mode="after")
     def _a_window_is_open(self) -> Images:
@@ -116,7 +135,9 @@ class Finish(_Axis):
     low: float | Literal["auto"] | None = None  # lower threshold of hysteresis: regions above it are kept whole
     flips: bool = True  # average over the flips that the view allows
     with_localiser: bool = False  # average with the localiser's answer, where it too has learned masks of these classes
-    steps: Annotated[tuple[Part, ...], BeforeValidator(_steps)] = ()  # what is done to the mask, one after the other
+    steps: Annotated[
+        tuple[Part, ...], _each_of(FINISHERS, "finish.steps")
+    ] = ()  # what is done to the mask, one after the other
 
     @field_validator("threshold", "low")
     @classmethod

@@ -37,7 +37,7 @@ def _before(recipe: Recipe) -> str:
 
 
 def _one_training(prepared: Prepared, recipe: Recipe, budget: float | None) -> str:
-    channels = 1 if recipe.images.grey else max(prepared.seen.channels, default=3)
+    channels = recipe.images.channels or max(prepared.seen.channels, default=3)
     if any(c.slice is not None for c in prepared.dataset.cases):
         channels = recipe.images.slicing.channels
     outputs = 1 if recipe.finds_centres else outputs_for(len(prepared.dataset.classes))

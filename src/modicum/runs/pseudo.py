@@ -56,7 +56,7 @@ def taught_pictures(
 
 def _placed(teacher: Bundle, recipe: Recipe) -> Callable[[TrainingPicture], TrainingPicture]:
     """For a view that looks at objects: they are where the teacher finds them."""
-    segmenter, view = teacher.segmenter(), VIEWS.build(recipe.view)
+    segmenter, view = teacher.segmenter(prepared=True), VIEWS.build(recipe.view)
 
     def keep(picture: TrainingPicture) -> TrainingPicture:
         probability = segmenter.look(picture.image).probability
@@ -72,7 +72,7 @@ class _PseudoLabelling:
         self, teacher: Bundle, settings: PseudoLabels, recipe: Recipe, material: Material, folder: RunFolder, part: str
     ) -> None:
         self.teacher, self.settings, self.view = teacher, settings, VIEWS.build(recipe.view)
-        self.segmenter, self.masks = teacher.segmenter(), folder.path / part / "pseudo-labels"
+        self.segmenter, self.masks = teacher.segmenter(prepared=True), folder.path / part / "pseudo-labels"
         self.masks.mkdir(parents=True, exist_ok=True)
         self.allowed = share_range([_share(p) for p in material.train], settings.share_range)
         self.decisions: list[Judged] = []

@@ -44,7 +44,7 @@ def with_threshold(
         return fixed
     histograms, answers = [], []
     decided = fixed.low is not None or (fixed.recipe.finish.steps and not slices)  # by masks, not by single pixels
-    segmenter = bundle.segmenter(bf16=bf16)
+    segmenter = bundle.segmenter(bf16=bf16, prepared=True)
     with bar("Choosing the threshold", len(pictures)) as progress:
         for picture in pictures:
             valid = None if picture.valid is None else picture.valid.astype(bool)
