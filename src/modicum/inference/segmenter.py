@@ -7,7 +7,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -52,9 +52,25 @@ class Look:
         return self.rough is not None and not self.places
 
 
+class Predictor(Protocol):
+    """Whatever makes probability maps of pictures: a trained network with all that it needs, or a classical method."""
+
+    def probabilities(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
+        """Probability maps (K, H, W) of the foreground classes for a picture (H, W, C) of any dtype."""
+        ...
+
+    def look(self, picture: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None = None) -> Look:
+        """The same, and what was shown for it; `mask` (H, W) tells an upper bound where to look."""
+        ...
+
+    def pixels(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        """A picture as it is worked on: 8 bits, the channels that are known."""
+        ...
+
+
 @dataclass(frozen=True)
 class Segmenter:
-    """Everything that a prediction needs, on one device."""
+    """A trained network with everything that a prediction needs, on one device."""
 
     network: nn.Module  # eval mode
     view: View

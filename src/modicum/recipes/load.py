@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from modicum.errors import ModicumError
-from modicum.recipes.schema import Recipe
+from modicum.recipes.schema import FOR_NETWORKS, OF_NETWORKS, Recipe
 from modicum.tables import explain, nearest
 
 _FOLDER = resources.files("modicum.recipes")
@@ -80,7 +80,15 @@ def _opened(below: Any, key: str, one: str) -> dict[str, Any]:
 
 def dump(recipe: Recipe) -> str:
     """The resolved recipe as YAML."""
-    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(plain(recipe), sort_keys=False, allow_unicode=True)
+
+
+def plain(recipe: Recipe) -> dict[str, Any]:
+    """The resolved recipe as plain values, without what it cannot have."""
+    if recipe.method is None:
+        return recipe.model_dump(mode="json", exclude={"method"})
+    without = dict.fromkeys(FOR_NETWORKS, True) | {axis: set(keys) for axis, keys in OF_NETWORKS.items()}
+    return recipe.model_dump(mode="json", exclude=without)
 
 
 def _keys_at(path: Sequence[int | str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from modicum.augment import POLICIES
+from modicum.classical import METHODS
 from modicum.errors import ModicumError
 from modicum.images.preparations import PREPARATIONS
 from modicum.images.volumes.slicing import Slicing
@@ -26,6 +27,9 @@ from modicum.views import VIEWS, View
 
 Part = dict[str, Any]
 
+FOR_NETWORKS = ("view", "network", "localiser", "start", "supervision", "fit")  # axes that a classical method does not have
+OF_NETWORKS = {"images": ("normalise",), "finish": ("flips", "with_localiser")}  # and keys of those that it has
+
 
 def _of(table: Table[Any]) -> BeforeValidator:
     return BeforeValidator(table.resolve)
@@ -39,6 +43,10 @@ def _each_of(table: Table[Any], key: str) -> BeforeValidator:
         return tuple(table.resolve(spec) for spec in specs)
 
     return BeforeValidator(resolved)
+
+
+def _method(spec: Any) -> Part | None:
+    return None if spec is None else METHODS.resolve(spec)
 
 
 def _localiser(spec: Any) -> Part | None:
@@ -170,6 +178,7 @@ class Recipe(_Axis):
     seed: int = Field(default=0, ge=0, lt=2**32)
     data: Data = Data()
     images: Images = Images()
+    method: Annotated[Part | None, BeforeValidator(_method)] = None  # a classical one; then nothing is said of networks
     view: Annotated[Part, BeforeValidator(_view)] = Field(default_factory=lambda: VIEWS.resolve("patches"))
     network: Annotated[Part, _of(NETWORKS)] = Field(default_factory=lambda: NETWORKS.resolve("unet"))
     localiser: Annotated[Part | None, BeforeValidator(_localiser)] = None  # for views that look at objects
@@ -177,6 +186,20 @@ class Recipe(_Axis):
     supervision: Annotated[Part, _of(SUPERVISIONS)] = Field(default_factory=lambda: SUPERVISIONS.resolve("labelled"))
     fit: Fit = Fit()
     finish: Finish = Finish()
+
+    @model_validator(mode="after")
+    def _nothing_of_networks_where_there_is_none(self) -> Recipe:
+        if self.method is None:
+            return self
+        given = [key for key in FOR_NETWORKS if key in self.model_fields_set]
+        for axis, keys in OF_NETWORKS.items():
+            given += [f"{axis}.{key}" for key in keys if key in getattr(self, axis).model_fields_set]
+        if given:
+            raise ModicumError(
+                f"the classical method '{self.method['name']}' is no network: {', '.join(given)} cannot apply.",
+                remedy="Leave these keys out.",
+            )
+        return self
 
     @model_validator(mode="after")
     def _someone_who_localises(self) -> Recipe:

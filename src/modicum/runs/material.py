@@ -33,7 +33,7 @@ def read_material(dataset: Dataset, split: Split, recipe: Recipe) -> Material:
     view, images = VIEWS.build(recipe.view), recipe.images
 
     def keep(picture: TrainingPicture) -> TrainingPicture:
-        return view.prepare(weakened(picture, recipe.labels))
+        return picture if recipe.method else view.prepare(weakened(picture, recipe.labels))
 
     train = load_training([cases[i] for i in split.train], dataset, keep, None, images=images)
     channels = train[0].image.shape[2]

@@ -79,6 +79,10 @@ def choose_recipe(seen: Fingerprint, recipe: str, minutes: float | None, changes
         length = ["fit.budget=null"] if by_epochs else []
         chosen = plan(seen, minutes or DEFAULT_MINUTES, [*own, *length, *changes])
         return replace(chosen, reasons=(*chosen.reasons, *set_by_you))
+    loaded = load(recipe, [*own, *changes])
+    told = (f"Recipe {loaded.name}: {loaded.description}", *set_by_you)
+    if loaded.method is not None:  # takes the time that it takes
+        return Plan(loaded, told)
     if minutes is not None:
         own += [f"fit.budget={minutes}", "fit.epochs=null"]
     elif by_epochs:
@@ -86,7 +90,7 @@ def choose_recipe(seen: Fingerprint, recipe: str, minutes: float | None, changes
     loaded = load(recipe, [*own, *changes])
     if loaded.fit.epochs is None and loaded.fit.budget is None:
         loaded = load(recipe, [*own, *changes, f"fit.budget={DEFAULT_MINUTES}"])
-    return Plan(loaded, (f"Recipe {loaded.name}: {loaded.description}", *set_by_you))
+    return Plan(loaded, told)
 
 
 def examine(dataset: Dataset) -> tuple[list[Finding], frozenset[str]]:

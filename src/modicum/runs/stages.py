@@ -11,6 +11,7 @@ from modicum.console import say
 from modicum.datasets.case import Case, Dataset, Split
 from modicum.errors import Finding
 from modicum.recipes import Recipe
+from modicum.runs.fitting import fit_method
 from modicum.runs.folder import RunFolder
 from modicum.runs.localising import first_recipe
 from modicum.runs.material import Material, read_material
@@ -36,6 +37,8 @@ def train_once(
         minutes: this training's share of a budget, everything included; None: the recipe's own length.
     """
     material = read_material(dataset, split, recipe)
+    if recipe.method is not None:
+        return fit_method(dataset, split, recipe, material)
     minutes = recipe.fit.budget if minutes is None and recipe.fit.epochs is None else minutes
     taught = recipe.taught_by
     cases = unlabelled_cases(dataset, split, taught.folder) if taught.unlabelled else []
