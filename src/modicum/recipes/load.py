@@ -29,14 +29,23 @@ def load(name: str, changes: Sequence[str] = ()) -> Recipe:
     Raises:
         ModicumError: unknown recipe or key (with the nearest valid one), a value of the wrong kind, broken YAML.
     """
+    return checked(unchecked(name, changes), name)
+
+
+def unchecked(name: str, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """The plain values of a recipe, as they stand in its file and are changed.
+
+    Raises:
+        ModicumError: unknown recipe, broken YAML, a change that cannot be made.
+    """
     if name.endswith((".yaml", ".yml")):
         values = _read(Path(name))
         if not isinstance(values, dict):
             raise ModicumError("a recipe is a mapping of keys to values.", file=name)
-        return checked(change(values, changes), name)
+        return change(values, changes)
     if name not in names():
         raise ModicumError(f"unknown recipe '{name}'.", remedy=nearest(name, ["auto", *names()]))
-    return checked(change(_parse(_FOLDER.joinpath(f"{name}.yaml").read_text("utf-8"), name), changes), name)
+    return change(_parse(_FOLDER.joinpath(f"{name}.yaml").read_text("utf-8"), name), changes)
 
 
 def checked(values: Mapping[str, Any], where: str = "recipe") -> Recipe:
