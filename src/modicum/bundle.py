@@ -24,10 +24,10 @@ from safetensors.torch import save as save_weights
 from scipy import ndimage
 from torch import nn
 
-from modicum.classical import OtsuThreshold
+from modicum.classical import METHODS, ClassicalSegmenter, OtsuThreshold
 from modicum.errors import ModicumError
 from modicum.images.intensity import Intensity
-from modicum.inference import FromHeatmap, FromMask, Localiser, Rough, Segmenter, ready
+from modicum.inference import FromHeatmap, FromMask, Localiser, Predictor, Rough, Segmenter, ready
 from modicum.inference.finishing import finished
 from modicum.inference.finishing.table import Image, Spacing
 from modicum.networks import NETWORKS
@@ -42,7 +42,7 @@ class Bundle:
     """A trained model, independent of the folder in which it was trained."""
 
     recipe: Recipe
-    weights: dict[str, torch.Tensor]
+    weights: dict[str, torch.Tensor]  # of the network, or what a classical method has learned
     classes: tuple[str, ...]  # foreground classes in order of their number
     intensity: Intensity
     threshold: float  # for one foreground class; several take the most probable
@@ -58,13 +58,28 @@ class Bundle:
         return outputs_for(len(self.classes))
 
     def network(self) -> nn.Module:
-        """The network with its weights."""
+        """The network with its weights.
+
+        Raises:
+            ModicumError: it is a classical method.
+        """
+        if self.recipe.method is not None:
+            raise ModicumError(f"the model is a classical method ({self.recipe.method['name']}): there is no network in it.")
         network = NETWORKS.build(self.recipe.network, self.intensity.channels, self.outputs)
         network.load_state_dict(self.weights)
         return network
 
-    def segmenter(self, *, flips: bool | None = None, bf16: bool = False) -> Segmenter:
-        """Ready to predict; `flips` overrides the recipe."""
+    def segmenter(self, *, flips: bool | None = None, bf16: bool = False, prepared: bool = False) -> Predictor:
+        """Ready to predict.
+
+        Args:
+            flips: overrides the recipe.
+            prepared: pictures come as working pixels, to which the recipe's preparations were applied already.
+        """
+        prepare = () if prepared else self.recipe.images.prepare
+        if self.recipe.method is not None:
+            state = {key: value.numpy() for key, value in self.weights.items()}
+            return ClassicalSegmenter(METHODS.build(self.recipe.method), state, self.intensity, prepare)
         return Segmenter(
             ready(self.network()),
             VIEWS.build(self.recipe.view),
@@ -75,7 +90,15 @@ class Bundle:
             localiser=self._localiser(flips, bf16),
             block=self.recipe.images.block,
             with_localiser=self.with_localiser,
+            prepare=prepare,
         )
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that were learned: of the network, or all that a classical method keeps."""
+        if self.recipe.method is not None:
+            return sum(w.numel() for w in self.weights.values())
+        return sum(p.numel() for p in self.network().parameters())
 
     @property
     def unfinished(self) -> Bundle:
@@ -106,7 +129,7 @@ class Bundle:
             return lambda pixels: Rough(threshold(pixels))
         if spec is None or self.localiser is None:
             return None
-        segmenter = self.localiser.segmenter(flips=flips, bf16=bf16)
+        segmenter = self.localiser.segmenter(flips=flips, bf16=bf16, prepared=bool(self.recipe.images.prepare))
         if spec["name"] == "heatmap":
             return FromHeatmap(segmenter, self.localiser_settings["radius"], spec["objects"])
         found = self.localiser

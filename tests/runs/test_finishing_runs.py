@@ -79,7 +79,7 @@ def test_the_threshold_is_chosen_with_the_steps_applied() -> None:
     pictures = [TrainingPicture(name, np.zeros((40, 40, 1), np.uint8), truth) for name in "abc"]
     chosen = {}
     for name, one in (("on", bundle), ("off", bundle.unfinished)):
-        object.__setattr__(one, "segmenter", lambda bf16: Sure())
+        object.__setattr__(one, "segmenter", lambda bf16, prepared: Sure())
         chosen[name] = with_threshold(one, lambda most: pictures, bf16=False, slices=False).threshold
     assert chosen["on"] == pytest.approx(0.3)
     assert chosen["off"] >= 0.5

@@ -181,15 +181,16 @@ def show_recipes() -> None:
     from modicum.recipes import load, names
 
     table = Table(box=None, header_style="bold")
-    for column in ("recipe", "view", "network", "length", "what", "source"):
+    for column in ("recipe", "view", "network or method", "length", "what", "source"):
         table.add_column(column)
     table.add_row("auto", "", "", "--budget", "Chosen from the data, the labels and the budget.", "")
     for name in names():
         recipe = load(name)
         length = f"{recipe.fit.epochs} epochs" if recipe.fit.epochs else f"{recipe.fit.budget or 10:g} min"
-        table.add_row(
-            name, recipe.view["name"], recipe.network["name"], length, escape(recipe.description), escape(recipe.source)
-        )
+        view, network = recipe.view["name"], recipe.network["name"]
+        if recipe.method is not None:
+            view, network, length = "", recipe.method["name"], "at once"
+        table.add_row(name, view, network, length, escape(recipe.description), escape(recipe.source))
     _out.print(table)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,16 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.errors import ModicumError
+from modicum.images.preparations import PREPARATIONS
 
 Levels = npt.NDArray[np.float32]
 
 
-def working_pixels(picture: npt.NDArray[Any], channels: int, *, grey: bool = False) -> npt.NDArray[np.uint8]:
+def working_pixels(
+    picture: npt.NDArray[Any], channels: int, *, grey: bool = False, prepare: Sequence[Mapping[str, Any]] = ()
+) -> npt.NDArray[np.uint8]:
     """The picture (H, W, C) as 8-bit with 1 or 3 channels: how it is kept in memory.
 
     Grey pictures are repeated over three channels where those are asked for; with `grey`, colour is turned to luminance.
 
     16-bit and float pictures are stretched between their .5 and 99.5 percentiles, each picture for itself.
+
+    Args:
+        prepare: preparations by name and options, in their order.
 
     Raises:
         ModicumError: a colour picture where the model knows grey ones only, or a picture without any finite value.
@@ -36,12 +42,14 @@ def working_pixels(picture: npt.NDArray[Any], channels: int, *, grey: bool = Fal
         low, high = np.percentile(finite, [0.5, 99.5])
         values = np.nan_to_num(values, nan=low) - low
         picture = np.clip(values * (255.0 / max(float(high - low), 1e-12)), 0, 255).astype(np.uint8)
+    if grey and picture.shape[2] == 3:
+        picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], np.uint8)
+    for step in prepare:
+        picture = PREPARATIONS.build(step)(picture)
     if picture.shape[2] == channels:
         return np.ascontiguousarray(picture)
     if picture.shape[2] == 1:
         return np.repeat(picture, channels, axis=2)
-    if grey:
-        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], np.uint8)
     if channels == 1 and bool((picture == picture[..., :1]).all()):
         return np.ascontiguousarray(picture[..., :1])
     raise ModicumError(

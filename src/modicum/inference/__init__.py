@@ -1,6 +1,6 @@
 """From a trained network to probability maps and masks."""
 
 from modicum.inference.localisers import FromHeatmap, FromMask
-from modicum.inference.segmenter import Localiser, Look, Rough, Segmenter, ready
+from modicum.inference.segmenter import Localiser, Look, Predictor, Rough, Segmenter, ready
 
-__all__ = ["FromHeatmap", "FromMask", "Localiser", "Look", "Rough", "Segmenter", "ready"]
+__all__ = ["FromHeatmap", "FromMask", "Localiser", "Look", "Predictor", "Rough", "Segmenter", "ready"]

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from modicum.inference.segmenter import Rough, Segmenter
+from modicum.inference.segmenter import Predictor, Rough
 
 Mask = npt.NDArray[np.bool_]
 _FAINTEST = 0.1  # a heatmap with no higher peak has found nothing
@@ -24,7 +24,7 @@ class FromMask:
         decide: probability maps (K, H, W) and pixels (H, W, C) -> class numbers (H, W).
     """
 
-    segmenter: Segmenter
+    segmenter: Predictor
     decide: Callable[[npt.NDArray[np.float16], npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]
 
     def __call__(self, pixels: npt.NDArray[np.uint8]) -> Rough:
@@ -40,7 +40,7 @@ class FromHeatmap:
         radius: share of the picture's longer side.
     """
 
-    segmenter: Segmenter
+    segmenter: Predictor
     radius: float
     objects: Literal["one", "each"] = "one"
 

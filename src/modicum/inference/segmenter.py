@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -54,9 +54,25 @@ class Look:
         return self.rough is not None and not self.places
 
 
+class Predictor(Protocol):
+    """Whatever makes probability maps of pictures: a trained network with all that it needs, or a classical method."""
+
+    def probabilities(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
+        """Probability maps (K, H, W) of the foreground classes for a picture (H, W, C) of any dtype."""
+        ...
+
+    def look(self, picture: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None = None) -> Look:
+        """The same, and what was shown for it; `mask` (H, W) tells an upper bound where to look."""
+        ...
+
+    def pixels(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        """A picture as it is worked on: 8 bits, the channels that are known."""
+        ...
+
+
 @dataclass(frozen=True)
 class Segmenter:
-    """Everything that a prediction needs, on one device."""
+    """A trained network with everything that a prediction needs, on one device."""
 
     network: nn.Module  # eval mode
     view: View
@@ -67,6 +83,7 @@ class Segmenter:
     localiser: Localiser | None = None  # for a view that looks at objects
     block: int | None = None  # slices that a network of three dimensions sees at once; it segments volumes
     with_localiser: bool = False  # average with the probability maps of the localiser, which knows the same classes
+    prepare: Sequence[Mapping[str, Any]] = ()  # preparations of pictures that were not prepared before
 
     def probabilities(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
         """Probability maps (K, H, W) of the foreground classes for a picture (H, W, C) of any dtype; see `look` for volumes."""
@@ -97,7 +114,7 @@ class Segmenter:
 
     def pixels(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         """A picture as the model works on it: 8 bits, its channels."""
-        return working_pixels(picture, self.intensity.channels, grey=self.intensity.grey)
+        return working_pixels(picture, self.intensity.channels, grey=self.intensity.grey, prepare=self.prepare)
 
     def _volume(self, slices: npt.NDArray[np.uint8], block: int) -> npt.NDArray[np.float16]:
         """Probability maps (K, D, H, W) of slices (H, W, D): of overlapping blocks, those in their middle count most."""

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from modicum.errors import ModicumError
-from modicum.recipes.schema import Recipe
+from modicum.recipes.schema import FOR_NETWORKS, OF_NETWORKS, Recipe
 from modicum.tables import explain, nearest
 
 _FOLDER = resources.files("modicum.recipes")
@@ -29,14 +29,23 @@ def load(name: str, changes: Sequence[str] = ()) -> Recipe:
     Raises:
         ModicumError: unknown recipe or key (with the nearest valid one), a value of the wrong kind, broken YAML.
     """
+    return checked(unchecked(name, changes), name)
+
+
+def unchecked(name: str, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """The plain values of a recipe, as they stand in its file and are changed.
+
+    Raises:
+        ModicumError: unknown recipe, broken YAML, a change that cannot be made.
+    """
     if name.endswith((".yaml", ".yml")):
         values = _read(Path(name))
         if not isinstance(values, dict):
             raise ModicumError("a recipe is a mapping of keys to values.", file=name)
-        return checked(change(values, changes), name)
+        return change(values, changes)
     if name not in names():
         raise ModicumError(f"unknown recipe '{name}'.", remedy=nearest(name, ["auto", *names()]))
-    return checked(change(_parse(_FOLDER.joinpath(f"{name}.yaml").read_text("utf-8"), name), changes), name)
+    return change(_parse(_FOLDER.joinpath(f"{name}.yaml").read_text("utf-8"), name), changes)
 
 
 def checked(values: Mapping[str, Any], where: str = "recipe") -> Recipe:
@@ -80,7 +89,15 @@ def _opened(below: Any, key: str, one: str) -> dict[str, Any]:
 
 def dump(recipe: Recipe) -> str:
     """The resolved recipe as YAML."""
-    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(plain(recipe), sort_keys=False, allow_unicode=True)
+
+
+def plain(recipe: Recipe) -> dict[str, Any]:
+    """The resolved recipe as plain values, without what it cannot have."""
+    if recipe.method is None:
+        return recipe.model_dump(mode="json", exclude={"method"})
+    without = dict.fromkeys(FOR_NETWORKS, True) | {axis: set(keys) for axis, keys in OF_NETWORKS.items()}
+    return recipe.model_dump(mode="json", exclude=without)
 
 
 def _keys_at(path: Sequence[int | str]) -> Iterator[str]:

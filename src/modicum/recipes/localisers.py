@@ -31,6 +31,10 @@ class LocaliserPlan:
         """The values of the localiser's own recipe, from those of the main recipe."""
         if self.changes is None:
             return None
+        if "method" in self.changes:
+            images = {k: v for k, v in main["images"].items() if k != "normalise"}
+            name = f"{main.get('name', 'custom')}, localiser"
+            return {"name": name, "seed": main["seed"], "data": main["data"], "images": images, **self.changes}
         own = {k: v for k, v in main.items() if k in ("seed", "data", "images", "fit", "network", "finish")}
         own["supervision"] = SUPERVISIONS.build(main["supervision"]).labels
         if main["start"]["name"] == "imagenet":
@@ -139,6 +143,12 @@ def heatmap(
 def threshold() -> LocaliserPlan:
     """Otsu's threshold on the channel and the side that suit the training pictures best. Nothing is trained."""
     return LocaliserPlan()
+
+
+@LOCALISERS.register("classical", "SYSTEMS E")
+def classical(*, method: Part | str = "otsu") -> LocaliserPlan:
+    """Any classical method, fitted to the training pictures in seconds."""
+    return LocaliserPlan(changes={"method": method})
 
 
 @LOCALISERS.register("truth", "SYSTEMS D1")

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from modicum.augment import POLICIES
+from modicum.classical import METHODS
 from modicum.errors import ModicumError
+from modicum.images.preparations import PREPARATIONS
 from modicum.images.volumes.slicing import Slicing
 from modicum.inference.finishing import FINISHERS
 from modicum.losses import LOSSES
@@ -25,19 +27,30 @@ from modicum.views import VIEWS, View
 
 Part = dict[str, Any]
 
+FOR_NETWORKS = ("view", "network", "localiser", "start", "supervision", "fit")  # axes that a classical method does not have
+OF_NETWORKS = {"images": ("normalise",), "finish": ("flips", "with_localiser")}  # and keys of those that it has
+
 
 def _of(table: Table[Any]) -> BeforeValidator:
     return BeforeValidator(table.resolve)
 
 
+def _each_of(table: Table[Any], key: str) -> BeforeValidator:
+    def resolved(specs: Any) -> tuple[Part, ...]:
+        if not isinstance(specs, list | tuple):
+            some = ", ".join(list(table)[:2])
+            raise ModicumError(f"{key} is a list of names.", remedy=f"For example --set '{key}=[{some}]'")
+        return tuple(table.resolve(spec) for spec in specs)
+
+    return BeforeValidator(resolved)
+
+
+def _method(spec: Any) -> Part | None:
+    return None if spec is None else METHODS.resolve(spec)
+
+
 def _localiser(spec: Any) -> Part | None:
     return None if spec is None else LOCALISERS.resolve(spec)
-
-
-def _steps(specs: Any) -> tuple[Part, ...]:
-    if not isinstance(specs, list | tuple):
-        raise ModicumError("finish.steps is a list.", remedy="For example --set 'finish.steps=[largest, fill_holes]'")
-    return tuple(FINISHERS.resolve(spec) for spec in specs)
 
 
 def _view(spec: Any) -> Part:
@@ -58,6 +71,7 @@ class Images(_Axis):
     """How pixel values become numbers."""
 
     grey: bool = False  # colour pictures are turned grey
+    prepare: Annotated[tuple[Part, ...], _each_of(PREPARATIONS, "images.prepare")] = ()  # one after the other
     window: tuple[float, float] | None = None  # of volumes: least and greatest value told apart; None: percentiles of each
     neighbours: int = Field(default=0, ge=0)  # of volumes: slices on both sides that are shown as well
     depth: bool = False  # of volumes: a further channel says how high a slice lies
@@ -71,6 +85,19 @@ class Images(_Axis):
     def slicing(self) -> Slicing:
         """How slices of volumes become pictures."""
         return Slicing(self.window, self.neighbours, self.depth, None if self.spacing == "auto" else self.spacing, self.block)
+
+    @property
+    def channels(self) -> int | None:
+        """Of the working pixels; None: those of the pictures."""
+        return 1 if self.grey or any(step["name"] == "green" for step in self.prepare) else None
+
+    @model_validator(mode="after")
+    def _no_preparation_of_what_is_no_picture(self) -> Images:
+        if self.grey and any(step["name"] == "green" for step in self.prepare):
+            raise ValueError("grey and the preparation 'green' exclude each other")
+        if self.depth and self.prepare:
+            raise ValueError("a channel that says how deep a slice lies (images.depth) is no picture to prepare")
+        return self
 
     @model_validator(mode="after")
     def _a_window_is_open(self) -> Images:
@@ -128,7 +155,9 @@ class Finish(_Axis):
     low: float | Literal["auto"] | None = None  # lower threshold of hysteresis: regions above it are kept whole
     flips: bool = True  # average over the flips that the view allows
     with_localiser: bool = False  # average with the localiser's answer, where it too has learned masks of these classes
-    steps: Annotated[tuple[Part, ...], BeforeValidator(_steps)] = ()  # what is done to the mask, one after the other
+    steps: Annotated[
+        tuple[Part, ...], _each_of(FINISHERS, "finish.steps")
+    ] = ()  # what is done to the mask, one after the other
 
     @field_validator("threshold", "low")
     @classmethod
@@ -168,6 +197,7 @@ class Recipe(_Axis):
     seed: int = Field(default=0, ge=0, lt=2**32)
     data: Data = Data()
     images: Images = Images()
+    method: Annotated[Part | None, BeforeValidator(_method)] = None  # a classical one; then nothing is said of networks
     view: Annotated[Part, BeforeValidator(_view)] = Field(default_factory=lambda: VIEWS.resolve("patches"))
     network: Annotated[Part, _of(NETWORKS)] = Field(default_factory=lambda: NETWORKS.resolve("unet"))
     localiser: Annotated[Part | None, BeforeValidator(_localiser)] = None  # for views that look at objects
@@ -175,6 +205,20 @@ class Recipe(_Axis):
     supervision: Annotated[Part, _of(SUPERVISIONS)] = Field(default_factory=lambda: SUPERVISIONS.resolve("labelled"))
     fit: Fit = Fit()
     finish: Finish = Finish()
+
+    @model_validator(mode="after")
+    def _nothing_of_networks_where_there_is_none(self) -> Recipe:
+        if self.method is None:
+            return self
+        given = [key for key in FOR_NETWORKS if key in self.model_fields_set]
+        for axis, keys in OF_NETWORKS.items():
+            given += [f"{axis}.{key}" for key in keys if key in getattr(self, axis).model_fields_set]
+        if given:
+            raise ModicumError(
+                f"the classical method '{self.method['name']}' is no network: {', '.join(given)} cannot apply.",
+                remedy="Leave these keys out.",
+            )
+        return self
 
     @model_validator(mode="after")
     def _someone_who_localises(self) -> Recipe:

@@ -14,7 +14,9 @@ from modicum.views import VIEWS
 def training_time(prepared: Prepared) -> str:
     """Sentences with the minutes of the training, or of the two, and what they are spent on."""
     recipe = prepared.plan.recipe
-    if recipe.first is None:
+    if recipe.method is not None:
+        return "Fitted at once: seconds for a few pictures, minutes for hundreds."
+    if recipe.first is None or recipe.first.method is not None:
         return _one_training(prepared, recipe, recipe.fit.budget) + _before(recipe)
     rest = None if recipe.fit.budget is None else recipe.fit.budget - (recipe.first.fit.budget or 0)
     first = _one_training(prepared, recipe.first, recipe.first.fit.budget)
@@ -37,7 +39,7 @@ def _before(recipe: Recipe) -> str:
 
 
 def _one_training(prepared: Prepared, recipe: Recipe, budget: float | None) -> str:
-    channels = 1 if recipe.images.grey else max(prepared.seen.channels, default=3)
+    channels = recipe.images.channels or max(prepared.seen.channels, default=3)
     if any(c.slice is not None for c in prepared.dataset.cases):
         channels = recipe.images.slicing.channels
     outputs = 1 if recipe.finds_centres else outputs_for(len(prepared.dataset.classes))

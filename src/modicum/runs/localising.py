@@ -49,6 +49,12 @@ def given_bundle(recipe: Recipe, channels: int) -> Bundle | None:
             file=path,
             remedy="Give another localiser.bundle, or let the localiser be trained.",
         )
+    if recipe.images.prepare and bundle.recipe.images.prepare != recipe.images.prepare:
+        raise ModicumError(
+            "this model has learned from pictures that were prepared otherwise.",
+            file=path,
+            remedy="Give both the same images.prepare, or let the localiser be trained.",
+        )
     if bundle.upper_bound or bundle.recipe.finds_centres:
         raise ModicumError("this model cannot find objects by itself.", file=path, remedy="Give another localiser.bundle.")
     return bundle

@@ -48,9 +48,9 @@ def read_material(training: Training) -> Material:
     view, images = VIEWS.build(recipe.view), recipe.images
 
     def keep(picture: TrainingPicture) -> TrainingPicture:
-        return view.prepare(weakened(picture, recipe.labels))
+        return picture if recipe.method else view.prepare(weakened(picture, recipe.labels))
 
-    train = load_training([cases[i] for i in split.train], dataset, keep, 1 if images.grey else None, images=images)
+    train = load_training([cases[i] for i in split.train], dataset, keep, None, images=images)
     channels = 1 if images.block else train[0].image.shape[2]
     val = load_training([cases[i] for i in split.val], dataset, keep, channels, images=images) if split.val else train
     intensity = _intensity(recipe, train)

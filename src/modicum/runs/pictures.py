@@ -55,7 +55,8 @@ def _field_of_view(case: Case, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.
 def _pixels(case: Case, channels: int | None, images: Images) -> npt.NDArray[np.uint8]:
     try:
         picture = shown_picture(case, images)
-        return working_pixels(picture, channels or picture.shape[2], grey=images.grey)
+        wanted = channels or images.channels or picture.shape[2]
+        return working_pixels(picture, wanted, grey=images.grey, prepare=images.prepare)
     except ModicumError as error:
         raise ModicumError(error.problem, file=case.image, remedy=error.remedy) from None
 

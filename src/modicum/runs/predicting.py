@@ -20,7 +20,7 @@ from modicum.evaluation import overlay
 from modicum.images import read_picture, write_mask, write_picture
 from modicum.images.intensity import working_pixels
 from modicum.images.volumes import brought_back, is_volume, read_volume, write_volume_mask
-from modicum.inference import Segmenter
+from modicum.inference import Predictor
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def predict(
     return Predicted(tuple(written), tuple(failed))
 
 
-def _segment_volume(segmenter: Segmenter, bundle: Bundle, path: Path, name: str, out: Path) -> tuple[Path, dict[str, float]]:
+def _segment_volume(segmenter: Predictor, bundle: Bundle, path: Path, name: str, out: Path) -> tuple[Path, dict[str, float]]:
     """The mask that was written, and the millilitres of each class."""
     volume, slicing = read_volume(path), bundle.recipe.images.slicing
     levels = slicing.levels(volume)
@@ -174,7 +174,7 @@ def _refuse_to_replace(paths: dict[str, Path], out: Path) -> None:
                 )
 
 
-def _segment(segmenter: Segmenter, picture: npt.NDArray[Any], path: Path) -> npt.NDArray[np.float16]:
+def _segment(segmenter: Predictor, picture: npt.NDArray[Any], path: Path) -> npt.NDArray[np.float16]:
     try:
         return segmenter.probabilities(picture)
     except ModicumError as error:

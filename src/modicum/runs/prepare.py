@@ -20,7 +20,7 @@ from modicum.datasets.case import Split
 from modicum.datasets.fingerprint import Fingerprint
 from modicum.errors import Finding, ModicumError
 from modicum.planning import Plan, plan, with_angles, with_cubes, with_spacing
-from modicum.recipes import load
+from modicum.recipes import load, unchecked
 from modicum.recipes.schema import Data
 from modicum.tables import nearest
 
@@ -82,12 +82,13 @@ def choose_recipe(seen: Fingerprint, recipe: str, minutes: float | None, changes
         length = ["fit.budget=null"] if by_epochs else []
         chosen = plan(seen, minutes or DEFAULT_MINUTES, [*own, *length, *changes])
         return replace(chosen, reasons=(*chosen.reasons, *set_by_you))
-    if minutes is not None:
+    classical = unchecked(recipe, changes).get("method") is not None  # takes the time that it takes
+    if minutes is not None and not classical:
         own += [f"fit.budget={minutes}", "fit.epochs=null"]
-    elif by_epochs:
+    elif by_epochs and not classical:
         own += ["fit.budget=null"]
     loaded = load(recipe, [*own, *changes])
-    if loaded.fit.epochs is None and loaded.fit.budget is None:
+    if loaded.fit.epochs is None and loaded.fit.budget is None and not classical:
         loaded = load(recipe, [*own, *changes, f"fit.budget={DEFAULT_MINUTES}"])
     return Plan(loaded, (f"Recipe {loaded.name}: {loaded.description}", *set_by_you))
 

@@ -54,7 +54,7 @@ def taught_pictures(teacher: Bundle, cases: Sequence[Case], training: Training, 
 
 def _placed(teacher: Bundle, recipe: Recipe) -> Callable[[TrainingPicture], TrainingPicture]:
     """For a view that looks at objects: they are where the teacher finds them."""
-    segmenter, view = teacher.segmenter(), VIEWS.build(recipe.view)
+    segmenter, view = teacher.segmenter(prepared=True), VIEWS.build(recipe.view)
 
     def keep(picture: TrainingPicture) -> TrainingPicture:
         probability = segmenter.look(picture.image).probability
@@ -68,7 +68,8 @@ class _PseudoLabelling:
 
     def __init__(self, teacher: Bundle, settings: PseudoLabels, training: Training, material: Material) -> None:
         self.teacher, self.settings, self.view = teacher, settings, VIEWS.build(training.recipe.view)
-        self.segmenter, self.masks = teacher.segmenter(), training.folder.path / training.part / "pseudo-labels"
+        self.segmenter = teacher.segmenter(prepared=True)
+        self.masks = training.folder.path / training.part / "pseudo-labels"
         self.masks.mkdir(parents=True, exist_ok=True)
         self.allowed = share_range([_share(p) for p in material.train], settings.share_range)
         self.decisions: list[Judged] = []

@@ -13,6 +13,7 @@ from modicum.datasets.case import Dataset, Split
 from modicum.errors import Finding
 from modicum.evaluation import Evaluator, ReportData, write_report
 from modicum.planning import Plan
+from modicum.recipes import plain
 from modicum.runs.folder import RunFolder, environment, flat
 from modicum.runs.prepare import Prepared
 from modicum.runs.steps import Steps, second_looks
@@ -133,7 +134,7 @@ def write_run_report(outcome: Outcome, whole: dict[str, Any], folder: RunFolder)
         title=f"{outcome.dataset.root.resolve().name}: {' and '.join(outcome.dataset.classes)}",
         subtitle=f"{outcome.dataset.layout}; {whole['params']:,} parameters; trained for {whole['seconds'] / 60:.1f} minutes",
         headline=summary["dice"],
-        recipe=outcome.plan.recipe.model_dump(mode="json"),
+        recipe=plain(outcome.plan.recipe),
         reasons=reasons,
         split_reason=outcome.splits[0].reason,
         counts=outcome.counts(),

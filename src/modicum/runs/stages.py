@@ -10,6 +10,7 @@ from typing import TypeVar
 from modicum.console import say
 from modicum.datasets.case import Case
 from modicum.errors import Finding
+from modicum.runs.fitting import fit_method
 from modicum.runs.localising import first_recipe
 from modicum.runs.material import Material, Training, read_material
 from modicum.runs.pretraining import Pretrained, pretrain
@@ -28,6 +29,8 @@ def train_once(training: Training) -> Trained:
     """Train, going on from checkpoints where there are some; first what must be trained before."""
     recipe, taught = training.recipe, training.recipe.taught_by
     material = read_material(training)
+    if recipe.method is not None:
+        return fit_method(training, material)
     if training.minutes is None and recipe.fit.epochs is None:
         training = replace(training, minutes=recipe.fit.budget)
     cases = unlabelled_cases(training.dataset, training.split, taught.folder) if taught.unlabelled else []

@@ -17,11 +17,15 @@ from modicum.evaluation import Evaluator, SecondLook, StepFigures
 from modicum.evaluation.statistics import paired_difference
 from modicum.geometry import Affine, sample
 from modicum.images.intensity import working_pixels
-from modicum.inference import Look
+from modicum.inference import Look, Segmenter
 from modicum.views import VIEWS
 
 _LABELLED = "labelled pictures alone"
-_ALONE = {"segmenter": "first network alone", "threshold": "threshold alone"}  # localisers whose mask is an answer
+_ALONE = {
+    "segmenter": "first network alone",
+    "threshold": "threshold alone",
+    "classical": "classical method alone",
+}  # localisers whose mask is an answer
 _UNFINISHED = "without finishing steps"
 _TRUE_PLACES = "with true places"
 _SHOWN = 6
@@ -168,6 +172,7 @@ def second_looks(
 
 def _second_look(case: Case, dice: float, code: LabelCode, bundle: Bundle) -> SecondLook:
     picture, segmenter = load_picture(case), bundle.segmenter()
+    assert isinstance(segmenter, Segmenter), "a view that looks at objects shows them to a network"
     look = segmenter.look(picture, bundle.true_mask(load_label(case, code)))
     truth = load_label(replace(case, tissue=bundle.recipe.tissue), code)
     first, pixels = look.glimpses[0], segmenter.pixels(picture)

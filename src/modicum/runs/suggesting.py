@@ -21,7 +21,7 @@ from modicum.errors import ModicumError
 from modicum.evaluation import overlay
 from modicum.images import write_picture
 from modicum.images.intensity import working_pixels
-from modicum.inference import Segmenter
+from modicum.inference import Predictor
 from modicum.runs.folder import RunFolder
 from modicum.runs.pictures import shown_picture
 from modicum.starts.pooled import Pooled
@@ -123,7 +123,7 @@ def expected_dice(probability: Floats, found: npt.NDArray[np.bool_]) -> float:
     return 2 * float(probability[found].sum()) / (whole + area) if area else float(np.exp(-whole))
 
 
-def _look(case: Case, picture: npt.NDArray[Any], segmenter: Segmenter, bundle: Bundle) -> tuple[float, npt.NDArray[np.uint8]]:
+def _look(case: Case, picture: npt.NDArray[Any], segmenter: Predictor, bundle: Bundle) -> tuple[float, npt.NDArray[np.uint8]]:
     """The Dice that the model expects, classes averaged, and a small picture with its outlines."""
     probability = segmenter.probabilities(picture)
     numbers = class_numbers(probability, bundle if case.slice is None else bundle.unfinished, picture)

@@ -20,7 +20,7 @@ from modicum.evaluation import Evaluator, Example
 from modicum.images import read_mask, write_mask
 from modicum.images.intensity import working_pixels
 from modicum.images.volumes import brought_back, cached_volume, read_volume_mask, write_volume_mask
-from modicum.inference import Look, Segmenter
+from modicum.inference import Look, Predictor
 from modicum.runs.pictures import shown_picture, together
 from modicum.runs.predicting import mask_values, volume_values
 from modicum.runs.steps import Steps
@@ -55,7 +55,7 @@ def test_bundle(
 def _test(
     group: Sequence[Case],
     code: LabelCode,
-    segmenter: Segmenter,
+    segmenter: Predictor,
     bundle: Bundle,
     evaluator: Evaluator,
     masks: Path,

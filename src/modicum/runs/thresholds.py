@@ -46,8 +46,8 @@ def with_threshold(
     if not pictures:
         return fixed
     histograms, answers = [], []
-    decided = fixed.low is not None or (finish.steps and not unfinished)  # by masks, not by single pixels
-    segmenter = bundle.segmenter(bf16=bf16)
+    decided = fixed.low is not None or (fixed.recipe.finish.steps and not unfinished)  # by masks, not by single pixels
+    segmenter = bundle.segmenter(bf16=bf16, prepared=True)
     with bar("Choosing the threshold", len(pictures)) as progress:
         for picture in pictures:
             truth = _depth_first(picture.label) > 0

@@ -43,7 +43,8 @@ class Trained:
         """Of everything that was trained."""
         others = [*self.before, *([self.first] if self.first else [])]
         start = self.start.history[-1].step if self.start else 0
-        return self.history[-1].step + start + sum(t.whole_steps for t in others)
+        own = self.history[-1].step if self.history else 0  # a classical method makes none
+        return own + start + sum(t.whole_steps for t in others)
 
     @property
     def all_findings(self) -> list[Finding]:

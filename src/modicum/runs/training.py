@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-import modicum
 from modicum.augment import POLICIES
 from modicum.bundle import Bundle, outputs_for
 from modicum.console import bar, say
@@ -18,9 +16,9 @@ from modicum.datasets.alignment import label_shift
 from modicum.errors import Finding
 from modicum.losses import LOSSES, Loss
 from modicum.networks import NETWORKS
+from modicum.runs.bundling import new_bundle
 from modicum.runs.early import EarlyLook
-from modicum.runs.folder import digest
-from modicum.runs.localising import given_bundle, learned, seen_by
+from modicum.runs.localising import given_bundle, seen_by
 from modicum.runs.material import Material, Training
 from modicum.runs.parts import build_parts, measured_compute, pace_of, tuning_of
 from modicum.runs.thresholds import with_threshold
@@ -36,7 +34,7 @@ from modicum.training.doubts import doubts
 from modicum.training.loop import EpochRecord, Parts, Validation, fit
 from modicum.training.pace import Pace
 from modicum.training.validation import validator
-from modicum.views import VIEWS, TrainingPicture
+from modicum.views import TrainingPicture
 from modicum.views.blocks import middle_slice
 
 _VIEWS_LOOKED_AT = 32  # after each epoch
@@ -90,12 +88,11 @@ def train_network(
     for finding in findings:
         folder.log(f"{part}doctor: {finding.kind}: {finding.message}")
     seen = {**seen, **(beside.seen if beside else {})}
-    bundle = _bundle(training, parts.average.network, material, localiser or given, seen)
+    bundle = new_bundle(training, parts.average.network.state_dict(), material, localiser or given, seen)
     if not recipe.finds_centres:
         slices = any(c.slice is not None for c in dataset.labelled)
         bundle = with_threshold(bundle, material.untouched_val, bf16=compute.precision == "bf16-mixed", slices=slices)
-    first = given.network().parameters() if given and bundle.localiser else ()
-    size = sum(p.numel() for p in (*network.parameters(), *first))
+    size = sum(p.numel() for p in network.parameters()) + (given.parameters if given and bundle.localiser else 0)
     return Trained(bundle, history, findings, compute, size, pace.elapsed)
 
 
@@ -198,37 +195,3 @@ def _forward(compute: Compute, network: nn.Module, images: torch.Tensor) -> torc
     with torch.autocast(device.type, torch.bfloat16, enabled=compute.precision == "bf16-mixed"):
         answer: torch.Tensor = network(images.to(device))
     return answer
-
-
-def _bundle(
-    training: Training, network: nn.Module, material: Material, localiser: Bundle | None, seen: Mapping[str, str]
-) -> Bundle:
-    """The trained network, its threshold not yet chosen.
-
-    Args:
-        seen: name and content of unlabelled pictures from which it has learned.
-    """
-    recipe, dataset, split = training.recipe, training.dataset, training.split
-    classes = ("object",) if recipe.finds_centres else dataset.classes
-    numbers = tuple(range(1, len(classes) + 1))
-    as_given = dataset.code.kind == "index" and all(0 < v < 2**16 for v in dataset.code.values)
-    shown = {c.id: digest(c.image) for c in dataset.labelled if c.id in {*split.train, *split.val}}
-    if localiser is not None:  # names may be the same in other data
-        shown |= {f"localiser: {name}": content for name, content in localiser.provenance.get("seen", {}).items()}
-    return Bundle(
-        recipe=recipe,
-        weights={k: v.cpu() for k, v in network.state_dict().items()},
-        classes=classes,
-        intensity=material.intensity,
-        threshold=0.5,
-        label_values=(255,) if len(numbers) == 1 else dataset.code.values if as_given else numbers,
-        provenance={
-            "modicum": modicum.__version__,
-            "made": time.strftime("%Y-%m-%d %H:%M:%S %z"),
-            "training_cases": len(material.train),
-            "seen": {**shown, **seen},  # pictures that trained it or chose its threshold, by their content
-            "data": dataset.layout,
-        },
-        localiser=localiser if VIEWS.build(recipe.view).localised else None,
-        localiser_settings=learned(recipe, material.train),
-    )

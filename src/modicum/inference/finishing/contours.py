@@ -41,7 +41,7 @@ class Snake:
 
     energy: Literal["regions", "edges"] = "regions"
     start: Literal["mask", "box"] = "mask"
-    rounds: Annotated[int, Field(ge=1)] = 30
+    rounds: Annotated[int, Field(ge=2, multiple_of=2)] = 30  # odd ones would leave scikit-image's smoothing half-way
     smooth: Annotated[int, Field(ge=0, le=4)] = 1
     balloon: Annotated[int, Field(ge=-1, le=1)] = 0
 
