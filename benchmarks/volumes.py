@@ -55,8 +55,10 @@ def phantom(out: Path, options: argparse.Namespace) -> None:
     base = {"view": {"name": "whole", "size": 128}, "network": UNET, "fit": UPRIGHT}
     run(data, out, recipes(out / "recipes", base, methods), ["3p", "all"], options)
     for name in methods:
-        cell = out / "cells" / f"{name}-all-0"
-        cases = pd.read_csv(cell / "cases.csv")
+        path = out / "cells" / f"{name}-all-0" / "cases.csv"
+        if not path.exists():
+            continue  # the cell failed; the comparison says why
+        cases = pd.read_csv(path)
         volumes = {"epicardial fat": Measured(cases["found_ml"].tolist(), cases["true_ml"].tolist(), cases["patient"].tolist())}
         (out / f"bland-altman-{name}.svg").write_text(bland_altman(volumes, "volume", "ml"))
 
