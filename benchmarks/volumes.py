@@ -15,22 +15,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections import defaultdict
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import pandas as pd
-import yaml
 
+from few_labels import DATA, FIT, recipes
 from modicum.datasets.ct_phantoms import write_ct_dataset
 from modicum.evaluation.report.figures import bland_altman
 from modicum.evaluation.sizes import Measured
 from modicum.runs.compare import compare
 
-DATA = Path(os.environ.get("MODICUM_DATA", Path(__file__).parents[2] / "shared" / "data"))
-FIT = {"loss": "dice_ce", "rate": 4.0e-3, "schedule": "one_cycle", "batch_size": 8, "augmentation": "strong"}
 UPRIGHT = {**FIT, "augmentation": {"name": "strong", "any_rotation": False}}
 UNET = {"name": "unet", "encoder": {"widths": [16, 32, 64, 128, 256]}}
 FAT = [-200, -30]
@@ -40,14 +37,6 @@ SLICES: dict[str, dict[str, Any]] = {  # what a network sees of a volume; the fi
     "neighbours": {"images": {"neighbours": 1}},
 }
 SHOWN = ("bias", "absolute_error", "relative_error", "pearson", "icc")
-
-
-def recipes(folder: Path, base: dict[str, Any], methods: dict[str, dict[str, Any]]) -> list[str]:
-    """Recipe files of methods that differ from a base; their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, different in methods.items():
-        (folder / f"{name}.yaml").write_text(yaml.safe_dump({"name": name, "network": UNET, **base, **different}))
-    return [str(folder / f"{name}.yaml") for name in methods]
 
 
 def phantom(out: Path, options: argparse.Namespace) -> None:
@@ -63,22 +52,24 @@ def phantom(out: Path, options: argparse.Namespace) -> None:
         "pericardium": {"images": {"window": window, "depth": True}, "finish": {"steps": steps}},
         "pericardium-without-depth": {"images": {"window": window}, "finish": {"steps": steps}},
     }
-    base = {"view": {"name": "whole", "size": 128}, "fit": UPRIGHT}
+    base = {"view": {"name": "whole", "size": 128}, "network": UNET, "fit": UPRIGHT}
     run(data, out, recipes(out / "recipes", base, methods), ["3p", "all"], options)
     for name in methods:
-        cell = out / "cells" / f"{name}-all-0"
-        cases = pd.read_csv(cell / "cases.csv")
+        path = out / "cells" / f"{name}-all-0" / "cases.csv"
+        if not path.exists():
+            continue  # the cell failed; the comparison says why
+        cases = pd.read_csv(path)
         volumes = {"epicardial fat": Measured(cases["found_ml"].tolist(), cases["true_ml"].tolist(), cases["patient"].tolist())}
         (out / f"bland-altman-{name}.svg").write_text(bland_altman(volumes, "volume", "ml"))
 
 
 def acdc(out: Path, options: argparse.Namespace) -> None:
-    base = {"view": {"name": "whole", "size": 128}, "fit": FIT}
+    base = {"view": {"name": "whole", "size": 128}, "network": UNET, "fit": FIT}
     run(DATA / "acdc", out, recipes(out / "recipes", base, SLICES), ["3p", "all"], options)
 
 
 def hippocampus(out: Path, options: argparse.Namespace) -> None:
-    base = {"view": {"name": "whole", "size": 64}, "fit": UPRIGHT}
+    base = {"view": {"name": "whole", "size": 64}, "network": UNET, "fit": UPRIGHT}
     run(DATA / "msd_hippocampus", out, recipes(out / "recipes", base, SLICES), ["10p", "all"], options)
 
 

@@ -14,9 +14,12 @@ from modicum.bundle import Bundle
 from modicum.datasets import discover
 from modicum.datasets.ct_phantoms import CtPhantom, Target, ct_phantom, write_ct_dataset
 from modicum.images.volumes import read_volume_mask
+from modicum.recipes.schema import Images
 from modicum.runs.demo import demo_ct
 from modicum.runs.evaluating import evaluate_bundle
+from modicum.runs.pictures import load_case
 from modicum.runs.predicting import predict
+from modicum.runs.prepare import prepare
 from modicum.runs.train import Run
 
 SMALL = ["view.size=48", "network.encoder.widths=[8,16,32]", "fit.epochs=2", "fit.precision=32-true", "fit.rate=0.01"]
@@ -93,6 +96,9 @@ def test_labels_of_the_tissue_serve_for_testing_as_well(pericardium: Run, tmp_pa
 
 def test_the_direct_way_learns_and_is_tested_on_the_fat_in_the_same_labels(sacs: Path, tmp_path: Path) -> None:
     check(md.train(sacs, tmp_path / "run", recipe="eat-direct", changes=SMALL))
+    taught = prepare(discover(sacs), "eat-direct", None, None, [], None).dataset
+    labels = [load_case(c, taught, None, images=Images()).label for c in taught.cases if c.volume == "patient03"]
+    assert np.array_equal(np.stack(labels) > 0, patient().fat)
 
 
 def test_the_aorta_in_polar_views(tmp_path: Path) -> None:

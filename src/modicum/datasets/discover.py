@@ -15,7 +15,7 @@ from modicum.datasets.layouts import LAYOUTS, Found
 from modicum.datasets.layouts.found import PARTS, subfolders
 from modicum.datasets.layouts.generic import labels_alone
 from modicum.datasets.layouts.manifest import read_manifest
-from modicum.datasets.patients import guess_patients
+from modicum.datasets.patients import guess_patients, told_of_volumes
 from modicum.datasets.volumes import sliced
 from modicum.errors import Finding, ModicumError
 from modicum.images.formats import is_volume
@@ -138,7 +138,7 @@ def _with_patients(cases: list[Case], notes: list[str]) -> list[Case]:
         return [replace(c, patient=c.patient or c.id) for c in cases]
     patients, reason = guess_patients(unknown)
     if all(is_volume(c.image) for c in cases):
-        reason = reason.replace("picture", "volume").replace("Picture", "Volume")
+        reason = told_of_volumes(reason)
     notes.append(reason)
     return [replace(c, patient=patients[c.id]) for c in cases]
 

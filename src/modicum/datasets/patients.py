@@ -44,6 +44,11 @@ def guess_patients(ids: Sequence[str]) -> tuple[dict[str, str], str]:
     return {i: i for i in ids}, "Names tell nothing of patients: each picture counts as a patient of its own."
 
 
+def told_of_volumes(reason: str) -> str:
+    """What was seen in the names, where each is a volume's."""
+    return reason.replace("picture", "volume").replace("Picture", "Volume")
+
+
 def _eyes(ids: Sequence[str]) -> Guess | None:
     found = {i: m for i in ids if (m := _EYE.match(i))}
     sides = {m[2].lower() for m in found.values()}

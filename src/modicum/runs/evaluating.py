@@ -13,6 +13,7 @@ from modicum.bundle import Bundle
 from modicum.console import say
 from modicum.datasets import LabelCode, discover, guess_patients, infer_code
 from modicum.datasets.case import Case, Dataset
+from modicum.datasets.patients import told_of_volumes
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator, ReportData, write_report
 from modicum.images.volumes import is_volume
@@ -74,6 +75,8 @@ def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Pat
             )
     code, classes, notes = infer_code(list(true.values()))
     patients, guessed = guess_patients(list(true))
+    if all(map(is_volume, true.values())):
+        guessed = told_of_volumes(guessed)
     evaluator = Evaluator(classes, None)
     for stem, path in true.items():
         pair = volume_pair if is_volume(path) else picture_pair
@@ -152,7 +155,7 @@ def _report_data(
         title=title,
         subtitle="Evaluation",
         headline=summary["dice"],
-        counts={"test": int(table["case"].nunique())},
+        counts={"measured": int(table["case"].nunique())},
         history=pd.DataFrame(),
         summary=summary,
         table=table,

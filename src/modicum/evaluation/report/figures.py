@@ -129,14 +129,15 @@ def distributions(table: pd.DataFrame, classes: Sequence[str]) -> str:
     """Every picture's figures: violin, box and points for each metric, or Dice of each class."""
     if table.empty:
         return ""
+    volumes = "found_ml" in table
     if len(classes) > 1:
         groups = {_plain(name): _numbers(table.loc[table["class"] == name, "dice"]) for name in classes}
         distances = [_numbers(table.loc[table["class"] == name, "hd95"]) for name in classes]
-        title = "Dice of each picture, by class"
+        title = f"Dice of each {'volume' if volumes else 'picture'}, by class"
     else:
         groups = {label: _numbers(table[m]) for m, label in _SHARES.items() if m in table}
         distances = [_numbers(table["hd95"])]
-        title = "Each picture's figures"
+        title = f"Each {'volume' if volumes else 'picture'}'s figures"
     if not any(values.size for values in groups.values()):
         return ""
     apart = any(values.size for values in distances)
@@ -153,7 +154,7 @@ def distributions(table: pd.DataFrame, classes: Sequence[str]) -> str:
         for place, values in enumerate(distances):
             _box(right, values, len(groups) - place if len(classes) > 1 else (1 + len(groups)) / 2, ORANGE)
         right.set_yticks([])
-        right.set_title("Hausdorff 95, pixels or mm")
+        right.set_title(f"Hausdorff 95, {'mm' if volumes else 'pixels'}")
         right.set_xlim(left=min(0.0, right.get_xlim()[0]))
     for axes in sheet.axes:
         axes.set_ylim(0.4, len(groups) + 0.6)

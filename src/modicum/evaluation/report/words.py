@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 METRIC_NAMES = {
     "dice": "Dice", "iou": "IoU (Jaccard)", "thresholded_jaccard": "Jaccard, 0 below .65", "precision": "Precision",
     "recall": "Recall (sensitivity)", "specificity": "Specificity", "accuracy": "Accuracy", "auc": "ROC AUC",
-    "average_precision": "Average precision", "hd95": "Hausdorff 95, pixels or mm", "found_ml": "Found, ml",
+    "average_precision": "Average precision", "hd95": "Hausdorff 95, pixels", "found_ml": "Found, ml",
     "true_ml": "True, ml",
 }  # fmt: skip
 _FORMS = {"hd95": ".1f", "found_ml": ".2f", "true_ml": ".2f"}  # the others are shares
@@ -25,17 +25,22 @@ _MEANINGS = {
     "recall": "of what is there, the share that was found",
     "specificity": "of the background, the share left alone",
     "auc": "how well probabilities part object from background",
-    "hd95": "how far the outlines stray, in pixels, in volumes mm",
+    "hd95": "how far the outlines stray, in pixels",
 }
 _PARTS = {
     "train": "to train", "val": "to validate", "test": "to test", "labelled": "labelled", "folds": "folds",
-    "unlabelled": "unlabelled",
+    "unlabelled": "unlabelled", "measured": "measured",
 }  # fmt: skip
 
 
 def thing(summary: Mapping[str, Any]) -> str:
     """What was measured one by one: "picture" or "volume"."""
     return "volume" if "volume_agreement" in summary else "picture"
+
+
+def in_unit(text: str, summary: Mapping[str, Any]) -> str:
+    """A text about distances; those in volumes are in mm."""
+    return text.replace("pixels", "mm") if thing(summary) == "volume" else text
 
 
 def figure(metric: str, value: float | None) -> str:
@@ -123,7 +128,8 @@ def cards(summary: Mapping[str, Any]) -> list[dict[str, str]]:
             low, high = values["ci95"]
             interval = "" if low is None else f"{figure(metric, low)} to {figure(metric, high)}"
             name = METRIC_NAMES[metric].split(",")[0].replace(" (Jaccard)", "").replace(" (sensitivity)", "")
-            found.append({"name": name, "value": figure(metric, values["mean"]), "interval": interval, "meaning": meaning})
+            value, said = figure(metric, values["mean"]), in_unit(meaning, summary)
+            found.append({"name": name, "value": value, "interval": interval, "meaning": said})
     return found
 
 
@@ -138,7 +144,7 @@ def metric_rows(summary: Mapping[str, Any]) -> list[list[str]]:
             pooled = values["pooled"] if "pooled" in values else (summary.get("pooled") or {}).get(metric)
             shown = (values["mean"], values["sd"], values["median"], pooled)
             mean, sd, median, all_pixels = (figure(metric, v) for v in shown)
-            rows.append([name, mean, interval, sd, median, all_pixels, str(values["n"])])
+            rows.append([in_unit(name, summary), mean, interval, sd, median, all_pixels, str(values["n"])])
     return rows
 
 
@@ -198,7 +204,7 @@ def counts(data: ReportData) -> list[tuple[str, str]]:
     """How many pictures, or slices of volumes, went where."""
     what = "slices " if thing(data.summary) == "volume" else ""
     return [
-        (f"{number:,}", ("" if part == "folds" else what) + _PARTS.get(part, part))
+        (f"{number:,}", ("" if part in ("folds", "measured") else what) + _PARTS.get(part, part))
         for part, number in data.counts.items()
         if number or part == "test"
     ]
