@@ -7,7 +7,8 @@ experiments:
   phantom      synthetic chest CT, 12 patients to test: epicardial fat directly, by way of its sac, and that without depth
                (thesis-data-efficient-segmentation 6.5: Dice .75, .865 by way of the sac, Pearson .886 a slice); also the
                Bland-Altman plots of the first repetition with most labels
-  acdc         acdc, both volumes of 3 patients and of all
+  acdc         acdc, both volumes of 3 patients and of all: slices, with depth, with neighbours, a 3D U-Net
+  left_ventricle  the left ventricle of acdc: the whole slice, polar about it, a crop about it
   hippocampus  msd_hippocampus, 10 volumes and all
 """
 
@@ -15,11 +16,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from collections import defaultdict
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import nibabel
 import pandas as pd
 
 from few_labels import DATA, FIT, recipes
@@ -36,6 +39,8 @@ SLICES: dict[str, dict[str, Any]] = {  # what a network sees of a volume; the fi
     "depth": {"images": {"depth": True}},
     "neighbours": {"images": {"neighbours": 1}},
 }
+SOLID = {"name": "unet3d", "widths": [16, 32, 64, 96]}
+SOLID_FIT = {"batch_size": 2, "samples": 4, "rate": 3.0e-3}
 SHOWN = ("bias", "absolute_error", "relative_error", "pearson", "icc")
 
 
@@ -65,16 +70,32 @@ def phantom(out: Path, options: argparse.Namespace) -> None:
 
 def acdc(out: Path, options: argparse.Namespace) -> None:
     base = {"view": {"name": "whole", "size": 128}, "network": UNET, "fit": FIT}
-    run(DATA / "acdc", out, recipes(out / "recipes", base, SLICES), ["3p", "all"], options)
+    solid = {"images": {"block": 8}, "network": {**SOLID, "flat": 2}, "fit": {**FIT, **SOLID_FIT}}
+    run(DATA / "acdc", out, recipes(out / "recipes", base, SLICES | {"3d": solid}), ["3p", "all"], options)
+
+
+def left_ventricle(out: Path, options: argparse.Namespace) -> None:
+    data = out / "data"
+    for kind in ("images", "labels"):
+        (data / kind).mkdir(parents=True, exist_ok=True)
+    for path in sorted((DATA / "acdc" / "labels").iterdir()):
+        if not (data / "labels" / path.name).exists():
+            label: Any = nibabel.load(path)
+            ventricle = (label.get_fdata() == 3).astype("uint8")
+            nibabel.save(nibabel.Nifti1Image(ventricle, label.affine), data / "labels" / path.name)
+            shutil.copy(DATA / "acdc" / "images" / path.name, data / "images" / path.name)
+    run(data, out, ["small-whole", "small-polar", "small-crops"], ["3p", "all"], options)
 
 
 def hippocampus(out: Path, options: argparse.Namespace) -> None:
     base = {"view": {"name": "whole", "size": 64}, "network": UNET, "fit": UPRIGHT}
-    run(DATA / "msd_hippocampus", out, recipes(out / "recipes", base, SLICES), ["10p", "all"], options)
+    solid = {"images": {"block": 32}, "network": {**SOLID, "flat": 0}, "fit": {**UPRIGHT, **SOLID_FIT}}
+    run(DATA / "msd_hippocampus", out, recipes(out / "recipes", base, SLICES | {"3d": solid}), ["10p", "all"], options)
 
 
 def run(data: Path, out: Path, names: list[str], labels: list[str], options: argparse.Namespace) -> None:
     """The comparison, and the agreement of volumes and slices in every cell, averaged over repetitions."""
+    labels = options.labels.split(",") if options.labels else labels
     done = compare(data, out, recipes=names, labels=labels, seeds=options.seeds, minutes=options.minutes, ray=options.ray)
     found: dict[str, list[dict[str, float]]] = defaultdict(list)
     for path in sorted((out / "cells").glob("*/summary.json")):
@@ -92,7 +113,7 @@ def run(data: Path, out: Path, names: list[str], labels: list[str], options: arg
     print(f"{done.folder / 'report.html'}")
 
 
-EXPERIMENTS = {"phantom": phantom, "acdc": acdc, "hippocampus": hippocampus}
+EXPERIMENTS = {"phantom": phantom, "acdc": acdc, "left_ventricle": left_ventricle, "hippocampus": hippocampus}
 
 
 def main() -> None:
@@ -101,6 +122,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=10.0, help="of training for each cell")
+    parser.add_argument("--labels", help="instead of each experiment's own, e.g. 3p")
     parser.add_argument("--ray")
     options = parser.parse_args()
     for name in options.experiments:
