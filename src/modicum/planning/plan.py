@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modicum.datasets.fingerprint import Fingerprint
@@ -76,11 +76,14 @@ def with_spacing(chosen: Plan, seen: Fingerprint) -> Plan:
     images, view = chosen.recipe.images, chosen.recipe.view
     if images.spacing != "auto":
         return chosen
-    needed = seen.spacing is not None and seen.spacing_spread > _SAME_SPACING and view["name"] == "patches"
-    value = f"[{seen.spacing[1]}, {seen.spacing[2]}]" if seen.spacing is not None and needed else "null"
-    recipe = checked(change(chosen.recipe.model_dump(), [f"images.spacing={value}"]))
-    told = f"Volumes are shown with {value} mm between pixels: their own differ by up to {seen.spacing_spread:.0%}."
-    return Plan(recipe, (*chosen.reasons, told) if needed else chosen.reasons)
+    differ = seen.spacing_spread > _SAME_SPACING and view["name"] == "patches"
+    spacing = seen.spacing[1:] if seen.spacing is not None and differ else None
+    shown = images.model_copy(update={"spacing": spacing})
+    recipe = chosen.recipe.model_copy(update={"images": shown})
+    if spacing is None:
+        return replace(chosen, recipe=recipe)
+    told = f"Volumes are shown with {spacing[0]:g} x {spacing[1]:g} mm between pixels: their own differ by up to "
+    return Plan(recipe, (*chosen.reasons, f"{told}{seen.spacing_spread:.0%}."))
 
 
 def with_cubes(chosen: Plan, seen: Fingerprint) -> Plan:
