@@ -34,7 +34,7 @@ from modicum.networks import NETWORKS
 from modicum.recipes import Recipe, checked, dump
 from modicum.views import VIEWS
 
-FORMAT = 3  # raised when older programs could no longer read the file; 3: networks have encoders
+FORMAT = 4  # raised when older programs could no longer read the file; 4: preparations, finishing steps, classical methods
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,6 @@ def test_a_classical_run_is_a_run(discs: Path, tmp_path: Path, recipe: str, chan
     assert np.array_equal(read_mask(tmp_path / "masks" / "case_03.png") > 0, run.segment(path) > 0)
     figures, _ = evaluate_bundle(run.folder / "model.modicum", discs, tmp_path / "evaluation", "all")
     assert figures["test"]["dice"]["mean"] > 0.6
-    assert md.train(discs, tmp_path / "run", recipe=recipe, changes=changes).summary == run.summary
 
 
 @pytest.fixture(scope="module")

@@ -66,6 +66,11 @@ def test_the_strongest_nearby_answer_is_that_of_a_search() -> None:
         assert found[place] == pytest.approx(weighed[near].max(), abs=1e-5)
 
 
+def test_pictures_without_vessels_teach_that_there_are_none() -> None:
+    response = np.random.default_rng(0).normal(size=400)
+    assert (as_probability(response, knots([(response, np.zeros(400, bool))])) >= 0.5).sum() <= 1
+
+
 @given(st.integers(0, 10_000), st.integers(1, 3))
 @settings(max_examples=30, deadline=None)
 def test_the_level_is_that_of_the_best_mean_dice(seed: int, pictures: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from modicum.datasets import discover
-from modicum.recipes.schema import Images
+from modicum.recipes.axes import Images
 from modicum.runs.pictures import load_case
 
 

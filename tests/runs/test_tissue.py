@@ -14,7 +14,7 @@ from modicum.bundle import Bundle
 from modicum.datasets import discover
 from modicum.datasets.ct_phantoms import CtPhantom, Target, ct_phantom, write_ct_dataset
 from modicum.images.volumes import read_volume_mask
-from modicum.recipes.schema import Images
+from modicum.recipes.axes import Images
 from modicum.runs.demo import demo_ct
 from modicum.runs.evaluating import evaluate_bundle
 from modicum.runs.pictures import load_case

@@ -106,7 +106,7 @@ def _forest(known: Floats, labels: Any, classes: int, trees: int, seed: int) -> 
     leaves = []
     for tree in forest.estimators_:
         shares = tree.tree_.value[:, 0]
-        leaves.append(_for_all(shares / shares.sum(axis=1, keepdims=True), forest.classes_, classes, 0.0))
+        leaves.append(_for_all(shares / shares.sum(axis=1, keepdims=True), forest.classes_, classes))
     return packed([tree.tree_ for tree in forest.estimators_], leaves)
 
 
@@ -121,7 +121,7 @@ def _boosting(known: Floats, labels: Any, classes: int, trees: int, seed: int) -
         of = numbers[1:] if len(numbers) == 2 else numbers[column : column + 1]  # of two classes, one answer tells both
         for tree in model.estimators_[:, column]:
             grown.append(tree.tree_)
-            leaves.append(_for_all(model.learning_rate * tree.tree_.value[:, 0], of, classes, 0.0))
+            leaves.append(_for_all(model.learning_rate * tree.tree_.value[:, 0], of, classes))
     return _never(packed(grown, leaves), numbers, classes)
 
 
@@ -133,8 +133,8 @@ def _perceptron(known: Floats, labels: Any, classes: int, seed: int) -> State:
     model.fit((known - mean) / sd, labels)
     numbers = model.classes_
     of = numbers[1:] if len(numbers) == 2 else numbers
-    second = _for_all(model.coefs_[1], of, classes, 0.0)
-    bias = _for_all(model.intercepts_[1][None], of, classes, 0.0)[0]
+    second = _for_all(model.coefs_[1], of, classes)
+    bias = _for_all(model.intercepts_[1][None], of, classes)[0]
     bias[~np.isin(np.arange(classes + 1), numbers)] = _NEVER
     state = {"mean": mean, "sd": sd, "first": model.coefs_[0], "first_bias": model.intercepts_[0]}
     return {key: np.asarray(v, np.float32) for key, v in {**state, "second": second, "second_bias": bias}.items()}
@@ -150,9 +150,9 @@ def _never(state: State, numbers: npt.NDArray[Any], classes: int) -> State:
     return {**state, "value": np.where(state["left"][:, None] < 0, state["value"] + share, 0).astype(np.float32)}
 
 
-def _for_all(values: npt.NDArray[Any], numbers: npt.NDArray[Any], classes: int, other: float) -> npt.NDArray[np.float32]:
+def _for_all(values: npt.NDArray[Any], numbers: npt.NDArray[Any], classes: int) -> npt.NDArray[np.float32]:
     """Columns for the classes `numbers` as columns for all of them, background first."""
-    spread = np.full((len(values), classes + 1), other, np.float32)
+    spread = np.zeros((len(values), classes + 1), np.float32)
     spread[:, np.asarray(numbers, int)] = values
     return spread
 

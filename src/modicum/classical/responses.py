@@ -30,10 +30,11 @@ def knots(responses: Responses) -> npt.NDArray[np.float64]:
 
 
 def best_level(responses: Responses) -> float:
-    """The level from which responses are foreground with the best mean Dice."""
+    """The level from which responses are foreground with the best mean Dice; of equally good ones the highest."""
     pooled = np.concatenate([response for response, _ in responses])
     levels = np.unique(np.quantile(pooled, np.linspace(0, 1, _CANDIDATES)))
-    return float(levels[int(np.mean([_dice_at(levels, *one) for one in responses], axis=0).argmax())])
+    dice = np.mean([_dice_at(levels, *one) for one in responses], axis=0)
+    return float(levels[len(levels) - 1 - int(dice[::-1].argmax())])
 
 
 def as_probability(response: Floats, known: npt.NDArray[np.float64]) -> Floats:

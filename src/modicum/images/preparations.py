@@ -88,16 +88,17 @@ def fill_outside() -> Preparation:
     return filled
 
 
-def field_of_view(pixels: Pixels) -> npt.NDArray[np.bool_]:
-    """(H, W): all but what is dark up to the picture's edge and a few pixels of its rim; all where hardly any is dark."""
+def field_of_view(pixels: Pixels, *, rim: bool = True) -> npt.NDArray[np.bool_]:
+    """(H, W): all but what is dark up to the picture's edge and, with `rim`, a few pixels beside it; all if little is dark."""
     bright = pixels.max(axis=2).astype(np.float32)
     dark = cv2.blur(bright, (5, 5)) < _DARK * float(np.percentile(bright, 90))
     parts, _ = ndimage.label(np.pad(dark, 1, constant_values=True))
     outside = parts[1:-1, 1:-1] == parts[0, 0]
     if outside.mean() < 0.02:
         return np.ones(dark.shape, bool)
-    rim = max(3, round(0.01 * max(dark.shape)))
-    return np.asarray(ndimage.distance_transform_edt(~outside) > rim)
+    if not rim:
+        return np.asarray(~outside)
+    return np.asarray(ndimage.distance_transform_edt(~outside) > max(3, round(0.01 * max(dark.shape))))
 
 
 def _blurred(values: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.float32]:

@@ -68,24 +68,24 @@ def compare(
     left_out |= examine(discover(data))[1]
     frame = Frame(Path(data).resolve(), minutes, tuple(changes), tuple(sorted(left_out)))
     frame.dataset()  # a data set that cannot serve is told at once
-    folder = RunFolder(Path(out))
-    files = [str(Path(r).resolve()) if r.endswith((".yaml", ".yml")) else r for r in recipes]
-    planned = list(cells(files, [str(size) for size in labels], seeds))
-    results = []
-    with bar("Comparing", len(planned)) as progress:
-        for result in _all(planned, frame, (Path(out) / "cells").resolve(), ray):
-            results.append(result)
-            say(_told(result))
-            progress.step()
-    done = [r for r in results if not r.error]
-    failed = tuple(r for r in results if r.error)
-    if not done:
-        raise ModicumError(f"every cell failed; the first: {failed[0].error}")
-    summary = summarise_cells(done, [Path(r).stem for r in recipes])
-    summary |= {"failed": {r.cell.key: r.error for r in failed}, "minutes": minutes, "changes": list(changes), "ray": ray}
-    folder.write_json("comparison.json", summary)
-    write_comparison(folder.path / "report.html", _page(summary, frame.data.stem))
-    return Comparison(folder.path, summary, failed)
+    with RunFolder(Path(out)) as folder:
+        files = [str(Path(r).resolve()) if r.endswith((".yaml", ".yml")) else r for r in recipes]
+        planned = list(cells(files, [str(size) for size in labels], seeds))
+        results = []
+        with bar("Comparing", len(planned)) as progress:
+            for result in _all(planned, frame, (Path(out) / "cells").resolve(), ray):
+                results.append(result)
+                say(_told(result))
+                progress.step()
+        done = [r for r in results if not r.error]
+        failed = tuple(r for r in results if r.error)
+        if not done:
+            raise ModicumError(f"every cell failed; the first: {failed[0].error}")
+        summary = summarise_cells(done, [Path(r).stem for r in recipes])
+        summary |= {"failed": {r.cell.key: r.error for r in failed}, "minutes": minutes, "changes": list(changes), "ray": ray}
+        folder.write_json("comparison.json", summary)
+        write_comparison(folder.path / "report.html", _page(summary, frame.data.stem))
+        return Comparison(folder.path, summary, failed)
 
 
 def _all(planned: Sequence[Cell], frame: Frame, folder: Path, ray: str | None) -> Iterator[Result]:

@@ -48,6 +48,13 @@ class RunFolder:
                 remedy="Choose another place with --out.",
             ) from error
 
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Others may use the folder from now on."""
+        self._lock.close()
+
     @property
     def bundle(self) -> Path:
         return self.path / "model.modicum"
@@ -213,7 +220,7 @@ def _data_identity(dataset: Dataset, splits: Sequence[Split], unlabelled: Sequen
 
 
 def _locked(path: Path) -> IO[str]:
-    """Hold a lock for as long as this process lives."""
+    """Hold a lock until the file is closed, or this process ends."""
     file = path.open("w")
     try:
         import fcntl

@@ -16,7 +16,7 @@ from modicum.datasets.case import Case, Dataset, counted
 from modicum.errors import ModicumError
 from modicum.images.intensity import working_pixels
 from modicum.images.volumes import Slicing, Volume, as_shown, cached_volume
-from modicum.recipes.schema import Images
+from modicum.recipes.axes import Images
 from modicum.views import TrainingPicture
 
 

@@ -21,7 +21,7 @@ from modicum.datasets.fingerprint import Fingerprint
 from modicum.errors import Finding, ModicumError
 from modicum.planning import Plan, plan, with_angles, with_cubes, with_spacing
 from modicum.recipes import load, unchecked
-from modicum.recipes.schema import Data
+from modicum.recipes.axes import Data
 from modicum.tables import nearest
 
 DEFAULT_MINUTES = 10.0

@@ -17,7 +17,7 @@ from modicum.errors import Finding
 from modicum.losses import LOSSES
 from modicum.networks import NETWORKS
 from modicum.recipes import Recipe
-from modicum.recipes.schema import EncoderFit
+from modicum.recipes.axes import EncoderFit
 from modicum.runs.material import Material, Training
 from modicum.runs.parts import build_parts, measured_compute
 from modicum.runs.unlabelled import contents, read_unlabelled, unlabelled_cases

@@ -76,7 +76,12 @@ def train(
     """
     dataset = data if isinstance(data, Dataset) else discover(Path(data))
     prepared = prepare(dataset, recipe, minutes, folds, changes, seed)
-    folder = RunFolder(Path(out))
+    with RunFolder(Path(out)) as folder:
+        return _run(prepared, folder)
+
+
+def _run(prepared: Prepared, folder: RunFolder) -> Run:
+    """Train, test and report in a folder, or read what was done there."""
     if folder.claim(prepared.dataset, prepared.plan.recipe, prepared.splits) and folder.report.exists():
         say("This run is finished; nothing was done.")  # the report is the last thing that a run writes
         return _finished(folder)

@@ -29,13 +29,18 @@ def test_no_step_invents_a_class_or_changes_a_shape(name: str, numbers: np.ndarr
     rng = np.random.default_rng(0)
     probability = rng.uniform(0, 0.5, (2, *numbers.shape)).astype(np.float16)
     spacing = (3.0, 1.0, 1.0) if numbers.ndim == 3 else None
-    done = finished(numbers, [{"name": name}], probability, rng.normal(size=numbers.shape), spacing)
+    if name == "inside_field":  # is for pictures
+        numbers = numbers if numbers.ndim == 2 else numbers[0]
+        image, spacing = np.full((*numbers.shape, 3), 9, np.uint8), None
+    else:
+        image = rng.normal(size=numbers.shape)
+    done = finished(numbers, [{"name": name}], probability, image, spacing)
     assert done.shape == numbers.shape
     assert done.dtype == np.uint8
     assert set(np.unique(done)) <= {0, *np.unique(numbers)}
 
 
-@pytest.mark.parametrize("name", ["snake", "region_growing", "guided_filter", "dual_threshold", "tissue_range"])
+@pytest.mark.parametrize("name", ["snake", "region_growing", "guided_filter", "dual_threshold", "tissue_range", "inside_field"])
 def test_a_step_without_what_it_needs_says_so(name: str) -> None:
     with pytest.raises(ModicumError, match=name):
         finished(DISC.astype(np.uint8), [{"name": name}])
@@ -143,3 +148,10 @@ def test_boxes() -> None:
     mask = np.zeros((9, 9), bool)
     mask[1, 1] = mask[2, 2] = mask[7, 5] = mask[6, 6] = True
     assert boxes(mask).sum() == 8
+
+
+def test_nothing_is_found_outside_of_the_field_of_view() -> None:
+    image = np.where(DISC, 120, 3)[..., None].repeat(3, axis=2).astype(np.uint8)
+    done = finished(np.ones(DISC.shape, np.uint8), [{"name": "inside_field"}], None, image)
+    assert (done[~DISC] == 1).mean() < 0.1
+    assert (done[DISC] == 1).mean() > 0.95

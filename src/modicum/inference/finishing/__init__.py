@@ -2,6 +2,7 @@
 
 from modicum.inference.finishing import components as _components
 from modicum.inference.finishing import contours as _contours
+from modicum.inference.finishing import field as _field
 from modicum.inference.finishing import guided as _guided
 from modicum.inference.finishing import morphology as _morphology
 from modicum.inference.finishing import tissue as _tissue
