@@ -24,6 +24,9 @@ def _edges(bins: int) -> npt.NDArray[np.float32]:
     return edges
 
 
+_BLOCK = 1 << 20  # pixels counted at once, so that volumes take little memory
+
+
 class ProbabilityHistogram:
     """How often each probability was given to foreground and to background pixels.
 
@@ -60,13 +63,15 @@ class ProbabilityHistogram:
         if probability.shape != truth.shape or (valid is not None and valid.shape != truth.shape):
             raise ValueError(f"probability {probability.shape} and truth {truth.shape} (and valid) differ in shape")
         values, marks = (probability, truth) if valid is None else (probability[valid], truth[valid])
-        values = np.asarray(values, np.float32).ravel()
-        if np.isnan(values).any():
-            raise ValueError("a probability is not a number (nan)")
-        edges = _edges(self.bins)
-        place = np.searchsorted(edges, np.clip(values, 0, 1), side="right") - 1
-        both = np.bincount(place + len(edges) * marks.astype(bool).ravel(), minlength=2 * len(edges))
-        self.counts += both.reshape(2, -1)
+        values, marks, edges, found = values.ravel(), marks.ravel(), _edges(self.bins), np.zeros_like(self.counts)
+        for start in range(0, values.size, _BLOCK):
+            some = np.asarray(values[start : start + _BLOCK], np.float32)
+            if np.isnan(some).any():
+                raise ValueError("a probability is not a number (nan)")
+            place = np.searchsorted(edges, np.clip(some, 0, 1), side="right") - 1
+            place += len(edges) * (marks[start : start + _BLOCK] != 0)
+            found += np.bincount(place, minlength=2 * len(edges)).reshape(2, -1)
+        self.counts += found
 
     def merge(self, other: ProbabilityHistogram) -> None:
         """Add the counts of another histogram with the same bins."""
