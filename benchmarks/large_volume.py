@@ -1,6 +1,6 @@
 """Memory and time for volumes of 512x512x600: inspected, trained on and predicted, each in a process of its own.
 
-    python benchmarks/large_volume.py [--minutes 1]
+    python benchmarks/large_volume.py [small-whole ...] [--minutes 1]
 
 Three volumes of noise with a bright ball; what is found does not matter here. Prints a table and writes
 benchmarks/out/large_volume.json.
@@ -22,6 +22,7 @@ import numpy as np
 
 SHAPE = (512, 512, 600)  # columns, rows, slices
 LIMIT_GIB = 8.0
+ONCE = ("--set", "finish.flips=false")
 RECIPES = ("small-whole", "small-patches", "small-3d")
 
 
@@ -51,18 +52,20 @@ def measured(arguments: list[str]) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipes", nargs="*", default=list(RECIPES))
     parser.add_argument("--minutes", type=float, default=1.0)
-    minutes = parser.parse_args().minutes
+    options = parser.parse_args()
+    minutes = options.minutes
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make(folder / "data")
         data, volume = str(folder / "data"), str(folder / "data" / "images" / "v0.nii")
         commands = [("inspect", ["inspect", data])]
-        for recipe in RECIPES:
+        for recipe in options.recipes:
             run = folder / recipe
             commands += [
-                (f"train, {recipe}", ["train", data, "--recipe", recipe, "--budget", f"{minutes}m", "--out", str(run)]),
+                (f"train, {recipe}", ["train", data, "--recipe", recipe, "--budget", f"{minutes}m", "--out", str(run), *ONCE]),
                 (
                     f"predict, {recipe}",
                     ["predict", str(run / "model.modicum"), volume, "--out", str(folder / f"{recipe}-masks")],
