@@ -69,9 +69,21 @@ def isic(out: Path, seeds: int, minutes: float, ray: str | None) -> None:
     compare(DATA / "isic2018", out, recipes=names, labels=[10], seeds=seeds, minutes=minutes, ray=ray)
 
 
+def enlarged(pictures: Path, folder: Path, side: int) -> Path:
+    """Copies of pictures, the longer side so many pixels: vessels as wide as in the labelled ones."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted(p for p in pictures.rglob("*") if p.suffix.lower() in (".png", ".jpg", ".jpeg")):
+        picture = cv2.imread(str(path))
+        factor = side / max(picture.shape[:2])
+        large = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+        if not (folder / f"{path.stem}.jpg").exists():
+            cv2.imwrite(str(folder / f"{path.stem}.jpg"), large)
+    return folder
+
+
 def hrf(out: Path, seeds: int, minutes: float, ray: str | None) -> None:
     view = {"view": {"name": "patches", "size": 128, "longest": 1024}}
-    chosen = methods(None, DATA / "aptos2019_unlabelled")
+    chosen = methods(None, enlarged(DATA / "aptos2019_unlabelled", out / "unlabelled", 1024))
     kept = {k: v for k, v in chosen.items() if k in ("labelled", "imagenet", "pseudo", "consistency", "denoise")}
     names = recipes(out / "recipes", {**PATCHES, **view}, kept)
     compare(DATA / "hrf", out, recipes=names, labels=[5, "all"], seeds=seeds, minutes=minutes, ray=ray)
