@@ -51,6 +51,7 @@ class Bundle:
     low: float | None = None  # the lower threshold of hysteresis, where there is one
     localiser: Bundle | None = None  # the network that finds the objects, where there is one
     localiser_settings: dict[str, Any] = field(default_factory=dict)  # what it learned besides
+    temperature: float = 1.0  # of its probabilities; the thresholds are for what comes out
 
     @property
     def outputs(self) -> int:
@@ -79,7 +80,7 @@ class Bundle:
         prepare = () if prepared else self.recipe.images.prepare
         if self.recipe.method is not None:
             state = {key: value.numpy() for key, value in self.weights.items()}
-            return ClassicalSegmenter(METHODS.build(self.recipe.method), state, self.intensity, prepare)
+            return ClassicalSegmenter(METHODS.build(self.recipe.method), state, self.intensity, prepare, self.temperature)
         return Segmenter(
             ready(self.network()),
             VIEWS.build(self.recipe.view),
@@ -91,6 +92,7 @@ class Bundle:
             block=self.recipe.images.block,
             with_localiser=self.with_localiser,
             prepare=prepare,
+            temperature=self.temperature,
         )
 
     @property
@@ -164,6 +166,7 @@ class Bundle:
             "intensity": asdict(self.intensity),
             "threshold": self.threshold,
             "low": self.low,
+            "temperature": self.temperature,
             "label_values": self.label_values,
             "localiser_settings": self.localiser_settings,
             "provenance": self.provenance,
@@ -221,6 +224,7 @@ class Bundle:
             low=about.get("low"),
             localiser=None if inner is None else cls._unpacked(inner, path),
             localiser_settings=about.get("localiser_settings", {}),
+            temperature=about.get("temperature", 1.0),
         )
 
 

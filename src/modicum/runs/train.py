@@ -124,13 +124,17 @@ def _train_part(prepared: Prepared, split: Split, folder: RunFolder, part: str, 
 
 
 def _with_medians(bundle: Bundle, tested: Sequence[Bundle]) -> Bundle:
-    """The model of all pictures with the thresholds of the folds' models, which had validation pictures; its localiser too."""
+    """The model of all pictures with the thresholds and temperature of the folds' models, which had validation pictures.
+
+    So its localiser.
+    """
     lows = [t.low for t in tested if t.low is not None]
     found = [t.localiser for t in tested if t.localiser is not None]
     return replace(
         bundle,
         threshold=median(t.threshold for t in tested),
         low=median(lows) if lows else None,
+        temperature=median(t.temperature for t in tested),
         localiser=_with_medians(bundle.localiser, found) if bundle.localiser and found else bundle.localiser,
     )
 
