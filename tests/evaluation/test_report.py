@@ -98,11 +98,17 @@ def written(path, data: ReportData) -> str:
 def test_the_whole_report(tmp_path):
     text = written(tmp_path, report())
     page = Page(text)
-    assert page.tags.count("img") == 12 and page.tags.count("svg") == 4
+    assert page.tags.count("img") == 12 and page.tags.count("svg") == 5
     assert "On 9 pictures that the model never saw, Dice is ." in text
     assert "12,345" in text and "Read this first" in text and "3 times" in text
     assert text.index("Read this first") < text.index('class="cards"')
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_reliability_before_and_after_a_temperature(tmp_path):
+    assert "before temperature 1.70" in written(tmp_path, replace(report(), temperature=1.7))
+    assert "before temperature" not in written(tmp_path, report())
+    assert written(tmp_path, report(3)).count("Reliability: share of foreground") == 1
 
 
 def test_three_classes(tmp_path):

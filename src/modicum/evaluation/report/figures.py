@@ -125,6 +125,34 @@ def roc_and_precision_recall(
 
 
 @styled
+def reliability(histograms: Sequence[ProbabilityHistogram], classes: Sequence[str], temperature: float) -> str:
+    """Share of foreground against the probability that was told, and how many pixels were told it; of one class before, too."""
+    drawn = [(h, n) for h, n in zip(histograms, classes, strict=False) if h.positives and h.negatives]
+    if not drawn:
+        return ""
+    sheet = Sheet(2, 3.6, width=7.6)
+    shares, amounts = sheet.axes
+    shares.plot([0, 1], [0, 1], color=LINE, linewidth=1, linestyle=(0, (4, 3)))
+    curves = [(h, _plain(n) if len(drawn) > 1 else "probabilities", 1.0) for h, n in drawn]
+    if temperature != 1 and len(drawn) == 1:
+        curves.append((drawn[0][0], f"before temperature {temperature:.2f}", temperature))
+    for place, (histogram, name, before) in enumerate(curves):
+        told, foreground, pixels = histogram.reliability(before)
+        colour = MUTED if before != 1 else SERIES[place % len(SERIES)]
+        label = f"{name}: error {thousandths(histogram.calibration_error(before))}"
+        shares.plot(told, foreground, "o-", color=colour, markersize=3.5, label=label)
+        amounts.plot(told, pixels / pixels.sum(), "o-", color=colour, markersize=3.5)
+    shares.set(title="Reliability", ylabel="share of foreground", ylim=(-0.02, 1.02), aspect="equal")
+    amounts.set(title="How often it is told", ylabel="share of pixels", yscale="log")
+    for axes in sheet.axes:
+        axes.set(xlabel="probability of foreground", xlim=(-0.02, 1.02))
+        share_axis(axes, "x")
+    share_axis(shares, "y")
+    shares.legend(loc="upper left", labelcolor=INK, fontsize=7.5)
+    return sheet.svg("Reliability: share of foreground at every probability")
+
+
+@styled
 def distributions(table: pd.DataFrame, classes: Sequence[str]) -> str:
     """Every picture's figures: violin, box and points for each metric, or Dice of each class."""
     if table.empty:

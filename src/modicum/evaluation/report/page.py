@@ -36,6 +36,7 @@ def render(data: ReportData) -> str:
         figures={
             "training": _own(figures.training_curves(data.history)),
             "curves": _own(figures.roc_and_precision_recall(data.histograms, data.classes, summary.get("threshold"))),
+            "reliability": _own(figures.reliability(data.histograms, data.classes, data.temperature)),
             "distributions": _own(figures.distributions(data.table, data.classes)),
             "subgroups": _own(figures.subgroups(summary.get("by_subgroup") or {}, data.headline.get("mean"))),
         },
