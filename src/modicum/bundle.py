@@ -30,6 +30,7 @@ from modicum.images.intensity import Intensity
 from modicum.inference import FromHeatmap, FromMask, Localiser, Predictor, Rough, Segmenter, ready
 from modicum.inference.finishing import finished
 from modicum.inference.finishing.table import Image, Spacing
+from modicum.inference.trust import Trust
 from modicum.networks import NETWORKS
 from modicum.recipes import Recipe, checked, dump
 from modicum.views import VIEWS
@@ -52,6 +53,7 @@ class Bundle:
     localiser: Bundle | None = None  # the network that finds the objects, where there is one
     localiser_settings: dict[str, Any] = field(default_factory=dict)  # what it learned besides
     temperature: float = 1.0  # of its probabilities; the thresholds are for what comes out
+    trust: Trust | None = None  # by which it judges its own predictions
 
     @property
     def outputs(self) -> int:
@@ -167,6 +169,7 @@ class Bundle:
             "threshold": self.threshold,
             "low": self.low,
             "temperature": self.temperature,
+            "trust": None if self.trust is None else asdict(self.trust),
             "label_values": self.label_values,
             "localiser_settings": self.localiser_settings,
             "provenance": self.provenance,
@@ -225,6 +228,7 @@ class Bundle:
             localiser=None if inner is None else cls._unpacked(inner, path),
             localiser_settings=about.get("localiser_settings", {}),
             temperature=about.get("temperature", 1.0),
+            trust=Trust.from_plain(about["trust"]) if about.get("trust") else None,
         )
 
 

@@ -15,6 +15,7 @@ import pytest
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator, Example, ReportData, write_report
 from modicum.evaluation.report import words
+from modicum.evaluation.report.probabilities import reliability
 
 HOSTILE = "<script>alert('x')</script> & $a_b$ \"é\""
 _VOID = {"meta", "img", "br", "link", "input", "hr", "path", "use", "rect"}
@@ -105,10 +106,12 @@ def test_the_whole_report(tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_reliability_before_and_after_a_temperature(tmp_path):
-    assert "before temperature 1.70" in written(tmp_path, replace(report(), temperature=1.7))
-    assert "before temperature" not in written(tmp_path, report())
-    assert written(tmp_path, report(3)).count("Reliability: share of foreground") == 1
+def test_reliability_before_and_after_a_temperature():
+    one, three = report(), report(3)
+    assert "before temperature 1.70" in reliability(one.histograms, one.classes, 1.7)
+    assert "before temperature" not in reliability(one.histograms, one.classes, 1.0)
+    assert "before temperature" not in reliability(three.histograms, three.classes, 1.7)  # classes share no such map
+    assert reliability([], [], 1.7) == ""
 
 
 def test_three_classes(tmp_path):
