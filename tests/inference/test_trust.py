@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modicum.evaluation.metrics import binary_metrics
-from modicum.inference.trust import Signs, Trust, expected_dice, mask_shape
+from modicum.inference.trust import Signs, Trust, expected_dice, mask_shape, mean_expected_dice
 
 RNG = np.random.default_rng
 SHAPE = {"foreground": 0.2, "pieces": 1.0, "raggedness": 4.0}
@@ -36,6 +36,17 @@ def test_the_expected_dice_is_what_comes_out_on_average() -> None:
     assert expected_dice(probability, found & False) < 1e-6  # something is there, and nothing was found
     assert expected_dice(probability * 0, found & False) == 1.0
     assert expected_dice(found.astype(float), found) == pytest.approx(1.0)
+
+
+def test_the_sure_background_beside_a_mask_promises_nothing() -> None:
+    probability = np.full((2, 100, 100), 0.01, np.float16)
+    probability[0, :10, :10] = 0.9
+    numbers = (probability[0] > 0.5).astype(np.uint8)
+    alone = expected_dice(probability[0, :10, :10].astype(float), numbers[:10, :10] > 0)
+    assert mean_expected_dice(probability[:1], numbers) == pytest.approx(alone)
+    assert mean_expected_dice(probability, numbers) == pytest.approx(alone / 2, abs=1e-6)  # of the second nothing was found
+    faint = np.where(numbers, 0.05, 0.0)[None]
+    assert mean_expected_dice(faint, numbers) == pytest.approx(2 * 0.05 / 1.05)  # whatever the threshold was
 
 
 def test_shape_of_two_squares() -> None:

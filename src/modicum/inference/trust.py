@@ -16,6 +16,7 @@ Mask = npt.NDArray[np.bool_]
 _SIDE = 256  # shapes are measured in masks whose longer side has so many pixels
 _LEAST = {"foreground": 0.001, "pieces": 1.0, "raggedness": 1.0}  # added before ratios are taken: what is next to nothing
 _MOST_ODD = 3.0  # of the logarithm of a ratio
+_FAINT = 0.1
 _TELLING = 0.2  # below it says nothing worth telling
 _PRIOR = np.array([0.0, 1.0, 0.0, 0.0, 0.0])  # the weights that predict the expected Dice alone
 _SPREAD = 0.1  # of a Dice that is known about the one predicted, when weights have a spread of 1
@@ -32,8 +33,17 @@ def expected_dice(probability: Floats, found: Mask) -> float:
 
 
 def mean_expected_dice(probability: npt.NDArray[np.floating], numbers: npt.NDArray[np.uint8]) -> float:
-    """The same for probability maps (K, ...) and class numbers (...), averaged over classes."""
-    return float(np.mean([expected_dice(p.astype(np.float64), numbers == k) for k, p in enumerate(probability, 1)]))
+    """The same for probability maps (K, ...) and class numbers (...), averaged over classes.
+
+    Beside a mask only pixels of a probability of .1 and more count: the sum of what all the sure background has is large, and
+    tells of the temperature more than of the mask (measured in benchmarks/RESULTS.md).
+    """
+    each = []
+    for number, likely in enumerate(probability, 1):
+        found = numbers == number
+        counted = np.where(found | (likely >= _FAINT), likely, 0) if found.any() else likely
+        each.append(expected_dice(counted.astype(np.float64), found))
+    return float(np.mean(each))
 
 
 def mask_shape(mask: Mask) -> dict[str, float]:
