@@ -48,6 +48,10 @@ class RunFolder:
                 remedy="Choose another place with --out.",
             ) from error
 
+    def release(self) -> None:
+        """Let others use the folder; without it they may once nothing refers to this object."""
+        self._lock.close()
+
     @property
     def bundle(self) -> Path:
         return self.path / "model.modicum"

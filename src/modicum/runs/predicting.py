@@ -60,7 +60,7 @@ def predict(
     several classes); overlays `out/overlays/NAME.png`. The mask of a volume has its format and geometry (of DICOM it is a
     segmentation object), and `out/volumes.csv` says how many millilitres each class has; probabilities and overlays are not
     written for volumes. `out/quality.csv` says of each what Dice is to be expected and why it may be less, the worst
-    first, and `out/quality.png` shows the worst forty.
+    first, and `out/quality/worst.png` shows the first forty.
 
     Raises:
         ModicumError: no input at all, the output cannot be written, or a mask would replace a picture.
@@ -94,7 +94,9 @@ def predict(
             progress.step()
     if millilitres:
         _table(out / "volumes.csv", millilitres)
-    if rows := quality.write(out):
+    if written:
+        _folder(out / "quality")
+        rows = quality.write(out / "quality" / "worst.png")
         _table(out / "quality.csv", rows)
     return Predicted(tuple(written), tuple(failed))
 
@@ -162,15 +164,12 @@ def expand(inputs: Iterable[str]) -> list[Path]:
 
 
 def _names(paths: Sequence[Path]) -> dict[str, Path]:
-    """A name for each output; inputs of one stem keep their suffix or folder apart, so that none overwrites another.
-
-    Nor the contact sheet of their quality.
-    """
+    """A name for each output; inputs of one stem keep their suffix or folder apart, so that none overwrites another."""
     named: dict[str, Path] = {}
     stems = [stem(p) for p in paths]
     for path, own in zip(paths, stems, strict=True):
         name = own if stems.count(own) == 1 else path.name.replace(".", "_")
-        while name in named or name == "quality":
+        while name in named:
             name = f"{path.parent.name}_{name}" if path.parent.name not in name else f"{name}_"
         named[name] = path
     return named

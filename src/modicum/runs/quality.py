@@ -1,4 +1,4 @@
-"""Which predictions to look at first: `quality.csv` and the contact sheet `quality.png`, the worst first."""
+"""Which predictions to look at first: a table and a contact sheet, the worst first."""
 
 from __future__ import annotations
 
@@ -73,12 +73,10 @@ class Quality:
         signs = Signs(mean_expected_dice(probability, numbers))
         self._keep(name, file, signs, values[fullest][..., None], numbers[fullest])
 
-    def write(self, out: Path) -> list[dict[str, Any]]:
-        """The contact sheet, and the rows of the table: the worst first."""
-        shown = sorted(self._shown, key=lambda one: one[0])
-        if shown:
-            sheet = contact_sheet([thumb for _, thumb in shown], [f"{quality:.2f}" for quality, _ in shown])
-            write_picture(out / "quality.png", sheet)
+    def write(self, sheet: Path) -> list[dict[str, Any]]:
+        """Write the contact sheet; the rows of the table."""
+        qualities, thumbs = zip(*self._shown, strict=True)
+        write_picture(sheet, contact_sheet(thumbs, [f"{quality:.2f}" for quality in qualities]))
         return [one.row() for one in sorted(self.judged, key=lambda one: one.quality)]
 
     def _keep(self, name: str, file: Path, signs: Signs, picture: npt.NDArray[Any], numbers: npt.NDArray[np.uint8]) -> None:

@@ -80,6 +80,7 @@ def train(
     folder = RunFolder(Path(out))
     if folder.claim(prepared.dataset, prepared.plan.recipe, prepared.splits) and folder.report.exists():
         say("This run is finished; nothing was done.")  # the report is the last thing that a run writes
+        folder.release()
         return _finished(folder)
     for reason in (*prepared.plan.reasons, prepared.splits[0].reason):
         say(f"- {reason}")
@@ -95,6 +96,7 @@ def train(
         folder.write("steps.csv", steps.table(evaluator).to_csv(index=False))
     folder.write_json("summary.json", summary)
     write_run_report(outcome, summary, folder)
+    folder.release()
     return Run(folder.path, summary, findings)
 
 
