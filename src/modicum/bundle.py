@@ -30,6 +30,7 @@ from modicum.images.intensity import Intensity
 from modicum.inference import FromHeatmap, FromMask, Localiser, Predictor, Rough, Segmenter, ready
 from modicum.inference.finishing import finished
 from modicum.inference.finishing.table import Image, Spacing
+from modicum.inference.trust import Trust
 from modicum.networks import NETWORKS
 from modicum.recipes import Recipe, checked, dump
 from modicum.views import VIEWS
@@ -51,6 +52,8 @@ class Bundle:
     low: float | None = None  # the lower threshold of hysteresis, where there is one
     localiser: Bundle | None = None  # the network that finds the objects, where there is one
     localiser_settings: dict[str, Any] = field(default_factory=dict)  # what it learned besides
+    temperature: float = 1.0  # of its probabilities; the thresholds are for what comes out
+    trust: Trust | None = None  # by which it judges its own predictions
 
     @property
     def outputs(self) -> int:
@@ -79,7 +82,7 @@ class Bundle:
         prepare = () if prepared else self.recipe.images.prepare
         if self.recipe.method is not None:
             state = {key: value.numpy() for key, value in self.weights.items()}
-            return ClassicalSegmenter(METHODS.build(self.recipe.method), state, self.intensity, prepare)
+            return ClassicalSegmenter(METHODS.build(self.recipe.method), state, self.intensity, prepare, self.temperature)
         return Segmenter(
             ready(self.network()),
             VIEWS.build(self.recipe.view),
@@ -91,6 +94,7 @@ class Bundle:
             block=self.recipe.images.block,
             with_localiser=self.with_localiser,
             prepare=prepare,
+            temperature=self.temperature,
         )
 
     @property
@@ -164,6 +168,8 @@ class Bundle:
             "intensity": asdict(self.intensity),
             "threshold": self.threshold,
             "low": self.low,
+            "temperature": self.temperature,
+            "trust": None if self.trust is None else asdict(self.trust),
             "label_values": self.label_values,
             "localiser_settings": self.localiser_settings,
             "provenance": self.provenance,
@@ -221,6 +227,8 @@ class Bundle:
             low=about.get("low"),
             localiser=None if inner is None else cls._unpacked(inner, path),
             localiser_settings=about.get("localiser_settings", {}),
+            temperature=about.get("temperature", 1.0),
+            trust=Trust.from_plain(about["trust"]) if about.get("trust") else None,
         )
 
 

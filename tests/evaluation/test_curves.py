@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from sklearn import metrics as sk
+from sklearn.calibration import calibration_curve
 
 from modicum.evaluation.curves import ProbabilityHistogram, steady_threshold
 
@@ -110,3 +111,30 @@ def test_what_is_refused():
         ProbabilityHistogram(8).merge(ProbabilityHistogram(16))
     with pytest.raises(ValueError, match="bins"):
         ProbabilityHistogram(1)
+
+
+def test_reliability_is_that_of_scikit_learn():
+    rng = np.random.default_rng(3)
+    probability = rng.beta(0.4, 0.7, 40_000)
+    truth = rng.random(40_000) < probability**1.5
+    histogram = histogram_of(probability, truth)
+    told, foreground, many = histogram.reliability()
+    expected_foreground, expected_told = calibration_curve(truth, probability, n_bins=15)
+    assert np.abs(told - expected_told).max() < 1e-3
+    assert np.abs(foreground - expected_foreground).max() < 2e-3
+    share = np.histogram(probability, np.linspace(0, 1, 16))[0] / 40_000
+    assert many == pytest.approx(share * 40_000, abs=40)
+    error = np.sum(share * np.abs(expected_foreground - expected_told))
+    assert histogram.calibration_error() == pytest.approx(error, abs=1e-3)
+    assert np.isnan(ProbabilityHistogram().calibration_error())
+
+
+@pytest.mark.parametrize("temperature", [0.6, 2.0])
+def test_what_it_was_before_the_temperature_is_told_without_a_second_look(temperature):
+    rng = np.random.default_rng(4)
+    logits = rng.normal(0, 2, (100, 100))
+    truth = rng.random(logits.shape) < 1 / (1 + np.exp(-logits))
+    before = histogram_of(1 / (1 + np.exp(-logits)), truth)
+    after = histogram_of(1 / (1 + np.exp(-logits / temperature)), truth)
+    assert after.calibration_error(temperature) == pytest.approx(before.calibration_error(), abs=3e-3)
+    assert after.calibration_error() > before.calibration_error() + 0.02

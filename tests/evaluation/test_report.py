@@ -15,6 +15,7 @@ import pytest
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator, Example, ReportData, write_report
 from modicum.evaluation.report import words
+from modicum.evaluation.report.probabilities import reliability
 
 HOSTILE = "<script>alert('x')</script> & $a_b$ \"é\""
 _VOID = {"meta", "img", "br", "link", "input", "hr", "path", "use", "rect"}
@@ -98,11 +99,19 @@ def written(path, data: ReportData) -> str:
 def test_the_whole_report(tmp_path):
     text = written(tmp_path, report())
     page = Page(text)
-    assert page.tags.count("img") == 12 and page.tags.count("svg") == 4
+    assert page.tags.count("img") == 12 and page.tags.count("svg") == 5
     assert "On 9 pictures that the model never saw, Dice is ." in text
     assert "12,345" in text and "Read this first" in text and "3 times" in text
     assert text.index("Read this first") < text.index('class="cards"')
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_reliability_before_and_after_a_temperature():
+    one, three = report(), report(3)
+    assert "before temperature 1.70" in reliability(one.histograms, one.classes, 1.7)
+    assert "before temperature" not in reliability(one.histograms, one.classes, 1.0)
+    assert "before temperature" not in reliability(three.histograms, three.classes, 1.7)  # classes share no such map
+    assert reliability([], [], 1.7) == ""
 
 
 def test_three_classes(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import torch
 from modicum.bundle import FORMAT, Bundle
 from modicum.errors import ModicumError
 from modicum.images.intensity import Intensity
+from modicum.inference.trust import Trust
 from modicum.networks import NETWORKS
 from modicum.recipes import checked
 
@@ -35,6 +37,22 @@ def test_a_bundle_comes_back_as_it_was(bundle: Bundle, tmp_path: Path) -> None:
     )
     assert all(torch.equal(again.weights[key], value) for key, value in bundle.weights.items())
     assert [p.name for p in tmp_path.iterdir()] == ["model.modicum"]
+
+
+def test_what_it_says_of_itself_comes_back_and_older_bundles_say_nothing(bundle: Bundle, tmp_path: Path) -> None:
+    trust = Trust((1.0, 2.0), (0.5, 0.0), 1.2, {"foreground": (0.1, 0.2)}, (0.0, 1.0, 0.5, 0.0, 0.0))
+    replace(bundle, temperature=1.5, trust=trust).save(tmp_path / "model.modicum")
+    again = Bundle.load(tmp_path / "model.modicum")
+    assert (again.temperature, again.trust) == (1.5, trust)
+    with zipfile.ZipFile(tmp_path / "model.modicum") as new, zipfile.ZipFile(tmp_path / "old.modicum", "w") as old:
+        for name in new.namelist():
+            content = new.read(name)
+            if name == "bundle.json":
+                about = {k: v for k, v in json.loads(content).items() if k not in ("temperature", "trust")}
+                content = json.dumps(about).encode()
+            old.writestr(name, content)
+    older = Bundle.load(tmp_path / "old.modicum")
+    assert (older.temperature, older.trust) == (1.0, None)
 
 
 def test_a_full_disk_leaves_the_old_bundle_and_nothing_else(

@@ -12,22 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modicum.errors import ModicumError
-from modicum.evaluation.metrics import binary_metrics
-from modicum.runs.suggesting import choose, expected_dice, suggest
+from modicum.runs.suggesting import choose, suggest
 from modicum.runs.train import Run
-
-
-def test_the_expected_dice_is_what_comes_out_on_average() -> None:
-    rng = np.random.default_rng(0)
-    probability = rng.beta(0.3, 0.6, (40, 40))
-    found = probability > 0.5
-    reached = [
-        binary_metrics(found, rng.random(probability.shape) < probability, None, distances=False)["dice"] for _ in range(300)
-    ]
-    assert expected_dice(probability, found) == pytest.approx(np.mean(reached), abs=0.01)
-    assert expected_dice(probability, found & False) < 1e-6  # something is there, and nothing was found
-    assert expected_dice(probability * 0, found & False) == 1.0
-    assert expected_dice(found.astype(float), found) == pytest.approx(1.0)
 
 
 @given(st.integers(1, 30), st.integers(0, 1000))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from modicum.classical.table import Method, State
 from modicum.images.intensity import Intensity, working_pixels
 from modicum.inference import Look
+from modicum.inference.calibration import tempered
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,12 @@ class ClassicalSegmenter:
     state: State
     intensity: Intensity
     prepare: Sequence[Mapping[str, Any]] = ()  # preparations of pictures that were not prepared before
+    temperature: float = 1.0  # of the probabilities that are told
 
     def probabilities(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
         """Probability maps (K, H, W) of the foreground classes for a picture (H, W, C) of any dtype."""
-        return self.method.probabilities(self.pixels(picture), self.state).astype(np.float16)
+        probability = self.method.probabilities(self.pixels(picture), self.state).astype(np.float16)
+        return tempered(probability, self.temperature)
 
     def look(self, picture: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None = None) -> Look:
         """The same; there is nothing that a mask could tell."""

@@ -14,6 +14,8 @@ Floats = npt.NDArray[np.float64]
 
 _TAIL = np.geomspace(1e-7, 0.5, 48)  # finer edges inside the first and the last bin, as parts of its width
 
+_RELIABILITY_BINS = 15  # as Guo et al. 2017
+
 
 @cache
 def _edges(bins: int) -> npt.NDArray[np.float32]:
@@ -115,6 +117,32 @@ class ProbabilityHistogram:
         """Sum of (R_n - R_n-1) P_n over the thresholds, as scikit-learn defines it; nan without foreground."""
         precision, recall, _ = self.precision_recall()
         return float(np.sum(np.diff(recall) * precision[1:]))
+
+    def reliability(self, temperature: float = 1.0) -> tuple[Floats, Floats, Floats]:
+        """Mean probability, share of foreground, and pixels in each of 15 even bins of the probability that hold any.
+
+        Probabilities are those in the middle of the fine bins here, at most 1/2048 from what was given.
+
+        Args:
+            temperature: by which logits were divided; what the probabilities were before is told, as far as one class has it.
+        """
+        edges = _edges(self.bins).astype(np.float64)
+        middles = np.concatenate([(edges[:-1] + edges[1:]) / 2, [1.0]])
+        told = 1 / (1 + (1 / middles - 1) ** temperature)
+        pixels = self.counts.sum(axis=0).astype(np.float64)
+        place = np.minimum((told * _RELIABILITY_BINS).astype(int), _RELIABILITY_BINS - 1)
+        sums = [np.bincount(place, w, _RELIABILITY_BINS) for w in (pixels * told, self.counts[1], pixels)]
+        held = sums[2] > 0
+        probability, foreground, every = (np.asarray(s[held], np.float64) for s in sums)
+        return probability / every, foreground / every, every
+
+    def calibration_error(self, temperature: float = 1.0) -> float:
+        """Expected calibration error: mean over pixels of |share of foreground - mean probability| of their bin.
+
+        Naeini et al. 2015, Guo et al. 2017 eq. 3, for the probability of foreground in 15 even bins; nan without pixels.
+        """
+        probability, foreground, pixels = self.reliability(temperature)
+        return float(np.average(np.abs(foreground - probability), weights=pixels)) if len(pixels) else float("nan")
 
     def confusion(self, threshold: float) -> dict[str, float]:
         """Overlap metrics of all pixels together at the bin edge next to a threshold, and the counts tp, fp, fn, tn."""

@@ -164,6 +164,8 @@ class Evaluator:
             for metric in CURVE_METRICS if self.histograms else ():
                 pooled = _mean_of([{"auc": c[metric]["pooled"]} for c in by_class.values()])["auc"]
                 found[metric] = {"pooled": pooled, **found[metric]}
+            errors = [{"error": c["expected_calibration_error"]} for c in by_class.values()] if self.histograms else []
+            found["expected_calibration_error"] = _mean_of(errors)["error"] if errors else math.nan
             found["by_class"] = by_class
         else:
             found = by_class[self.classes[0]]
@@ -199,6 +201,7 @@ class Evaluator:
             histogram = self.histograms[number]
             pooled = histogram.auc() if metric == "auc" else histogram.average_precision()
             found[metric] = {"pooled": pooled, **found[metric]}
+        found["expected_calibration_error"] = self.histograms[number].calibration_error() if self.histograms else math.nan
         counts = Counts(*np.sum(np.array([r.counts for r in rows]), axis=0))
         found["pooled"] = {metric: float(value) for metric, value in rates(counts).items()}
         found["without_object"] = sum(1 for r in rows if np.asarray(r.counts.tp) + np.asarray(r.counts.fn) == 0)

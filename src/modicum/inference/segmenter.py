@@ -19,6 +19,7 @@ from torch.fx.experimental.optimization import fuse as fold_batch_norm
 from modicum.errors import ModicumError
 from modicum.geometry import sample
 from modicum.images.intensity import Intensity, working_pixels
+from modicum.inference.calibration import tempered
 from modicum.training.device import in_layout
 from modicum.views import Glimpse, Place, View
 from modicum.views.blocks import as_one_channel, slices_from, starts_of
@@ -84,6 +85,7 @@ class Segmenter:
     block: int | None = None  # slices that a network of three dimensions sees at once; it segments volumes
     with_localiser: bool = False  # average with the probability maps of the localiser, which knows the same classes
     prepare: Sequence[Mapping[str, Any]] = ()  # preparations of pictures that were not prepared before
+    temperature: float = 1.0  # of the probabilities that are told; `answers` are the network's own
 
     def probabilities(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
         """Probability maps (K, H, W) of the foreground classes for a picture (H, W, C) of any dtype; see `look` for volumes."""
@@ -100,7 +102,7 @@ class Segmenter:
             ModicumError: channels that the model does not know; a view of objects with neither localiser nor mask.
         """
         if self.block is not None:
-            return Look(self._volume(picture, self.block), (), None, ())
+            return Look(tempered(self._volume(picture, self.block), self.temperature), (), None, ())
         pixels = self.pixels(picture)
         shape = (pixels.shape[0], pixels.shape[1])
         rough = self._rough(pixels, mask) if self.view.localised else None
@@ -110,6 +112,7 @@ class Segmenter:
         probability = self.view.fuse(answers, shape, self.classes)
         if rough is not None and rough.probability is not None:
             probability = np.asarray((probability + rough.probability) / 2, np.float16)
+        probability = tempered(probability, self.temperature)
         return Look(probability, glimpses, None if rough is None else rough.mask, places)
 
     def pixels(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

@@ -21,6 +21,7 @@ from modicum.images import read_picture, write_mask, write_picture
 from modicum.images.intensity import working_pixels
 from modicum.images.volumes import brought_back, is_volume, read_volume, write_volume_mask
 from modicum.inference import Predictor
+from modicum.runs.quality import Quality
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def predict(
     Masks of pictures are `out/NAME.png`; probabilities `out/probabilities/NAME.png` (16 bit, 65535 is 1; `NAME_CLASS.png` for
     several classes); overlays `out/overlays/NAME.png`. The mask of a volume has its format and geometry (of DICOM it is a
     segmentation object), and `out/volumes.csv` says how many millilitres each class has; probabilities and overlays are not
-    written for volumes.
+    written for volumes. `out/quality.csv` says of each what Dice is to be expected and why it may be less, the worst
+    first, and `out/quality/worst.png` shows the first forty.
 
     Raises:
         ModicumError: no input at all, the output cannot be written, or a mask would replace a picture.
@@ -66,6 +68,7 @@ def predict(
     paths = _names(expand(inputs))
     _refuse_to_replace(paths, out)
     segmenter = bundle.segmenter(flips=flips)
+    quality = Quality(bundle)
     written, failed, millilitres = [], [], []
     kinds = {"picture": sum(not is_volume(p) for p in paths.values()), "volume": sum(map(is_volume, paths.values()))}
     said = " and ".join(f"{number} {kind}{'s' * (number != 1)}" for kind, number in kinds.items() if number)
@@ -73,7 +76,7 @@ def predict(
         for name, path in paths.items():
             try:
                 if is_volume(path):
-                    done, sizes = _segment_volume(segmenter, bundle, path, name, out)
+                    done, sizes = _segment_volume(segmenter, bundle, path, name, out, quality)
                     written.append(done)
                     millilitres.append({"name": name, **sizes})
                     progress.step()
@@ -82,17 +85,25 @@ def predict(
                     raise ModicumError("this is a picture; the model segments volumes.", file=path)
                 picture = read_picture(path)
                 probability = _segment(segmenter, picture, path)
+                numbers = class_numbers(probability, bundle, picture)
+                quality.add(name, path, picture, probability, numbers)
             except ModicumError as error:
                 failed.append(error)
             else:
-                written.append(_write(out, name, picture, probability, bundle, probabilities, overlays))
+                written.append(_write(out, name, picture, probability, numbers, bundle, probabilities, overlays))
             progress.step()
     if millilitres:
         _table(out / "volumes.csv", millilitres)
+    if written:
+        _folder(out / "quality")
+        rows = quality.write(out / "quality" / "worst.png")
+        _table(out / "quality.csv", rows)
     return Predicted(tuple(written), tuple(failed))
 
 
-def _segment_volume(segmenter: Predictor, bundle: Bundle, path: Path, name: str, out: Path) -> tuple[Path, dict[str, float]]:
+def _segment_volume(
+    segmenter: Predictor, bundle: Bundle, path: Path, name: str, out: Path, quality: Quality
+) -> tuple[Path, dict[str, float]]:
     """The mask that was written, and the millilitres of each class."""
     volume, slicing = read_volume(path), bundle.recipe.images.slicing
     levels = slicing.levels(volume)
@@ -101,7 +112,9 @@ def _segment_volume(segmenter: Predictor, bundle: Bundle, path: Path, name: str,
         found = np.stack([segmenter.probabilities(picture) for picture in shown], axis=1)
     else:
         found = segmenter.probabilities(np.concatenate(list(shown), axis=2))
-    numbers = class_numbers(brought_back(found, volume.shape[1:]), bundle, volume.values, volume.spacing)
+    found = brought_back(found, volume.shape[1:])
+    numbers = class_numbers(found, bundle, volume.values, volume.spacing)
+    quality.add_volume(name, path, volume.values, found, numbers)
     _folder(out)
     values = numbers if volume.write.suffix == ".dcm" else volume_values(numbers, bundle)  # DICOM names its segments
     written = write_volume_mask(volume, values, out, name, bundle.classes)
@@ -186,11 +199,11 @@ def _write(
     name: str,
     picture: npt.NDArray[Any],
     probability: npt.NDArray[np.float16],
+    numbers: npt.NDArray[np.uint8],
     bundle: Bundle,
     probabilities: bool,
     overlays: bool,
 ) -> Path:
-    numbers = class_numbers(probability, bundle, picture)
     for wanted, folder in ((True, out), (probabilities, out / "probabilities"), (overlays, out / "overlays")):
         if wanted:
             _folder(folder)

@@ -17,7 +17,7 @@ from modicum.recipes import plain
 from modicum.runs.folder import RunFolder, environment, flat
 from modicum.runs.prepare import Prepared
 from modicum.runs.steps import Steps, second_looks
-from modicum.runs.testing import examples
+from modicum.runs.testing import calibration, examples, one_temperature
 from modicum.runs.trained import Trained
 
 
@@ -51,6 +51,11 @@ class Outcome:
         """For each test case the model that it was tested with."""
         named = {c.id: c.volume or c.id for c in self.dataset.labelled}
         return {named[c]: t.bundle for t, split in zip(self.trainings, self.splits, strict=False) for c in split.test}
+
+    @property
+    def temperature(self) -> float:
+        """Of every model that was tested, if it is the same."""
+        return one_temperature(self.tested_with().values())
 
     def counts(self) -> dict[str, int]:
         """Pictures in each part."""
@@ -104,6 +109,7 @@ class Outcome:
         """summary.json."""
         return {
             "test": self.evaluator.summary(),
+            "calibration": calibration(self.evaluator, self.temperature),
             "counts": self.counts(),
             "params": sum(one.parameters for one in self.model.both),
             "seconds": round(sum(t.whole_seconds for t in self.trainings), 1),
@@ -142,6 +148,7 @@ def write_run_report(outcome: Outcome, whole: dict[str, Any], folder: RunFolder)
         summary=summary,
         table=table,
         histograms=outcome.evaluator.histograms,
+        temperature=outcome.temperature,
         volumes=outcome.evaluator.volumes(),
         slices=outcome.evaluator.slices(),
         examples=shown,

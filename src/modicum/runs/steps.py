@@ -18,6 +18,7 @@ from modicum.evaluation.statistics import paired_difference
 from modicum.geometry import Affine, sample
 from modicum.images.intensity import working_pixels
 from modicum.inference import Look, Segmenter
+from modicum.inference.calibration import tempered
 from modicum.views import VIEWS
 
 _LABELLED = "labelled pictures alone"
@@ -176,7 +177,7 @@ def _second_look(case: Case, dice: float, code: LabelCode, bundle: Bundle) -> Se
     look = segmenter.look(picture, bundle.true_mask(load_label(case, code)))
     truth = load_label(replace(case, tissue=bundle.recipe.tissue), code)
     first, pixels = look.glimpses[0], segmenter.pixels(picture)
-    answer = next(iter(segmenter.answers(pixels, look.glimpses[:1])))
+    answer = tempered(next(iter(segmenter.answers(pixels, look.glimpses[:1]))).astype(np.float16), bundle.temperature)
     shown = sample(pixels, first.by, border=segmenter.view.border)
     table = np.linspace(0, 1, 256, dtype=np.float32)[:, None].repeat(pixels.shape[2], 1)
     levels = np.rint(first.stretched(table) * 255).astype(np.uint8)

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import torch
 
 from modicum.bundle import Bundle, class_numbers
 from modicum.console import bar, say
 from modicum.datasets import discover, load_picture
 from modicum.datasets.case import Case, counted
 from modicum.errors import ModicumError
-from modicum.evaluation import overlay
 from modicum.images import write_picture
 from modicum.images.intensity import working_pixels
 from modicum.inference import Predictor
+from modicum.inference.trust import mean_expected_dice
+from modicum.runs.contact_sheet import contact_sheet, thumbnail
+from modicum.runs.describing import Description
 from modicum.runs.folder import RunFolder
 from modicum.runs.pictures import shown_picture
-from modicum.starts.pooled import Pooled
-
-_SIDE = 128  # of the picture that is described
-_TILE, _ROW = 240, 5  # pixels of a picture in the contact sheet, pictures in a row
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,7 +53,7 @@ def suggest(bundle: Bundle, data: Path, out: Path, *, count: int = 20) -> tuple[
     dataset = discover(data)
     if not dataset.unlabelled:
         raise ModicumError("every picture has a label.", file=data, remedy="Put pictures without labels beside them.")
-    segmenter, describe = bundle.segmenter(), _Description(bundle)
+    segmenter, describe = bundle.segmenter(), Description(bundle)
     cases, unsure, described, thumbs = [], [], [], []
     images = bundle.recipe.images
     known = [describe(segmenter.pixels(shown_picture(c, images))) for c in dataset.labelled]
@@ -85,7 +80,8 @@ def suggest(bundle: Bundle, data: Path, out: Path, *, count: int = 20) -> tuple[
         for s in found
     ]
     folder.write("suggestions.csv", pd.DataFrame(rows).to_csv(index=False))
-    write_picture(out / "suggestions.png", _sheet([thumbs[i] for i, _ in chosen]))
+    sheet = contact_sheet([thumbs[i] for i, _ in chosen], [str(number) for number in range(1, len(chosen) + 1)])
+    write_picture(out / "suggestions.png", sheet)
     return found
 
 
@@ -113,56 +109,9 @@ def choose(uncertainty: Floats, described: Floats, known: Floats | None, count: 
     return chosen
 
 
-def expected_dice(probability: Floats, found: npt.NDArray[np.bool_]) -> float:
-    """The Dice that a map of probabilities (H, W) promises for the mask made of it.
-
-    Sum of the probabilities in the mask, twice, over their whole sum and the mask's area. Where nothing was found, the
-    probability that nothing is there, exp(-sum), as if pixels were independent.
-    """
-    area, whole = float(found.sum()), float(probability.sum())
-    return 2 * float(probability[found].sum()) / (whole + area) if area else float(np.exp(-whole))
-
-
 def _look(case: Case, picture: npt.NDArray[Any], segmenter: Predictor, bundle: Bundle) -> tuple[float, npt.NDArray[np.uint8]]:
     """The Dice that the model expects, classes averaged, and a small picture with its outlines."""
     probability = segmenter.probabilities(picture)
     numbers = class_numbers(probability, bundle if case.slice is None else bundle.unfinished, picture)
-    promised = [expected_dice(p.astype(np.float64), numbers == k) for k, p in enumerate(probability, 1)]
-    shape = numbers.shape
-    scale = _TILE / max(shape)
-    size = max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
-    small = np.asarray(cv2.resize(working_pixels(load_picture(case), 3), size, interpolation=cv2.INTER_AREA), np.uint8)
-    mask = np.asarray(cv2.resize(numbers, size, interpolation=cv2.INTER_NEAREST), np.uint8)
-    return float(np.mean(promised)), overlay(small, mask)
-
-
-class _Description:
-    """What the model's encoder sees in a whole picture; without one, its colours in a 4x4 grid."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        self.intensity = bundle.intensity
-        try:
-            self.pooled: Pooled | None = Pooled(bundle.network().eval())
-        except ModicumError:
-            self.pooled = None
-
-    @torch.inference_mode()
-    def __call__(self, pixels: npt.NDArray[np.uint8]) -> Floats:
-        small = cv2.resize(pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).reshape(_SIDE, _SIDE, -1)
-        if self.pooled is None:
-            return np.asarray(cv2.resize(small, (4, 4), interpolation=cv2.INTER_AREA), np.float64).ravel()
-        mean, sd = self.intensity.scale(pixels)
-        image = ((small / 255 - mean) / sd).astype(np.float32)
-        return np.asarray(self.pooled(torch.from_numpy(image).permute(2, 0, 1)[None])[0].double().numpy())
-
-
-def _sheet(thumbs: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
-    """Pictures in rows of five, numbered."""
-    rows = -(-len(thumbs) // _ROW)
-    sheet = np.full((rows * _TILE, _ROW * _TILE, 3), 255, np.uint8)
-    for number, thumb in enumerate(thumbs):
-        y, x = (number // _ROW) * _TILE, (number % _ROW) * _TILE
-        sheet[y : y + thumb.shape[0], x : x + thumb.shape[1]] = thumb
-        for colour, width in (((0, 0, 0), 4), ((255, 255, 255), 1)):
-            cv2.putText(sheet, str(number + 1), (x + 8, y + 26), cv2.FONT_HERSHEY_SIMPLEX, 0.8, colour, width, cv2.LINE_AA)
-    return sheet
+    small = thumbnail(working_pixels(load_picture(case), 3), numbers)
+    return mean_expected_dice(probability, numbers), small

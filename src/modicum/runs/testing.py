@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -102,6 +102,18 @@ def _test(
     else:
         write_volume_mask(volume.nameless(), volume_values(numbers, bundle), masks, case.id, bundle.classes)
     steps.add(case, _joined(labels, case), truth, valid, look, told, bundle, decide)
+
+
+def one_temperature(bundles: Iterable[Bundle]) -> float:
+    """The temperature of all these models; 1 where they differ: nothing can be told then of probabilities before it."""
+    found = {bundle.temperature for bundle in bundles}
+    return found.pop() if len(found) == 1 else 1.0
+
+
+def calibration(evaluator: Evaluator, temperature: float) -> dict[str, float | None]:
+    """Keys of summary.json: the temperature and, for one class, the expected calibration error that there was without it."""
+    before = evaluator.histograms[0].calibration_error(temperature) if len(evaluator.histograms) == 1 else None
+    return {"temperature": temperature, "uncalibrated_error": before}
 
 
 def _joined(arrays: Sequence[Any], case: Case) -> npt.NDArray[Any]:

@@ -1,4 +1,4 @@
-"""The threshold of a model, or its two of hysteresis: chosen on validation pictures, as the model sees and finishes them."""
+"""The temperature of a model, then its threshold or its two of hysteresis: chosen on validation pictures, as it sees them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from modicum.bundle import Bundle, class_numbers
 from modicum.console import bar
 from modicum.evaluation.curves import ProbabilityHistogram, steady_choice, steady_threshold
 from modicum.evaluation.metrics import binary_metrics
+from modicum.inference.calibration import drawn, fitted_temperature, tempered
 from modicum.views import TrainingPicture
 
+_Numbers = npt.NDArray[np.uint8]
 _Mask = npt.NDArray[np.bool_]
-_Answer = tuple[npt.NDArray[np.float16], _Mask, _Mask | None, npt.NDArray[np.uint8]]  # probability, truth, valid, picture
+_Answer = tuple[npt.NDArray[np.float16], _Numbers, _Mask | None, _Numbers]  # probability, truth, valid, picture
 _PICTURES = 40
 _LOW, _HIGH = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
@@ -24,13 +26,14 @@ _LOW, _HIGH = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7
 def with_threshold(
     bundle: Bundle, validation: Callable[[int], Sequence[TrainingPicture]], *, bf16: bool, slices: bool
 ) -> Bundle:
-    """The bundle with the threshold of its recipe or, where that is left to be chosen, the one that suits the pictures.
+    """The bundle with its temperature, and the threshold of its recipe or, where that is left to be chosen, a good one.
 
-    Several classes compete by the highest probability and have none.
+    A recipe that sets its threshold speaks of the network's own probabilities, which are then left as they are. Several
+    classes compete by the highest probability and have no threshold.
 
     Args:
-        validation: at most so many pictures of validation, as they are on disk; without any the threshold is .5, and 0 the
-            lower one of hysteresis.
+        validation: at most so many pictures of validation, as they are on disk; without any the temperature is 1, the
+            threshold .5, and 0 the lower one of hysteresis.
         slices: whether they are slices of volumes; finishing steps are then left out of account: they are for whole volumes.
             So they are where labels show a region of which the steps take the tissue.
     """
@@ -38,30 +41,42 @@ def with_threshold(
     fixed = replace(
         bundle,
         threshold=0.5 if finish.threshold == "auto" else finish.threshold,
-        low=0.0 if finish.low == "auto" else finish.low,
+        low=None if len(bundle.classes) > 1 else 0.0 if finish.low == "auto" else finish.low,
     )
-    if len(bundle.classes) > 1:
-        return replace(fixed, low=None)
     pictures = validation(_PICTURES) if "auto" in (finish.threshold, finish.low) else ()
     if not pictures:
         return fixed
-    histograms, answers = [], []
-    decided = fixed.low is not None or (fixed.recipe.finish.steps and not unfinished)  # by masks, not by single pixels
-    segmenter = bundle.segmenter(bf16=bf16, prepared=True)
-    with bar("Choosing the threshold", len(pictures)) as progress:
-        for picture in pictures:
-            truth = _depth_first(picture.label) > 0
-            valid = None if picture.valid is None else _depth_first(picture.valid).astype(bool)
-            probability = segmenter.look(picture.image, bundle.true_mask(picture.label)).probability
-            histograms.append(ProbabilityHistogram())
-            histograms[-1].add(probability[0], truth, valid)
-            if decided:
-                answers.append((probability, truth, valid, picture.image))
-            progress.step()
-    if not decided:
-        return replace(fixed, threshold=steady_threshold(histograms))
+    answers = _answers(bundle, pictures, bf16=bf16)
+    if finish.threshold == "auto":
+        generator = np.random.default_rng(bundle.recipe.seed)
+        temperature = fitted_temperature(drawn(*answer[:3], generator) for answer in answers)
+        fixed = replace(fixed, temperature=temperature)
+        answers = [(tempered(found, temperature), truth, valid, image) for found, truth, valid, image in answers]
+    if len(bundle.classes) > 1:
+        return fixed
+    if fixed.low is None and (unfinished or not finish.steps):  # by single pixels, not by masks
+        return replace(fixed, threshold=steady_threshold([_histogram(*answer[:3]) for answer in answers]))
     low, high = _decided(fixed.unfinished if unfinished else fixed, answers)
     return replace(fixed, low=low, threshold=high)
+
+
+def _answers(bundle: Bundle, pictures: Sequence[TrainingPicture], *, bf16: bool) -> list[_Answer]:
+    """What the model answers to each picture, beside the truth."""
+    segmenter, found = bundle.segmenter(bf16=bf16, prepared=True), []
+    with bar("Choosing the threshold", len(pictures)) as progress:
+        for picture in pictures:
+            truth = _depth_first(picture.label)
+            valid = None if picture.valid is None else _depth_first(picture.valid).astype(bool)
+            probability = segmenter.look(picture.image, bundle.true_mask(picture.label)).probability
+            found.append((probability, truth, valid, picture.image))
+            progress.step()
+    return found
+
+
+def _histogram(probability: npt.NDArray[np.float16], truth: _Numbers, valid: _Mask | None) -> ProbabilityHistogram:
+    histogram = ProbabilityHistogram()
+    histogram.add(probability[0], truth > 0, valid)
+    return histogram
 
 
 def _depth_first(slices: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -79,6 +94,6 @@ def _decided(bundle: Bundle, answers: Sequence[_Answer]) -> tuple[float | None, 
     for row, (probability, truth, valid, image) in enumerate(answers):
         for column, (low, high) in enumerate(pairs):
             found = class_numbers(probability, replace(bundle, low=low, threshold=high), image) > 0
-            dice[row, column] = binary_metrics(found, truth, valid, distances=False)["dice"]
+            dice[row, column] = binary_metrics(found, truth > 0, valid, distances=False)["dice"]
     own = np.array([abs((low or 0.0) - (bundle.low or 0.0)) + abs(high - bundle.threshold) for low, high in pairs])
     return pairs[steady_choice(dice, own)]

@@ -28,6 +28,7 @@ from modicum.runs.stages import train_once
 from modicum.runs.steps import Steps, steps_of, threshold_of
 from modicum.runs.testing import test_bundle
 from modicum.runs.trained import Trained
+from modicum.runs.trusting import with_trust
 from modicum.training.pace import BudgetTooShort
 
 
@@ -122,20 +123,26 @@ def _train(prepared: Prepared, folder: RunFolder) -> tuple[list[Trained], Traine
 def _train_part(prepared: Prepared, split: Split, folder: RunFolder, part: str, share: float | None) -> Trained:
     """One of the trainings of a run, in its share of the budget; where that is too short, the whole is."""
     try:
-        return train_once(Training(prepared.dataset, split, prepared.plan.recipe, folder, part, share))
+        training = Training(prepared.dataset, split, prepared.plan.recipe, folder, part, share)
+        trained = train_once(training)
+        return replace(trained, bundle=with_trust(trained.bundle, training))
     except BudgetTooShort as error:
         whole = prepared.plan.recipe.fit.budget
         raise error if share is None or whole is None else error.scaled(whole / share) from None
 
 
 def _with_medians(bundle: Bundle, tested: Sequence[Bundle]) -> Bundle:
-    """The model of all pictures with the thresholds of the folds' models, which had validation pictures; its localiser too."""
+    """The model of all pictures with what those of the folds, and their localisers, have learned on validation pictures."""
     lows = [t.low for t in tested if t.low is not None]
     found = [t.localiser for t in tested if t.localiser is not None]
+    weights = [t.trust.weights for t in tested if t.trust is not None and t.trust.weights is not None]
+    learned = tuple(np.median(weights, axis=0).tolist()) if weights else None
     return replace(
         bundle,
+        trust=None if bundle.trust is None else replace(bundle.trust, weights=learned),
         threshold=median(t.threshold for t in tested),
         low=median(lows) if lows else None,
+        temperature=median(t.temperature for t in tested),
         localiser=_with_medians(bundle.localiser, found) if bundle.localiser and found else bundle.localiser,
     )
 

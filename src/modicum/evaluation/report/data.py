@@ -88,6 +88,7 @@ class ReportData:
     counts: Mapping[str, int] = field(default_factory=dict)  # train, val, test, unlabelled; or labelled, folds
     history: pd.DataFrame | None = None  # epoch, train_loss, val_loss, val_dice, learning_rate, seconds
     histograms: Sequence[ProbabilityHistogram] = ()  # one for each class
+    temperature: float = 1.0  # by which all logits were divided; 1 as well where not all were by the same
     examples: Sequence[Example] = ()
     findings: Sequence[Finding] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from modicum.evaluation.curves import ProbabilityHistogram
 from modicum.evaluation.report.ink import (
     BLUE,
     INK,
@@ -20,6 +19,7 @@ from modicum.evaluation.report.ink import (
     PAPER,
     SERIES,
     Sheet,
+    plain,
     share_axis,
     styled,
     thousandths,
@@ -80,58 +80,13 @@ def training_curves(history: pd.DataFrame | None) -> str:
 
 
 @styled
-def roc_and_precision_recall(
-    histograms: Sequence[ProbabilityHistogram], classes: Sequence[str], threshold: float | None
-) -> str:
-    """ROC, precision against recall, and Dice at every threshold, with the point at which the model works."""
-    drawn = [(h, n) for h, n in zip(histograms, classes, strict=False) if h.positives and h.negatives]
-    if not drawn:
-        return ""
-    sheet = Sheet(3, 3.6)
-    roc, pr, by_threshold = sheet.axes
-    roc.plot([0, 1], [0, 1], color=LINE, linewidth=1, linestyle=(0, (4, 3)))
-    _iso_dice(pr)
-    for place, (histogram, name) in enumerate(drawn):
-        line = {"color": SERIES[place % len(SERIES)]}
-        prefix = f"{_plain(name)}: " if len(drawn) > 1 else ""
-        fpr, tpr, _ = histogram.roc()
-        precision, recall, thresholds = histogram.precision_recall()
-        sums = precision + recall
-        dice = np.divide(2 * precision * recall, sums, out=np.zeros_like(sums), where=sums > 0)
-        average = thousandths(histogram.average_precision())
-        roc.plot(fpr, tpr, **line, label=f"{prefix}area {thousandths(histogram.auc())}")  # type: ignore[arg-type]
-        pr.plot(recall, precision, **line, label=f"{prefix}average precision {average}")  # type: ignore[arg-type]
-        by_threshold.plot(thresholds[1:], dice[1:], **line, label=f"{prefix}best {thousandths(float(dice.max()))}")  # type: ignore[arg-type]
-        if threshold is not None and len(drawn) == 1:
-            point = histogram.confusion(threshold)
-            places = (
-                (1 - point["specificity"], point["recall"]),
-                (point["recall"], point["precision"]),
-                (threshold, point["dice"]),
-            )
-            for axes, (x, y) in zip(sheet.axes, places, strict=True):
-                label = f"at threshold {thousandths(threshold)}"
-                axes.plot([x], [y], "o", **line, markeredgecolor=PAPER, markersize=8, label=label)  # type: ignore[arg-type]
-    for axes, title, across, up, corner in (
-        (roc, "ROC", "1 - specificity", "recall (sensitivity)", "lower right"),
-        (pr, "Precision and recall", "recall (sensitivity)", "precision", "lower left"),
-        (by_threshold, "Dice at every threshold", "threshold", "Dice", "lower center"),
-    ):
-        axes.set(title=title, xlabel=across, ylabel=up, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-        share_axis(axes, "x")
-        share_axis(axes, "y")
-        axes.legend(loc=corner, labelcolor=INK, fontsize=7.5)  # type: ignore[call-overload]
-    return sheet.svg("ROC curve, precision-recall curve, and Dice at every threshold")
-
-
-@styled
 def distributions(table: pd.DataFrame, classes: Sequence[str]) -> str:
     """Every picture's figures: violin, box and points for each metric, or Dice of each class."""
     if table.empty:
         return ""
     volumes = "found_ml" in table
     if len(classes) > 1:
-        groups = {_plain(name): _numbers(table.loc[table["class"] == name, "dice"]) for name in classes}
+        groups = {plain(name): _numbers(table.loc[table["class"] == name, "dice"]) for name in classes}
         distances = [_numbers(table.loc[table["class"] == name, "hd95"]) for name in classes]
         title = f"Dice of each {'volume' if volumes else 'picture'}, by class"
     else:
@@ -181,7 +136,7 @@ def subgroups(by_subgroup: Mapping[str, Mapping[str, Any]], overall: float | Non
             if low is not None:
                 axes.plot([low, high], [place, place], color=BLUE, linewidth=2.2, alpha=0.55)
             axes.plot([dice["mean"]], [place], "o", color=BLUE, markersize=6, markeredgecolor=PAPER)
-    axes.set_yticks(range(len(rows)), [_plain(label) for label, _ in rows])
+    axes.set_yticks(range(len(rows)), [plain(label) for label, _ in rows])
     for tick, (_, dice) in zip(axes.get_yticklabels(), rows, strict=True):
         tick.set_color(MUTED if dice is not None else INK)
         tick.set_fontweight("normal" if dice is not None else "bold")
@@ -220,7 +175,7 @@ def bland_altman(measured: Mapping[str, Measured], what: str, unit: str) -> str:
         size, strength = (6, 1.0) if found.size < _MANY else (3, 0.45)
         axes.plot((found + true) / 2, found - true, "o", color=colour, alpha=strength, markeredgecolor=PAPER,
                   markeredgewidth=size / 8, markersize=size)  # fmt: skip
-        axes.set(title=_plain(name), xlabel=f"mean of both {what}s, {unit}", ylabel=f"found - true, {unit}")
+        axes.set(title=plain(name), xlabel=f"mean of both {what}s, {unit}", ylabel=f"found - true, {unit}")
         axes.margins(y=0.2)
     return sheet.svg(f"Bland-Altman plot of {what}s")
 
@@ -241,14 +196,6 @@ def _box(axes: Axes, values: Floats, place: float, colour: str) -> None:
         )  # fmt: skip
     spread = (np.arange(values.size) * 0.618034) % 1 - 0.5  # golden ratio: even, and the same every time
     axes.plot(values, place + 0.22 * spread, "o", color=colour, markersize=3.2, alpha=0.45, markeredgewidth=0)
-
-
-def _iso_dice(axes: Axes) -> None:
-    """Faint lines of equal Dice in the plane of recall and precision."""
-    for dice in (0.2, 0.4, 0.6, 0.8):
-        recall = np.linspace(dice / (2 - dice), 1, 60)
-        axes.plot(recall, dice * recall / (2 * recall - dice), color=LINE, linewidth=0.9)
-        axes.text(dice, dice, f"Dice .{dice * 10:.0f}", fontsize=6.5, color=MUTED, ha="center", va="center")
 
 
 def _mark_best(axes: Axes, epochs: Floats, values: Floats) -> None:
@@ -287,8 +234,3 @@ def _has(history: pd.DataFrame, column: str) -> bool:
 def _numbers(column: Any) -> Floats:
     values: Floats = np.asarray(column, np.float64)
     return values[np.isfinite(values)]
-
-
-def _plain(label: str) -> str:
-    """A label that matplotlib does not read as mathematics."""
-    return label.replace("$", r"\$")

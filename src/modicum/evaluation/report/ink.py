@@ -98,6 +98,11 @@ def thousandths(value: float) -> str:
     return text.replace("0.", ".", 1) if abs(float(text)) < 1 else text
 
 
+def plain(label: str) -> str:
+    """A label that matplotlib does not read as mathematics."""
+    return label.replace("$", r"\$")
+
+
 def share_axis(axes: Axes, which: str) -> None:
     """Numbers on an axis from 0 to 1 without the leading zero, as in the text."""
     axis = axes.xaxis if which == "x" else axes.yaxis

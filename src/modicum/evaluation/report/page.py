@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from modicum.errors import Finding
 from modicum.evaluation import pictures
-from modicum.evaluation.report import comparison, figures, second_look, words
+from modicum.evaluation.report import comparison, figures, probabilities, second_look, words
 from modicum.evaluation.report.data import ComparisonData, ReportData
 from modicum.evaluation.report.panels import data_uri, panels
 
@@ -35,7 +35,8 @@ def render(data: ReportData) -> str:
         remarks=_together([f for f in findings if f.severity == "note"]),
         figures={
             "training": _own(figures.training_curves(data.history)),
-            "curves": _own(figures.roc_and_precision_recall(data.histograms, data.classes, summary.get("threshold"))),
+            "curves": _own(probabilities.roc_and_precision_recall(data.histograms, data.classes, summary.get("threshold"))),
+            "reliability": _own(probabilities.reliability(data.histograms, data.classes, data.temperature)),
             "distributions": _own(figures.distributions(data.table, data.classes)),
             "subgroups": _own(figures.subgroups(summary.get("by_subgroup") or {}, data.headline.get("mean"))),
         },

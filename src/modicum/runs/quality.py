@@ -1,0 +1,88 @@
+"""Which predictions to look at first: a table and a contact sheet, the worst first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from modicum.bundle import Bundle
+from modicum.images import write_picture
+from modicum.images.intensity import working_pixels
+from modicum.inference.trust import Signs, mean_expected_dice
+from modicum.runs.contact_sheet import contact_sheet, thumbnail
+from modicum.runs.trusting import Judge
+
+_SHOWN = 40  # worst ones on the sheet
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One prediction."""
+
+    name: str
+    file: Path
+    quality: float  # predicted Dice
+    signs: Signs
+    reasons: str
+
+    def row(self) -> dict[str, Any]:
+        """Of quality.csv; empty where something is not known."""
+        known = {
+            "expected_dice": self.signs.expected_dice,
+            "mirrored_dice": self.signs.mirrored_dice,
+            "distance": self.signs.distance,
+            **{k: self.signs.shape.get(k, float("nan")) for k in ("foreground", "pieces", "raggedness")},
+        }
+        figures = {k: "" if np.isnan(v) else round(v, 4) for k, v in known.items()}
+        return {"name": self.name, "quality": round(self.quality, 4), "reasons": self.reasons, **figures, "file": self.file}
+
+
+class Quality:
+    """Judges predictions one by one and keeps the worst to be shown."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.trust, self.judge = bundle.trust, Judge(bundle)
+        self.judged: list[Judged] = []
+        self._shown: list[tuple[float, npt.NDArray[np.uint8]]] = []
+
+    def add(
+        self,
+        name: str,
+        file: Path,
+        picture: npt.NDArray[Any],
+        probability: npt.NDArray[np.float16],
+        numbers: npt.NDArray[np.uint8],
+    ) -> None:
+        """A picture (H, W, C) with its probability maps (K, H, W) and class numbers (H, W)."""
+        self._keep(name, file, self.judge.signs(picture, probability, numbers), picture, numbers)
+
+    def add_volume(
+        self,
+        name: str,
+        file: Path,
+        values: npt.NDArray[Any],
+        probability: npt.NDArray[np.float16],
+        numbers: npt.NDArray[np.uint8],
+    ) -> None:
+        """A volume (D, H, W) with (K, D, H, W) and (D, H, W): judged by its own probabilities, shown by its fullest slice."""
+        fullest = int((numbers > 0).sum(axis=(1, 2)).argmax())
+        signs = Signs(mean_expected_dice(probability, numbers))
+        self._keep(name, file, signs, values[fullest][..., None], numbers[fullest])
+
+    def write(self, sheet: Path) -> list[dict[str, Any]]:
+        """Write the contact sheet; the rows of the table."""
+        qualities, thumbs = zip(*self._shown, strict=True)
+        write_picture(sheet, contact_sheet(thumbs, [f"{quality:.2f}" for quality in qualities]))
+        return [one.row() for one in sorted(self.judged, key=lambda one: one.quality)]
+
+    def _keep(self, name: str, file: Path, signs: Signs, picture: npt.NDArray[Any], numbers: npt.NDArray[np.uint8]) -> None:
+        quality = signs.expected_dice if self.trust is None else self.trust.quality(signs)
+        reasons = ["nothing was found"] if not numbers.any() else []
+        reasons += self.trust.reasons(signs) if self.trust is not None else []
+        self.judged.append(Judged(name, file, quality, signs, "; ".join(reasons)))
+        self._shown.append((quality, thumbnail(working_pixels(picture, 3), numbers)))
+        self._shown = sorted(self._shown, key=lambda one: one[0])[:_SHOWN]
