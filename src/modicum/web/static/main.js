@@ -1,0 +1,38 @@
+// Which page is shown; each returns how to leave it.
+
+import * as api from "./api.js";
+import { h, notice } from "./dom.js";
+import { showEditor } from "./editor.js";
+import { showSheet } from "./sheet.js";
+import { showTraining } from "./train.js";
+
+const main = document.getElementById("main");
+let leave = () => {};
+let shown = "";
+
+async function go() {
+  const route = decodeURIComponent(location.hash.slice(2));
+  if (route === shown) return;
+  if (leave(route) === false) { // unsaved: stay
+    history.replaceState(null, "", `#/${encodeURI(shown)}`);
+    return;
+  }
+  leave = () => {};
+  shown = route;
+  for (const link of document.querySelectorAll("#top nav a")) {
+    link.classList.toggle("here", link.getAttribute("href") === (route === "train" ? "#/train" : "#/"));
+  }
+  try {
+    const data = await api.data();
+    document.getElementById("dataset").textContent = data.name;
+    const page = route === "train" ? showTraining : route.startsWith("picture/") ? showEditor : showSheet;
+    leave = (await page(main, data, route.slice("picture/".length))) ?? (() => {});
+  } catch (error) {
+    main.replaceChildren(h("div", { className: "empty" }, error.message));
+    notice(error.message, { bad: true });
+  }
+}
+
+window.addEventListener("hashchange", go);
+shown = null;
+go();
