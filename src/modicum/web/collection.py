@@ -174,11 +174,11 @@ def thumbnail(picture: Pixels, numbers: Pixels | None) -> bytes:
     return cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
 
 
-def described(dataset: Dataset) -> dict[str, Any]:
+def described(dataset: Dataset, name: str) -> dict[str, Any]:
     """What the page says about the data set as a whole."""
     findings = [f"{Path(f.file).name if f.file else ''}: {f.message}" for f in dataset.findings if f.severity != "note"]
     return {
-        "name": dataset.root.name,
+        "name": name,
         "layout": dataset.layout,
         "classes": dataset.classes,
         "notes": dataset.notes,

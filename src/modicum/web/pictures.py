@@ -43,7 +43,10 @@ def data(studio: TheStudio) -> dict[str, Any]:
     """The data set as it is on disk now, and each picture with its state."""
     studio.collection.look_again()
     entries = studio.collection.entries()
-    return {**described(studio.collection.dataset), "pictures": [_told(studio, e) for e in entries]}
+    return {
+        **described(studio.collection.dataset, studio.collection.root.name),
+        "pictures": [_told(studio, e) for e in entries],
+    }
 
 
 @router.get("/pictures/{name}")
@@ -123,7 +126,7 @@ def refined(
 def name_classes(classes: Classes, studio: TheStudio) -> dict[str, Any]:
     """Rename classes, or add some."""
     studio.collection.name_classes([n.strip() for n in classes.names])
-    return described(studio.collection.dataset)
+    return described(studio.collection.dataset, studio.collection.root.name)
 
 
 def _told(studio: Studio, entry: Entry) -> dict[str, Any]:

@@ -1,16 +1,22 @@
-"""From a box and scribbles to an object: GrabCut (Rother et al. 2004), with the network's probabilities if there are any."""
+"""From a box and scribbles to an object: GrabCut (Rother et al. 2004), which begins with what is most likely.
+
+That is what a random walker says where there are scribbles, else the network where there is one, else all of the box.
+"""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from skimage.segmentation import random_walker
 
 Pixels = npt.NDArray[np.uint8]
 
 UNKNOWN, OUTSIDE, INSIDE = 0, 1, 2  # what a seed says of its pixel
 _MOST = 512  # pixels, the longer edge: a second on one core
 _ROUNDS = 4
+_WALKED = 160  # pixels, the longer edge, for the first guess
+_CONTRAST = 300.0  # how much a difference of colour holds the walker up
 
 
 def refine(
@@ -49,6 +55,8 @@ def refine(
 
 
 def _cut(picture: Pixels, marks: Pixels, guess: npt.NDArray[np.float32] | None) -> npt.NDArray[np.bool_]:
+    if (marks == INSIDE).any() and (marks == OUTSIDE).any():
+        guess = _walked(picture, marks)
     likely = np.full(marks.shape, cv2.GC_PR_FGD, np.uint8)
     if guess is not None and len(np.unique(guess[marks == UNKNOWN] > 0.5)) == 2:
         likely = np.where(guess > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
@@ -60,6 +68,19 @@ def _cut(picture: Pixels, marks: Pixels, guess: npt.NDArray[np.float32] | None) 
     cv2.setRNGSeed(0)
     cv2.grabCut(picture, state, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), _ROUNDS, cv2.GC_INIT_WITH_MASK)
     return np.asarray(np.isin(state, (cv2.GC_FGD, cv2.GC_PR_FGD)), np.bool_)
+
+
+def _walked(picture: Pixels, marks: Pixels) -> npt.NDArray[np.float32]:
+    """From scribbles a first guess, 0..1, of the object: to which of them a random walker comes first (Grady 2006)."""
+    size = marks.shape[1], marks.shape[0]
+    scale = min(1.0, _WALKED / max(size))
+    small = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    seeds = _shrunk(marks, small)
+    if len(np.unique(seeds)) < 3:  # nothing is unknown
+        return (marks == INSIDE).astype(np.float32)
+    shown = cv2.resize(picture, small, interpolation=cv2.INTER_AREA).astype(np.float64) / 255
+    found = random_walker(shown, seeds, beta=_CONTRAST, mode="cg_j", prob_tol=0.1, channel_axis=-1)
+    return np.asarray(cv2.resize((found == INSIDE).astype(np.float32), size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _shrunk(marks: Pixels, size: tuple[int, int]) -> Pixels:

@@ -81,7 +81,7 @@ def report(number: int, studio: TheStudio) -> FileResponse:
 def model(number: int, studio: TheStudio) -> FileResponse:
     """The model as one file that travels."""
     path = _existing(studio.trainings.run(number), "model.modicum")
-    name = f"{studio.collection.dataset.root.name}-{number}.modicum"
+    name = f"{studio.collection.root.name}-{number}.modicum"
     return FileResponse(path, filename=name, media_type="application/octet-stream")
 
 

@@ -7,8 +7,13 @@ export function h(tag, attributes = {}, ...children) {
     else if (key in element && key !== "list") element[key] = value;
     else element.setAttribute(key, value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  fill(element, ...children);
   return element;
+}
+
+// Children in place of those that are there; lists are opened, and what is empty or false is left out.
+export function fill(element, ...children) {
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child || child === 0));
 }
 
 // A line at the foot of the page; with actions it stays until one is chosen.

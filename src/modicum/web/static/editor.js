@@ -1,7 +1,7 @@
 // One picture: look, draw, accept or correct a prediction, save; never over what somebody else has saved.
 
 import * as api from "./api.js";
-import { h, notice } from "./dom.js";
+import { fill, h, notice } from "./dom.js";
 import { colour, Layer } from "./layer.js";
 import { Mask } from "./mask.js";
 import { showSide } from "./side.js";
@@ -29,7 +29,7 @@ export async function showEditor(main, data, id) {
   const pen = new Proxy({}, { get: (_, name) => (...given) => desk.tool[name]?.(...given) });
   const router = { get pans() { return desk.tool.pans; }, twice: pen.twice, move: pen.move, up: pen.up, cancel: pen.cancel, cursor: pen.cursor,
     down: (point, event) => (picture.locked ? notice(picture.locked) : pen.down(point, event)) };
-  main.replaceChildren(h("div", { className: "editor" }, headline, tools, stageBox, side));
+  fill(main, h("div", { className: "editor" }, headline, tools, stageBox, side));
   const stage = (desk.stage = new Stage(stageBox, { width, height, image }, [desk.layer, desk.predicted], router));
 
   desk.redraw = (layer = desk.layer, numbers = desk.mask.numbers) => { layer.draw(numbers); stage.redraw(); };
@@ -50,7 +50,11 @@ export async function showEditor(main, data, id) {
     draw();
   };
   desk.seeds = seedsOf;
-  desk.refine = (box, seeds, number) => api.refine(id, box, seeds, number).catch((error) => notice(error.message, { bad: true }));
+  desk.refine = async (box, seeds, number) => {
+    const found = await api.refine(id, box, seeds, number).catch((error) => notice(error.message, { bad: true }));
+    if (found && !found.includes(1)) notice("Nothing stands out in this box. Scribble on what belongs to the object.");
+    return found;
+  };
   desk.showPrediction = async (visible) => {
     desk.prediction ??= visible ? await api.prediction(id).catch((error) => notice(error.message, { bad: true })) : null;
     if (desk.prediction && visible) {
@@ -121,7 +125,7 @@ export async function showEditor(main, data, id) {
   function draw() {
     const state = desk.mask.dirty ? "not saved" : picture.state;
     const predicted = !desk.mask.dirty && picture.state === "predicted" && !picture.locked;
-    headline.replaceChildren(
+    fill(headline, 
       h("a", { className: "button", href: "#/" }, "All pictures"),
       h("div", { className: "title" }, h("span", {}, id), h("span", { className: `state ${picture.state}` }, state),
         picture.author && h("span", { className: "small soft" }, `${picture.author}, ${picture.time.slice(0, 16).replace("T", " ")}`)),
@@ -130,7 +134,7 @@ export async function showEditor(main, data, id) {
       predicted && h("button", { onclick: desk.correct, title: "The prediction becomes the label that you change" }, "Correct"),
       predicted && h("button", { className: "main", onclick: desk.accept, title: "Save the prediction as it is (A)" }, "Accept"),
       !predicted && h("button", { className: "main", onclick: desk.save, disabled: Boolean(picture.locked) || !(desk.mask.dirty || picture.state === "unlabelled"), title: "Save (S)" }, "Save"));
-    tools.replaceChildren(...toolbar(desk));
+    fill(tools, ...toolbar(desk));
     showSide(side, desk, draw);
   }
 

@@ -1,7 +1,7 @@
 // The contact sheet: every picture with its state, and what to do next.
 
 import * as api from "./api.js";
-import { h, notice } from "./dom.js";
+import { fill, h, notice } from "./dom.js";
 
 const STATES = ["unlabelled", "labelled", "predicted", "accepted", "problem"];
 const FIRST = 5; // labels before the first training
@@ -17,11 +17,11 @@ export async function showSheet(main, data) {
   const sheet = h("div", { className: "sheet" });
   const filters = h("div", { className: "filters" });
   const draw = () => {
-    filters.replaceChildren(...controls(data.pictures, draw));
+    fill(filters, ...controls(data.pictures, draw));
     const found = data.pictures.filter((p) => (!chosen.state || p.state === chosen.state)
       && `${p.id} ${p.patient} ${p.author ?? ""}`.toLowerCase().includes(chosen.words.toLowerCase()));
-    sheet.replaceChildren(...found.sort(ORDERS[chosen.order]).map(tile));
-    if (!found.length) sheet.replaceChildren(h("p", { className: "soft" }, "No picture is like that."));
+    fill(sheet, ...found.sort(ORDERS[chosen.order]).map(tile));
+    if (!found.length) fill(sheet, h("p", { className: "soft" }, "No picture is like that."));
   };
   const page = h("div", { className: "page" },
     h("h1", {}, data.name),
@@ -30,7 +30,7 @@ export async function showSheet(main, data) {
     next(data, runs, (picture) => { Object.assign(data.pictures.find((p) => p.id === picture.id), picture); draw(); }),
     filters, sheet);
   draw();
-  main.replaceChildren(page);
+  fill(main, page);
 }
 
 function controls(pictures, draw) {

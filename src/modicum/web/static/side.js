@@ -1,7 +1,7 @@
 // What stands beside the canvas: classes, size of the brush, how masks are shown, who draws, and the keys.
 
 import * as api from "./api.js";
-import { h, notice } from "./dom.js";
+import { fill, h, notice } from "./dom.js";
 import { colour } from "./layer.js";
 
 const KEYS = { "1 – 9": "class", "[ ]": "size", "Z, Y": "undo, redo", "X": "hide or show the label", "C": "fill or contour",
@@ -19,7 +19,7 @@ export function showSide(side, desk, draw) {
   };
   const choice = (name, on, act) => h("button", { className: on ? "on" : "", onclick: () => { act(); draw(); } }, name);
   const show = (contour) => () => { layer.contour = contour; layer.visible = true; desk.redraw(); };
-  side.replaceChildren(
+  fill(side, 
     h("section", {}, h("h3", {}, "Class"), classes(desk, draw)),
     h("section", {}, h("h3", {}, "Brush"),
       slider("Size", 0, 6, Math.log(desk.radius * 2), (v) => String(Math.round(Math.exp(v))), (v) => { desk.radius = Math.exp(v) / 2; })),

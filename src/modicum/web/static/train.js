@@ -1,7 +1,7 @@
 // Training: what to ask for, how it goes, what came out.
 
 import * as api from "./api.js";
-import { h, notice } from "./dom.js";
+import { fill, h, notice } from "./dom.js";
 
 const MINUTES = { "20 seconds": 1 / 3, "2 minutes": 2, "5 minutes": 5, "10 minutes": 10, "20 minutes": 20, "1 hour": 60, "4 hours": 240 };
 
@@ -22,7 +22,7 @@ export async function showTraining(main, data) {
     const run = all.find((r) => r.number === number);
     const again = async () => refresh(await api.runs(), number);
     const view = run && trainingView(data, again);
-    shown.replaceChildren(run ? view.element : h("div", { className: "card empty" }, "Nothing has been trained yet."));
+    fill(shown, run ? view.element : h("div", { className: "card empty" }, "Nothing has been trained yet."));
     view?.show(run);
     form.lock(all.some((r) => r.state === "running"));
     if (run?.state === "running") {
@@ -31,9 +31,9 @@ export async function showTraining(main, data) {
         if (told.state !== "running") again();
       });
     }
-    earlier.replaceChildren(...list(all, number, (other) => refresh(all, other)));
+    fill(earlier, ...list(all, number, (other) => refresh(all, other)));
   }
-  main.replaceChildren(h("div", { className: "page" },
+  fill(main, h("div", { className: "page" },
     h("h1", {}, "Train"), h("p", { className: "soft" }, "On this computer, in the time that you give it. The page may be closed meanwhile."),
     h("div", { className: "columns" }, h("div", {}, form.element, earlier), shown)));
   refresh(runs);
@@ -43,7 +43,7 @@ export async function showTraining(main, data) {
 function wish(data, recipes, start) {
   const labelled = data.pictures.filter((p) => ["labelled", "accepted"].includes(p.state)).length;
   const minutes = h("select", {}, Object.entries(MINUTES).map(([name, value]) => h("option", { value, selected: value === 2 }, name)));
-  const recipe = h("select", {}, recipes.map((name) => h("option", { value: name }, name === "auto" ? "auto (chosen for your pictures)" : name)));
+  const recipe = h("select", {}, recipes.map((name) => h("option", { value: name }, name === "auto" ? "auto: chosen for you" : name)));
   const button = h("button", { className: "main", onclick: async () => {
     button.disabled = true;
     await start(recipe.value, Number(minutes.value));
@@ -79,7 +79,7 @@ function trainingView(data, again) {
       run.problem && h("p", { className: "warning" }, run.problem),
       run.result && outcome(run), chart(run.parts), run.state === "running" && h("ul", { className: "said" }, run.said.slice(-3).map((text) => h("li", {}, text))));
     const old = element.querySelector("iframe");
-    if (run.state === "finished" && !old) element.replaceChildren(head, samples(data), report(run));
+    if (run.state === "finished" && !old) fill(element, head, samples(data), report(run));
     else if (element.firstChild) element.firstChild.replaceWith(head);
     else element.append(head);
   }
