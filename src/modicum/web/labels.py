@@ -17,7 +17,7 @@ from modicum.datasets.layouts.found import plain, stem
 from modicum.datasets.layouts.generic import PICTURE_FOLDERS
 from modicum.errors import ModicumError
 from modicum.images import write_mask, write_picture
-from modicum.runs.folder import digest
+from modicum.images.digest import digest
 
 Origin = Literal["drawn", "corrected", "accepted"]  # by hand; a prediction, changed by hand; a prediction as it was
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import threading
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from modicum.bundle import Bundle, class_numbers
 from modicum.datasets import Case, load_picture
 from modicum.errors import ModicumError
 from modicum.images import read_mask, write_mask
-from modicum.inference import Predictor
 from modicum.web.trainings import Run
+
+if TYPE_CHECKING:  # Torch comes with them, which a page for drawing alone need not wait for
+    from modicum.bundle import Bundle
+    from modicum.inference import Predictor
 
 Numbers = npt.NDArray[np.uint8]
 
@@ -46,6 +48,8 @@ class Predictions:
         Raises:
             ModicumError: the model knows other classes, or cannot be applied to this picture.
         """
+        from modicum.bundle import class_numbers
+
         path = self._path(run, case)
         if not self.has(run, case):
             with _computing:
@@ -73,6 +77,8 @@ class Predictions:
 
 @lru_cache(maxsize=1)
 def _model(bundle: Path, changed: int) -> tuple[Bundle, Predictor]:
+    from modicum.bundle import Bundle
+
     loaded = Bundle.load(bundle)
     return loaded, loaded.segmenter()
 

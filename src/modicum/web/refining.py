@@ -8,7 +8,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import numpy.typing as npt
-from skimage.segmentation import random_walker
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -51,7 +50,7 @@ def refine(
     ).astype(np.float32)
     result = np.zeros(picture.shape[:2], np.bool_)
     result[region] = np.asarray(cv2.resize(found, size, interpolation=cv2.INTER_LINEAR)) > 0.5
-    return (result | (seeds == INSIDE)) & within & (seeds != OUTSIDE)
+    return np.asarray((result | (seeds == INSIDE)) & within & (seeds != OUTSIDE), np.bool_)
 
 
 def _cut(picture: Pixels, marks: Pixels, guess: npt.NDArray[np.float32] | None) -> npt.NDArray[np.bool_]:
@@ -72,12 +71,14 @@ def _cut(picture: Pixels, marks: Pixels, guess: npt.NDArray[np.float32] | None) 
 
 def _walked(picture: Pixels, marks: Pixels) -> npt.NDArray[np.float32]:
     """From scribbles a first guess, 0..1, of the object: to which of them a random walker comes first (Grady 2006)."""
+    from skimage.segmentation import random_walker
+
     size = marks.shape[1], marks.shape[0]
     scale = min(1.0, _WALKED / max(size))
     small = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
     seeds = _shrunk(marks, small)
     if len(np.unique(seeds)) < 3:  # nothing is unknown
-        return (marks == INSIDE).astype(np.float32)
+        return np.asarray(marks == INSIDE, np.float32)
     shown = cv2.resize(picture, small, interpolation=cv2.INTER_AREA).astype(np.float64) / 255
     found = random_walker(shown, seeds, beta=_CONTRAST, mode="cg_j", prob_tol=0.1, channel_axis=-1)
     return np.asarray(cv2.resize((found == INSIDE).astype(np.float32), size, interpolation=cv2.INTER_LINEAR), np.float32)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import socket
 import webbrowser
+from importlib import import_module
 from pathlib import Path
-from threading import Timer
+from threading import Thread, Timer
 
 import uvicorn
 
@@ -34,6 +35,7 @@ def serve(data: Path, host: str, port: int, *, browser: bool) -> None:
     say(f"The page: {address}   (Ctrl-C ends it; a training goes on)")
     if browser:
         Timer(0.5, webbrowser.open, [address]).start()
+    Thread(target=import_module, args=["modicum.bundle"], daemon=True).start()  # Torch: nobody waits for it later
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, server_header=False))
     server.run(sockets=[listening])
 

@@ -11,9 +11,9 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel
 
-from modicum.recipes import names
 from modicum.web.studio import TheStudio
 from modicum.web.trainings import Run
+from modicum.web.trainings import recipes as all_recipes
 
 router = APIRouter(prefix="/api")
 
@@ -34,7 +34,7 @@ class Wish(BaseModel):
 @router.get("/recipes")
 def recipes() -> list[str]:
     """Names of the recipes, `auto` first."""
-    return ["auto", *names()]
+    return all_recipes()
 
 
 @router.get("/runs")

@@ -19,12 +19,22 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from modicum.errors import ModicumError
-from modicum.recipes import names
 
 State = Literal["running", "finished", "stopped"]
 
 LONGEST = 24 * 60  # minutes
+_FEW, _SHORT = (
+    10,
+    5.0,
+)  # of so few labels in so few minutes two folds are tested, so that the model itself has a third of the time
 _SAID = 12  # lines of the output that are shown
+
+
+def recipes() -> list[str]:
+    """Names of the recipes, `auto` first."""
+    from modicum.recipes import names  # Torch comes with it
+
+    return ["auto", *names()]
 
 
 class Run:
@@ -53,6 +63,8 @@ class Run:
         asked = self.asked()
         command = [sys.executable, "-m", "modicum", "train", str(data), "--out", str(self.folder)]
         command += ["--recipe", asked["recipe"], "--budget", f"{asked['minutes'] * 60:g}s"]
+        if asked["labels"] < _FEW and asked["minutes"] <= _SHORT:
+            command += ["--folds", "2"]
         with self.lock.open("w") as lock, self.log.open("ab") as log:
             _hold(lock)
             process = subprocess.Popen(
@@ -130,7 +142,7 @@ class Trainings:
         Raises:
             ModicumError: another one is running, too few labels, or a recipe or budget that cannot be.
         """
-        if recipe not in ("auto", *names()):
+        if recipe not in recipes():
             raise ModicumError(f"there is no recipe '{recipe}'.")
         if not 0 < minutes <= LONGEST:
             raise ModicumError("that is no training time.", remedy="Choose up to 24 hours.")
