@@ -104,10 +104,11 @@ def test_label_train_look_accept(page: playwright.Page, data: Path, address: str
     page.get_by_text("Training 1 is finished").wait_for(timeout=120_000)
     page.locator("iframe.report").wait_for()
 
+    playwright.expect(page.locator(".samples .tile")).to_have_count(3, timeout=60_000)
+
     page.get_by_text("See predictions").click()
-    page.get_by_role("button", name="Predict 3 pictures").click()
-    page.locator(".state.predicted").nth(2).wait_for()
-    page.locator(".tile", has_text="phantom_002").click()
+    playwright.expect(page.locator(".state.predicted")).to_have_count(3)
+    page.get_by_text("Look at the next").click()
     page.get_by_role("button", name="Accept").click()
     page.get_by_text("phantom_003", exact=True).wait_for()  # on to the next
     predicted = read(data / ".modicum/predictions/1/phantom_002.png")

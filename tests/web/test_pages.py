@@ -44,6 +44,17 @@ def test_the_list_tells_each_pictures_state(folder: Path) -> None:
     assert told["classes"] == ["foreground"]
 
 
+def test_the_list_is_that_of_the_folder_as_it_is_now(page: TestClient, folder: Path) -> None:
+    (folder / "images/case_01.png").rename(folder / "images/other.png")
+    (folder / "labels/case_01.png").rename(folder / "labels/other.png")
+    (folder / "classes.json").write_text('{"disc": 255}')
+    told = page.get("/api/data").json()
+    assert [p["id"] for p in told["pictures"]] == ["case_00", "case_02", "other"]
+    assert told["classes"] == ["disc"]
+    (folder / "classes.json").write_text('{"coin": 255}')
+    assert page.get("/api/data").json()["classes"] == ["coin"]
+
+
 def test_a_picture_is_shown_pixel_for_pixel_and_small(page: TestClient, folder: Path) -> None:
     shown = np.asarray(Image.open(io.BytesIO(page.get("/api/pictures/case_00/image").content)))
     assert np.array_equal(shown, np.asarray(Image.open(folder / "images/case_00.png")))

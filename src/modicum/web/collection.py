@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
@@ -62,13 +63,19 @@ class Collection:
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self._changing = threading.Lock()
+        self._seen: frozenset[tuple[str, int]] = frozenset()
         if not self.root.is_dir():
             raise ModicumError("is no folder.", file=root, remedy="Give the folder of your pictures.")
         self.look_again()
 
     def look_again(self) -> None:
-        """Read the folder."""
+        """Read the folder, if there are other files in it than before."""
         with self._changing:
+            seen = _files(self.root)
+            if seen == self._seen:
+                return
+            self._seen = seen
+            self._known: set[Path] = set()  # to lie inside the folder
             self.dataset: Dataset = discover(self.root)
             self._cases = {c.id: c for c in self.dataset.cases}
 
@@ -82,7 +89,7 @@ class Collection:
         problem, size = "", (0, 0)
         try:
             self._inside(case)
-            size = case_size(case)
+            size = _size(case.image, case.slice, _changed(case.image))
             if case.labelled and case.slice is None:
                 _same_size(case.labels, size, tuple(_changed(p) for p in case.labels))
         except ModicumError as error:
@@ -154,9 +161,10 @@ class Collection:
             )
 
     def _inside(self, case: Case) -> None:
-        for path in (case.image, *case.labels):
+        for path in {case.image, *case.labels} - self._known:
             if not path.resolve().is_relative_to(self.root):
                 raise ModicumError("lies outside of the data folder.", file=path, remedy="Copy it into the folder.")
+            self._known.add(path)
 
 
 def as_png(picture: Pixels) -> bytes:
@@ -186,11 +194,27 @@ def described(dataset: Dataset, name: str) -> dict[str, Any]:
     }
 
 
+def _files(root: Path) -> frozenset[tuple[str, int]]:
+    """The names of all files that are not hidden; of tables (classes.json, a manifest) also when they were written."""
+    found = set()
+    for folder, folders, names in os.walk(root):
+        folders[:] = [f for f in folders if not f.startswith(".")]
+        for name in names:
+            path = f"{folder}/{name}"
+            found.add((path, _changed(Path(path)) if folder == str(root) and name.endswith((".json", ".csv", ".tsv")) else 0))
+    return frozenset(found)
+
+
 def _changed(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
+
+
+@lru_cache(maxsize=50_000)
+def _size(image: Path, slice: int | None, changed: int) -> tuple[int, int]:
+    return case_size(Case("", image, slice=slice))
 
 
 @lru_cache(maxsize=50_000)

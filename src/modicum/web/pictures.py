@@ -14,6 +14,7 @@ from modicum.web import labels
 from modicum.web.collection import Entry, as_png, described, thumbnail
 from modicum.web.refining import refine
 from modicum.web.studio import Studio, TheStudio
+from modicum.web.trainings import Run
 
 router = APIRouter(prefix="/api")
 
@@ -42,17 +43,15 @@ Pixels = Annotated[bytes, Depends(_pixels)]
 def data(studio: TheStudio) -> dict[str, Any]:
     """The data set as it is on disk now, and each picture with its state."""
     studio.collection.look_again()
-    entries = studio.collection.entries()
-    return {
-        **described(studio.collection.dataset, studio.collection.root.name),
-        "pictures": [_told(studio, e) for e in entries],
-    }
+    run = studio.trainings.newest_model()
+    pictures = [_told(studio, entry, run) for entry in studio.collection.entries()]
+    return {**described(studio.collection.dataset, studio.collection.root.name), "pictures": pictures}
 
 
 @router.get("/pictures/{name}")
 def picture(name: str, studio: TheStudio) -> dict[str, Any]:
     """One picture's state."""
-    return _told(studio, studio.collection.entry(name))
+    return _told(studio, studio.collection.entry(name), studio.trainings.newest_model())
 
 
 @router.get("/pictures/{name}/thumbnail")
@@ -95,7 +94,7 @@ def save_label(
     entry = studio.collection.entry(name)
     numbers = _numbers(pixels, entry, len(studio.collection.dataset.classes))
     studio.collection.save(entry.case, numbers, if_match.strip('"'), origin, author.strip()[:80])
-    return _told(studio, studio.collection.entry(name))
+    return _told(studio, studio.collection.entry(name), studio.trainings.newest_model())
 
 
 @router.get("/pictures/{name}/prediction")
@@ -129,8 +128,7 @@ def name_classes(classes: Classes, studio: TheStudio) -> dict[str, Any]:
     return described(studio.collection.dataset, studio.collection.root.name)
 
 
-def _told(studio: Studio, entry: Entry) -> dict[str, Any]:
-    run = studio.trainings.newest_model()
+def _told(studio: Studio, entry: Entry, run: Run | None) -> dict[str, Any]:
     predicted = studio.predictions.has(run, entry.case)
     return {
         "id": entry.case.id,

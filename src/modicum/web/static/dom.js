@@ -4,7 +4,7 @@ export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else if (key in element && key !== "list") element[key] = value;
+    else if (key in element) element[key] = value;
     else element.setAttribute(key, value);
   }
   fill(element, ...children);

@@ -14,6 +14,7 @@ const PREDICTED = [255, 214, 120]; // beside a label, the prediction is a line o
 export async function showEditor(main, data, id) {
   const picture = data.pictures.find((p) => p.id === id);
   if (!picture) throw new Error(`There is no picture called ${id} here.`);
+  Object.assign(picture, { author: "", ...(await api.picture(id)) }); // as it is now
   if (picture.problem) throw new Error(picture.problem);
   const [image, label] = await Promise.all([decoded(api.image(picture)), api.label(id)]);
   const { width, height } = picture;
@@ -35,7 +36,7 @@ export async function showEditor(main, data, id) {
   desk.redraw = (layer = desk.layer, numbers = desk.mask.numbers) => { layer.draw(numbers); stage.redraw(); };
   desk.mask.changed = (box) => { desk.layer.draw(desk.mask.numbers, box); stage.redraw(); later(); };
   stage.zoomed = (scale) => { // contours stay as wide on the screen
-    const thickness = Math.max(1, Math.round(1.5 / scale));
+    const thickness = Math.max(1, Math.round(2 / scale));
     for (const layer of [desk.layer, desk.predicted]) {
       if (layer.thickness === thickness) continue;
       layer.thickness = thickness;
@@ -80,7 +81,9 @@ export async function showEditor(main, data, id) {
     desk.mask.replace(desk.prediction);
     desk.origin = "accepted";
     await desk.showPrediction(false);
-    if (await desk.save()) step(1);
+    if (!(await desk.save())) return;
+    const waiting = data.pictures.find((p) => p.state === "predicted");
+    location.hash = waiting ? `#/picture/${encodeURIComponent(waiting.id)}` : "#/";
   };
   desk.save = async () => {
     const author = localStorage.getItem("modicum-author") ?? "";

@@ -8,7 +8,8 @@ import { showTraining } from "./train.js";
 
 const main = document.getElementById("main");
 let leave = () => {};
-let shown = "";
+let shown = null;
+let data = null; // read again for the sheet and the training; from picture to picture it is kept
 
 async function go() {
   const route = decodeURIComponent(location.hash.slice(2));
@@ -23,10 +24,11 @@ async function go() {
     link.classList.toggle("here", link.getAttribute("href") === (route === "train" ? "#/train" : "#/"));
   }
   try {
-    const data = await api.data();
+    const id = route.startsWith("picture/") ? route.slice("picture/".length) : null;
+    if (id === null || !data) data = await api.data();
     document.getElementById("dataset").textContent = data.name;
-    const page = route === "train" ? showTraining : route.startsWith("picture/") ? showEditor : showSheet;
-    leave = (await page(main, data, route.slice("picture/".length))) ?? (() => {});
+    const page = route === "train" ? showTraining : id !== null ? showEditor : showSheet;
+    leave = (await page(main, data, id)) ?? (() => {});
   } catch (error) {
     main.replaceChildren(h("div", { className: "empty" }, error.message));
     notice(error.message, { bad: true });
@@ -34,5 +36,4 @@ async function go() {
 }
 
 window.addEventListener("hashchange", go);
-shown = null;
 go();

@@ -67,27 +67,26 @@ function tile(picture) {
 function next(data, runs, changed) {
   const count = (...states) => data.pictures.filter((p) => states.includes(p.state)).length;
   const labelled = count("labelled", "accepted");
-  const first = [...data.pictures].sort(ORDERS.Name).find((p) => p.state === "unlabelled");
-  const open = (picture) => h("a", { className: "button main", href: `#/picture/${encodeURIComponent(picture.id)}` }, "Label the next picture");
-  const train = (name) => h("a", { className: "button main", href: "#/train" }, name);
+  const [first, predicted] = ["unlabelled", "predicted"].map((state) => [...data.pictures].sort(ORDERS.Name).find((p) => p.state === state));
+  const open = (picture, name, main = "main") => h("a", { className: `button ${main}`, href: `#/picture/${encodeURIComponent(picture.id)}` }, name);
+  const train = (name, main = "main") => h("a", { className: `button ${main}`, href: "#/train" }, name);
   if (runs.some((r) => r.state === "running")) {
     return banner("A training is running.", "You may go on labelling; it learns from the labels that were there when it began.", train("Look at it"));
   }
   const model = runs.some((r) => r.state === "finished");
   if (model && count("predicted")) {
     return banner(`${count("predicted")} pictures have a prediction.`, "Open one, correct it or accept it, and train again: each correction teaches.",
-      predictAll(data, changed), train("Train again"));
+      predictAll(data, changed), train("Train again", ""), open(predicted, "Look at the next"));
   }
   if (model && first) {
-    return banner("There is a model.", "Let it look at the pictures that have no label yet.", predictAll(data, changed), train("Train again"));
+    return banner("There is a model.", "Let it look at the pictures that have no label yet.", train("Train again", ""), predictAll(data, changed));
   }
   if (labelled < FIRST && first) {
     return banner(labelled ? `${labelled} of ${FIRST} labels for a first training.` : `Label ${FIRST} pictures to begin.`,
       "Choose pictures that differ from one another; draw with care, the model copies what you do.",
-      labelled >= 2 && train("Train already"), open(first));
+      labelled >= 2 && train("Train already", ""), open(first, "Label the next picture"));
   }
-  return banner(`${labelled} pictures are labelled.`, "That is enough for a first training of two minutes.", first && h("a", {
-    className: "button", href: `#/picture/${encodeURIComponent(first.id)}` }, "Label another"), train("Train"));
+  return banner(`${labelled} pictures are labelled.`, "That is enough for a first training of two minutes.", first && open(first, "Label another", ""), train("Train"));
 }
 
 function banner(title, text, ...actions) {
@@ -97,7 +96,7 @@ function banner(title, text, ...actions) {
 function predictAll(data, changed) {
   const waiting = data.pictures.filter((p) => p.state === "unlabelled");
   if (!waiting.length) return null;
-  const button = h("button", { className: "main", onclick: async () => {
+  const button = h("button", { onclick: async () => {
     button.disabled = true;
     let done = 0;
     for (const { id } of waiting) {

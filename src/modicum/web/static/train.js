@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { fill, h, notice } from "./dom.js";
 
+const SAMPLES = 6;
 const MINUTES = { "20 seconds": 1 / 3, "2 minutes": 2, "5 minutes": 5, "10 minutes": 10, "20 minutes": 20, "1 hour": 60, "4 hours": 240 };
 
 export async function showTraining(main, data) {
@@ -21,7 +22,7 @@ export async function showTraining(main, data) {
     quiet();
     const run = all.find((r) => r.number === number);
     const again = async () => refresh(await api.runs(), number);
-    const view = run && trainingView(data, again);
+    const view = run && trainingView(data, number === all[0].number, again);
     fill(shown, run ? view.element : h("div", { className: "card empty" }, "Nothing has been trained yet."));
     view?.show(run);
     form.lock(all.some((r) => r.state === "running"));
@@ -61,7 +62,7 @@ function list(runs, number, choose) {
   return [h("div", { className: "card" }, h("h2", {}, "All trainings"), h("div", { className: "row" }, runs.map(line)))];
 }
 
-function trainingView(data, again) {
+function trainingView(data, newest, again) {
   const element = h("div");
   const act = (name, call, main) => h("button", { className: main ? "main" : "", onclick: async (event) => {
     event.target.disabled = true;
@@ -79,7 +80,7 @@ function trainingView(data, again) {
       run.problem && h("p", { className: "warning" }, run.problem),
       run.result && outcome(run), chart(run.parts), run.state === "running" && h("ul", { className: "said" }, run.said.slice(-3).map((text) => h("li", {}, text))));
     const old = element.querySelector("iframe");
-    if (run.state === "finished" && !old) fill(element, head, samples(data), report(run));
+    if (run.state === "finished" && !old) fill(element, head, newest && samples(data), report(run));
     else if (element.firstChild) element.firstChild.replaceWith(head);
     else element.append(head);
   }
@@ -110,11 +111,20 @@ function spread(dice) {
   return { mean: dice.mean, low, high };
 }
 
+// What the newest model says of a few pictures without a label, one after the other as they are done.
 function samples(data) {
-  const some = data.pictures.filter((p) => p.state === "predicted").slice(0, 6);
-  if (!some.length) return "";
-  return h("div", { className: "card" }, h("h2", {}, "What it says of pictures without a label"), h("div", { className: "samples" },
-    some.map((p) => h("a", { className: "tile", href: `#/picture/${encodeURIComponent(p.id)}` }, h("div", { className: "frame" }, h("img", { src: api.thumbnail(p), alt: p.id }))))));
+  const some = data.pictures.filter((p) => ["unlabelled", "predicted"].includes(p.state)).slice(0, SAMPLES);
+  if (!some.length) return null;
+  const tiles = h("div", { className: "samples" });
+  (async () => {
+    for (const { id } of some) {
+      await api.prediction(id);
+      const picture = await api.picture(id);
+      tiles.append(h("a", { className: "tile", href: `#/picture/${encodeURIComponent(id)}` },
+        h("div", { className: "frame" }, h("img", { src: api.thumbnail(picture), alt: id }))));
+    }
+  })().catch((error) => notice(error.message, { bad: true }));
+  return h("div", { className: "card" }, h("h2", {}, "What it says of pictures without a label"), tiles);
 }
 
 function report(run) {
