@@ -48,10 +48,10 @@ class Predictions:
         Raises:
             ModicumError: the model knows other classes, or cannot be applied to this picture.
         """
-        from modicum.bundle import class_numbers
-
         path = self._path(run, case)
         if not self.has(run, case):
+            from modicum.bundle import class_numbers
+
             with _computing:
                 bundle, segmenter = _model(run.bundle, run.bundle.stat().st_mtime_ns)
                 if len(bundle.classes) != classes:

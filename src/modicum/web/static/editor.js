@@ -29,7 +29,11 @@ export async function showEditor(main, data, id) {
   const headline = h("div", { className: "headline" }), tools = h("div", { className: "tools" }), side = h("div", { className: "side" });
   const pen = new Proxy({}, { get: (_, name) => (...given) => desk.tool[name]?.(...given) });
   const router = { get pans() { return desk.tool.pans; }, twice: pen.twice, move: pen.move, up: pen.up, cancel: pen.cancel, cursor: pen.cursor,
-    down: (point, event) => (picture.locked ? notice(picture.locked) : pen.down(point, event)) };
+    down: (point, event) => {
+      if (picture.locked) return notice(picture.locked);
+      if (desk.alone() && desk.predicted.visible) takeOver(); // who draws on a prediction corrects it
+      pen.down(point, event);
+    } };
   fill(main, h("div", { className: "editor" }, headline, tools, stageBox, side));
   const stage = (desk.stage = new Stage(stageBox, { width, height, image }, [desk.layer, desk.predicted], router));
 
@@ -70,9 +74,7 @@ export async function showEditor(main, data, id) {
   desk.correct = async () => {
     await desk.showPrediction(true);
     if (!desk.prediction) return;
-    desk.mask.replace(desk.prediction);
-    desk.origin = "corrected";
-    desk.showPrediction(false);
+    takeOver();
     desk.choose("brush");
   };
   desk.accept = async () => {
@@ -101,6 +103,12 @@ export async function showEditor(main, data, id) {
     draw();
     return true;
   };
+
+  function takeOver() {
+    desk.mask.replace(desk.prediction);
+    desk.origin = "corrected";
+    desk.showPrediction(false);
+  }
 
   function conflict(error) {
     notice(error.message, { bad: true, actions: {

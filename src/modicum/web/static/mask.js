@@ -34,6 +34,7 @@ export class Mask {
     let bytes = 0;
     const kept = this.past.findLastIndex((s) => (bytes += 2 * s.before.length) > MOST_BYTES);
     this.past.splice(0, kept + 1);
+    this.changed(touched); // the history has changed as well
   }
 
   cancel() {
