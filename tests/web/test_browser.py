@@ -120,8 +120,9 @@ def test_a_second_tab_does_not_overwrite_the_first(page: playwright.Page, data: 
     page.goto(f"{address}#/picture/phantom_004")
     other = page.context.new_page()
     other.goto(f"{address}#/picture/phantom_004")
+    for tab in (page, other):
+        tab.locator(".stage canvas").wait_for()  # both have read the label that is not there yet
     for tab, x in ((page, 0.3), (other, 0.7)):
-        tab.locator(".stage canvas").wait_for()
         tab.bring_to_front()
         draw(tab, (x, 0.3), (x, 0.7))
         tab.keyboard.press("s")
