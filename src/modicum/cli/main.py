@@ -239,6 +239,19 @@ def demo(
     typer.echo(f"Masks: {len(written)} in {written[0].parent}")
 
 
+@app.command()
+def serve(
+    data: Annotated[Path, typer.Argument(help="Folder with pictures, labelled or not.", show_default=False)],
+    host: Annotated[str, typer.Option(help="Address; any but this computer's own asks for a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8765,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+) -> None:
+    """The page: label pictures, train, look, correct, train again, in a browser on this computer."""
+    from modicum.web.serve import serve as run
+
+    run(data, host, port, browser=browser)
+
+
 def _sizes(text: str) -> list[str]:
     """Numbers of '5, 10, 3p, all'."""
     sizes = [one.strip() for one in text.split(",")]

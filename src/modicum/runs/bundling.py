@@ -9,7 +9,7 @@ import torch
 
 import modicum
 from modicum.bundle import Bundle
-from modicum.runs.folder import digest
+from modicum.images.digest import digest
 from modicum.runs.localising import learned
 from modicum.runs.material import Material, Training
 from modicum.views import VIEWS

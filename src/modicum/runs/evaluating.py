@@ -16,9 +16,10 @@ from modicum.datasets.case import Case, Dataset
 from modicum.datasets.patients import told_of_volumes
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator, ReportData, write_report
+from modicum.images.digest import digest
 from modicum.images.volumes import is_volume
 from modicum.runs.anybodys_masks import masks_in, picture_pair, volume_pair
-from modicum.runs.folder import RunFolder, digest, environment
+from modicum.runs.folder import RunFolder, environment
 from modicum.runs.steps import second_looks, steps_of, threshold_of
 from modicum.runs.testing import calibration, examples, test_bundle
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from functools import lru_cache
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
@@ -22,6 +21,7 @@ import modicum
 from modicum.datasets.case import Dataset, Split
 from modicum.errors import ModicumError
 from modicum.evaluation.statistics import without_nan
+from modicum.images.digest import digest
 from modicum.recipes import Recipe, dump
 from modicum.starts import STARTS
 from modicum.training.loop import EpochRecord
@@ -166,24 +166,6 @@ def environment(seed: int) -> dict[str, Any]:
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "started": time.strftime("%Y-%m-%d %H:%M:%S %z"),
     }
-
-
-def digest(path: Path) -> str:
-    """Short hash of a file's content; "" where it cannot be read. Remembered: the slices of a volume share a file."""
-    try:
-        seen = path.stat()
-    except OSError:
-        return ""
-    return _digest(path, seen.st_mtime_ns, seen.st_size)
-
-
-@lru_cache(maxsize=50_000)
-def _digest(path: Path, changed: int, size: int) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    except OSError:
-        return ""
 
 
 def _read_identity(marker: Path) -> dict[str, str]:

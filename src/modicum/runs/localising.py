@@ -12,9 +12,9 @@ from modicum.bundle import Bundle
 from modicum.classical import OtsuThreshold
 from modicum.datasets.case import Dataset, Split
 from modicum.errors import Finding, ModicumError
+from modicum.images.digest import digest
 from modicum.recipes import Recipe, change, checked
 from modicum.recipes.localisers import LOCALISERS
-from modicum.runs.folder import digest
 from modicum.views import TrainingPicture
 from modicum.views.places import each, together
 

@@ -10,9 +10,9 @@ from modicum.console import bar
 from modicum.datasets.case import Case, Dataset, Split, counted
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import PseudoLabelled
+from modicum.images.digest import digest
 from modicum.recipes import Recipe
 from modicum.recipes.axes import Images
-from modicum.runs.folder import digest
 from modicum.runs.material import Material
 from modicum.runs.pictures import load_unlabelled
 from modicum.runs.predicting import expand

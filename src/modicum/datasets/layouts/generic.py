@@ -13,7 +13,7 @@ from modicum.errors import ModicumError
 from modicum.images import read_mask
 
 # in order of preference; "original" and "data" mean pictures only because labels stand beside them
-_PICTURES = (
+PICTURE_FOLDERS = (
     "images",
     "image",
     "imgs",
@@ -65,7 +65,7 @@ def folders(root: Path, layout: str | None = None) -> Found | None:
 def _add_unlabelled_part(folder: Path, found: Found) -> None:
     """Pictures of a part that has no labels, as challenges publish their tests."""
     names = {name: path for name, path in subfolders(folder).items() if pictures_in(path, deep=True)}
-    images = next((names[n] for n in _PICTURES if n in names), folder)
+    images = next((names[n] for n in PICTURE_FOLDERS if n in names), folder)
     pictures = pictures_in(images, deep=images != folder)
     if pictures:
         cases = pair(pictures, (), roots=(images, images, None), layout="").cases
@@ -116,7 +116,7 @@ def _wraps_one_folder(root: Path) -> bool:
 
 def _one(root: Path, layout: str | None) -> Found | None:
     names = {name: path for name, path in subfolders(root).items() if pictures_in(path, deep=True)}
-    images = next((names[n] for n in _PICTURES if n in names), None)
+    images = next((names[n] for n in PICTURE_FOLDERS if n in names), None)
     label_names = [n for n in _LABELS if n in names]
     if images is None or not label_names:
         return None

@@ -1,0 +1,224 @@
+"""The pictures that the page shows: what is known of each, and its pixels as the browser wants them."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from modicum.datasets import Case, Dataset, discover, load_label, load_picture
+from modicum.datasets.loading import case_size
+from modicum.errors import ModicumError
+from modicum.evaluation import overlay
+from modicum.images import picture_size
+from modicum.images.intensity import working_pixels
+from modicum.web import labels
+
+State = Literal["unlabelled", "labelled", "predicted", "accepted", "problem"]
+Pixels = npt.NDArray[np.uint8]
+
+WORKSHOP = ".modicum"  # the page's own folder in the data: runs and predictions; hidden, so that no layout looks into it
+THUMBNAIL = 320  # pixels, the longer edge
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the page knows of one picture."""
+
+    case: Case
+    height: int
+    width: int
+    problem: str
+    told: dict[str, str]  # author, time and origin of a label from this page
+
+    @property
+    def version(self) -> str:
+        """Changes with the picture or its label."""
+        return f"{_changed(self.case.image)}-{labels.tag(self.case)}"
+
+    def state(self, predicted: bool) -> State:
+        """In one word."""
+        if self.problem:
+            return "problem"
+        if self.case.labelled:
+            return "accepted" if self.told.get("origin") == "accepted" else "labelled"
+        return "predicted" if predicted else "unlabelled"
+
+
+class Collection:
+    """The data set in a folder, looked at anew whenever the page is opened or a label appears.
+
+    Raises:
+        ModicumError: nothing is there, or nothing in it is understood.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self._changing = threading.Lock()
+        self._seen: frozenset[tuple[str, int]] = frozenset()
+        if not self.root.is_dir():
+            raise ModicumError("is no folder.", file=root, remedy="Give the folder of your pictures.")
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Read the folder, if there are other files in it than before."""
+        with self._changing:
+            seen = _files(self.root)
+            if seen == self._seen:
+                return
+            self._seen = seen
+            self._known: set[Path] = set()  # to lie inside the folder
+            self.dataset: Dataset = discover(self.root)
+            self._cases = {c.id: c for c in self.dataset.cases}
+
+    def entry(self, name: str) -> Entry:
+        """One picture by its id.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        case = self._cases[name]
+        problem, size = "", (0, 0)
+        try:
+            self._inside(case)
+            size = _size(case.image, case.slice, _changed(case.image))
+            if case.labelled and case.slice is None:
+                _same_size(case.labels, size, tuple(_changed(p) for p in case.labels))
+        except ModicumError as error:
+            problem = f"{Path(error.file).name if error.file else case.id}: {error.problem} {error.remedy or ''}".strip()
+        return Entry(case, *size, problem, labels.told_of(case))
+
+    def entries(self) -> list[Entry]:
+        """All pictures in the order of their ids."""
+        return [self.entry(name) for name in sorted(self._cases)]
+
+    def numbers(self, case: Case) -> Pixels:
+        """Class numbers (H, W) of a label."""
+        self._inside(case)
+        return load_label(case, self.dataset.code)
+
+    def picture(self, case: Case) -> Pixels:
+        """(H, W, 3), 8 bits."""
+        self._inside(case)
+        return working_pixels(load_picture(case), 3)
+
+    def save(self, case: Case, numbers: Pixels, expected: str, origin: labels.Origin, author: str) -> str:
+        """Write the label of a case; its new tag.
+
+        Raises:
+            labels.Outdated: somebody else has saved in between.
+            ModicumError: this label cannot be written, or the layout has no place for it.
+        """
+        if reason := labels.why_not_editable(case, self.dataset):
+            raise ModicumError(reason, file=case.image)
+        path = labels.place(case, self.dataset, self.root)
+        if not path.parent.resolve().is_relative_to(self.root):
+            raise ModicumError("lies outside of the data folder; nothing is written there.", file=path)
+        new = labels.save(path, numbers, self.dataset.code, expected, origin, author)
+        if not case.labelled:
+            self._take_up(case, path)
+        return new
+
+    def name_classes(self, names: list[str]) -> None:
+        """Give the classes names, and new ones a number, in classes.json.
+
+        Raises:
+            ModicumError: names that repeat or are empty, classes that would vanish, or labels that leave no room for more.
+        """
+        code, known = self.dataset.code, self.dataset.classes
+        if len(set(names)) < len(names) or not all(n.strip() for n in names) or "background" in map(str.lower, names):
+            raise ModicumError("each class needs a name of its own, which is not 'background'.")
+        if len(names) < len(known):
+            raise ModicumError("classes can be added and renamed here, not removed.")
+        values = list(code.values) or [1]
+        if code.kind == "colour" or (len(names) > len(known) and max(values) > 254) or len(values) != len(known):
+            raise ModicumError("the labels of this data set have no free class number.", remedy="Edit its classes.json.")
+        values += range(max(values) + 1, max(values) + 1 + len(names) - len(known))
+        table = dict(zip(names, values, strict=True))
+        labels.write_text(self.root / "classes.json", json.dumps(table, indent=1, ensure_ascii=False) + "\n")
+        self.look_again()
+
+    def _take_up(self, case: Case, path: Path) -> None:
+        """See to it that a new label is found by everybody who reads the folder; else take it back."""
+        self.look_again()
+        found = self._cases.get(case.id)
+        if found is None or path not in found.labels:
+            path.unlink(missing_ok=True)
+            labels.sidecar(path).unlink(missing_ok=True)
+            self.look_again()
+            raise ModicumError(
+                f"the layout of this data set ({self.dataset.layout}) has no place for a label of this picture.",
+                file=case.image,
+                remedy="Move the picture into the folder images/, and open the page again.",
+            )
+
+    def _inside(self, case: Case) -> None:
+        for path in {case.image, *case.labels} - self._known:
+            if not path.resolve().is_relative_to(self.root):
+                raise ModicumError("lies outside of the data folder.", file=path, remedy="Copy it into the folder.")
+            self._known.add(path)
+
+
+def as_png(picture: Pixels) -> bytes:
+    """A picture (H, W, 3) without loss, quickly."""
+    return cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+
+
+def thumbnail(picture: Pixels, numbers: Pixels | None) -> bytes:
+    """A small JPEG of a picture (H, W, 3), its mask (H, W) laid over it."""
+    scale = min(1.0, THUMBNAIL / max(picture.shape[:2]))
+    size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
+    small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    if numbers is not None:
+        small = overlay(small, np.asarray(cv2.resize(numbers, size, interpolation=cv2.INTER_NEAREST), np.uint8))
+    return cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
+
+
+def described(dataset: Dataset, name: str) -> dict[str, Any]:
+    """What the page says about the data set as a whole."""
+    findings = [f"{Path(f.file).name if f.file else ''}: {f.message}" for f in dataset.findings if f.severity != "note"]
+    return {
+        "name": name,
+        "layout": dataset.layout,
+        "classes": dataset.classes,
+        "notes": dataset.notes,
+        "findings": findings,
+    }
+
+
+def _files(root: Path) -> frozenset[tuple[str, int]]:
+    """The names of all files that are not hidden; of tables (classes.json, a manifest) also when they were written."""
+    found = set()
+    for folder, folders, names in os.walk(root):
+        folders[:] = [f for f in folders if not f.startswith(".")]
+        for name in names:
+            path = f"{folder}/{name}"
+            found.add((path, _changed(Path(path)) if folder == str(root) and name.endswith((".json", ".csv", ".tsv")) else 0))
+    return frozenset(found)
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=50_000)
+def _size(image: Path, slice: int | None, changed: int) -> tuple[int, int]:
+    return case_size(Case("", image, slice=slice))
+
+
+@lru_cache(maxsize=50_000)
+def _same_size(paths: tuple[Path, ...], size: tuple[int, int], changed: tuple[int, ...]) -> None:
+    for path in paths:
+        if (found := picture_size(path)) != size:
+            raise ModicumError(f"is {found[1]}x{found[0]} pixels, its picture {size[1]}x{size[0]}.", file=path)

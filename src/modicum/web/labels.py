@@ -1,0 +1,127 @@
+"""Labels that are drawn on the page: where they belong, how they are written, and that nobody overwrites another's."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from modicum.datasets import Case, Dataset, LabelCode
+from modicum.datasets.layouts.found import plain, stem
+from modicum.datasets.layouts.generic import PICTURE_FOLDERS
+from modicum.errors import ModicumError
+from modicum.images import write_mask, write_picture
+from modicum.images.digest import digest
+
+Origin = Literal["drawn", "corrected", "accepted"]  # by hand; a prediction, changed by hand; a prediction as it was
+
+_writing = threading.Lock()
+
+
+class Outdated(Exception):
+    """The label on disk is not the one that the page began with: somebody else has saved."""
+
+
+def tag(case: Case) -> str:
+    """What a label's content is known by; "" without one."""
+    return digest(case.labels[0]) if len(case.labels) == 1 else "".join(digest(p) for p in case.labels)[:16]
+
+
+def why_not_editable(case: Case, dataset: Dataset) -> str:
+    """In words why the page cannot write the label of a case; "" where it can."""
+    if case.slice is not None:
+        return "This is a slice of a volume: the page shows it, and cannot label it yet."
+    if len(case.labels) > 1:
+        return "The label consists of several files, one for each object: the page shows it, and cannot write it."
+    if case.labels and case.labels[0].suffix.lower() != ".png":
+        return f"The label is a {case.labels[0].suffix} file: save it as PNG to change it here."
+    if dataset.code.kind == "binary" and len(dataset.code.values) > 1:
+        return "The labels number their objects, which would be lost: the page shows them, and cannot write them."
+    return ""
+
+
+def place(case: Case, dataset: Dataset, root: Path) -> Path:
+    """Where the label of a case is or belongs, in the layout of the data set.
+
+    As the labels of other pictures of the folder lie; else in labels/ beside a folder of pictures, else as NAME_mask.png
+    beside the picture.
+    """
+    if case.labels:
+        return case.labels[0]
+    own = stem(case.image)
+    for other in dataset.labelled:
+        name = other.labels[0].name
+        if other.image.parent == case.image.parent and name.startswith(stem(other.image)) and name.lower().endswith(".png"):
+            return other.labels[0].with_name(own + name[len(stem(other.image)) :])
+    for folder in case.image.parents:
+        if folder == root or root not in folder.parents:
+            break
+        if plain(folder.name) in PICTURE_FOLDERS:
+            return folder.parent / "labels" / case.image.parent.relative_to(folder) / f"{own}.png"
+    return case.image.with_name(f"{own}_mask.png")
+
+
+def encoded(numbers: npt.NDArray[np.uint8], code: LabelCode) -> npt.NDArray[Any]:
+    """Class numbers (H, W) as the values or colours that the data set's labels have; the inverse of `decode`."""
+    if code.kind == "colour":
+        return np.array([code.background, *code.colours], np.uint8)[numbers]
+    values = [0, *(code.values or (1,))]
+    return np.array(values, np.uint8 if max(values) < 256 else np.uint16)[numbers]
+
+
+def save(path: Path, numbers: npt.NDArray[np.uint8], code: LabelCode, expected: str, origin: Origin, author: str) -> str:
+    """Write a label, whole or not at all, and beside it who drew it, when, and how; its new tag.
+
+    Args:
+        path: where it belongs; folders are made.
+        expected: the tag of the label that the page began with; "" for none.
+        author: "": whoever is logged in on this computer.
+
+    Raises:
+        Outdated: the label on disk is another one.
+        ModicumError: it cannot be written.
+    """
+    with _writing:
+        if digest(path) != expected:
+            raise Outdated
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ModicumError(f"the folder cannot be made ({error.strerror}).", file=path.parent) from None
+        values = encoded(numbers, code)
+        (write_picture if values.ndim == 3 else write_mask)(path, values)
+        told = {"author": author or getpass.getuser(), "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "origin": origin}
+        write_text(sidecar(path), json.dumps(told, ensure_ascii=False) + "\n")
+        return digest(path)
+
+
+def sidecar(label: Path) -> Path:
+    """The file beside a label that says who drew it, when and how."""
+    return label.with_suffix(".label.json")
+
+
+def told_of(case: Case) -> dict[str, str]:
+    """Author, time and origin of a label that was saved from the page; {} for any other."""
+    if len(case.labels) != 1:
+        return {}
+    try:
+        told = json.loads(sidecar(case.labels[0]).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {key: str(told[key]) for key in ("author", "time", "origin") if key in told} if isinstance(told, dict) else {}
+
+
+def write_text(path: Path, text: str) -> None:
+    """A small file, whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        unfinished.write_text(text, "utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        raise ModicumError(f"cannot be written ({error.strerror}).", file=path) from None

@@ -1,0 +1,174 @@
+"""What the page asks about pictures: the list, pixels, labels, predictions, and the object in a box."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
+from pydantic import BaseModel
+
+from modicum.errors import ModicumError
+from modicum.web import labels
+from modicum.web.collection import Entry, as_png, described, thumbnail
+from modicum.web.refining import refine
+from modicum.web.studio import Studio, TheStudio
+from modicum.web.trainings import Run
+
+router = APIRouter(prefix="/api")
+
+_MOST_BYTES = 2**28  # of a label that is sent: one byte a pixel
+_KEPT = {"Cache-Control": "private, max-age=86400"}  # addresses carry the version of what they show
+_ALWAYS_NEW = {"Cache-Control": "no-store"}
+
+
+class Classes(BaseModel):
+    """Names of the classes, in order of their number."""
+
+    names: list[str]
+
+
+async def _pixels(request: Request) -> bytes:
+    """The body, one byte a pixel; refused before it is read where it is too large."""
+    if int(request.headers.get("content-length", _MOST_BYTES + 1)) > _MOST_BYTES:
+        raise HTTPException(413, "more pixels than a label may have")
+    return await request.body()
+
+
+Pixels = Annotated[bytes, Depends(_pixels)]
+
+
+@router.get("/data")
+def data(studio: TheStudio) -> dict[str, Any]:
+    """The data set as it is on disk now, and each picture with its state."""
+    studio.collection.look_again()
+    run = studio.trainings.newest_model()
+    pictures = [_told(studio, entry, run) for entry in studio.collection.entries()]
+    return {**described(studio.collection.dataset, studio.collection.root.name), "pictures": pictures}
+
+
+@router.get("/pictures/{name}")
+def picture(name: str, studio: TheStudio) -> dict[str, Any]:
+    """One picture's state."""
+    return _told(studio, studio.collection.entry(name), studio.trainings.newest_model())
+
+
+@router.get("/pictures/{name}/thumbnail")
+def small(name: str, studio: TheStudio) -> Response:
+    """A small JPEG, with the label, or else the prediction, laid over it."""
+    entry = studio.collection.entry(name)
+    _refuse_broken(entry)
+    numbers = None
+    run = studio.trainings.newest_model()
+    if entry.case.labelled:
+        numbers = studio.collection.numbers(entry.case)
+    elif run is not None and studio.predictions.has(run, entry.case):
+        numbers = _predicted(studio, entry)
+    return Response(thumbnail(studio.collection.picture(entry.case), numbers), media_type="image/jpeg", headers=_KEPT)
+
+
+@router.get("/pictures/{name}/image")
+def image(name: str, studio: TheStudio) -> Response:
+    """The picture as PNG, 8 bits, every pixel as it is on disk."""
+    entry = studio.collection.entry(name)
+    return Response(as_png(studio.collection.picture(entry.case)), media_type="image/png", headers=_KEPT)
+
+
+@router.get("/pictures/{name}/label")
+def label(name: str, studio: TheStudio) -> Response:
+    """Class numbers, one byte a pixel, row after row; zeros without a label. The ETag is what saving must name."""
+    entry = studio.collection.entry(name)
+    _refuse_broken(entry)
+    tag = labels.tag(entry.case)
+    numbers = studio.collection.numbers(entry.case) if entry.case.labelled else np.zeros((entry.height, entry.width), np.uint8)
+    return _raw(numbers, {"ETag": f'"{tag}"'})
+
+
+@router.put("/pictures/{name}/label")
+def save_label(
+    name: str, pixels: Pixels, studio: TheStudio, if_match: Annotated[str, Header()],
+    origin: labels.Origin = "drawn", author: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    """Save class numbers; refused (412) where the label on disk is not the one that If-Match names."""
+    entry = studio.collection.entry(name)
+    numbers = _numbers(pixels, entry, len(studio.collection.dataset.classes))
+    studio.collection.save(entry.case, numbers, if_match.strip('"'), origin, author.strip()[:80])
+    return _told(studio, studio.collection.entry(name), studio.trainings.newest_model())
+
+
+@router.get("/pictures/{name}/prediction")
+def prediction(name: str, studio: TheStudio) -> Response:
+    """Class numbers as the newest model sees them; the first time this takes as long as the network does."""
+    return _raw(_predicted(studio, studio.collection.entry(name)), {})
+
+
+@router.post("/pictures/{name}/refine")
+def refined(
+    name: str, pixels: Pixels, studio: TheStudio, top: int, left: int, bottom: int, right: int, number: int = 1
+) -> Response:
+    """The object (0 or 1, one byte a pixel of the box) that a box and its scribbles (1 outside, 2 inside) mean."""
+    entry = studio.collection.entry(name)
+    if not (0 <= top < bottom <= entry.height and 0 <= left < right <= entry.width):
+        raise ModicumError("the box lies outside of the picture.")
+    seeds = np.zeros((entry.height, entry.width), np.uint8)
+    seeds[top:bottom, left:right] = _shaped(pixels, bottom - top, right - left)
+    run, classes = studio.trainings.newest_model(), len(studio.collection.dataset.classes)
+    sure = None
+    if run is not None and studio.predictions.has(run, entry.case) and 1 <= number <= classes:
+        sure = studio.predictions.probability(run, entry.case, number)
+    found = refine(studio.collection.picture(entry.case), seeds, (top, left, bottom, right), sure)
+    return _raw(found[top:bottom, left:right].astype(np.uint8), {})
+
+
+@router.put("/classes")
+def name_classes(classes: Classes, studio: TheStudio) -> dict[str, Any]:
+    """Rename classes, or add some."""
+    studio.collection.name_classes([n.strip() for n in classes.names])
+    return described(studio.collection.dataset, studio.collection.root.name)
+
+
+def _told(studio: Studio, entry: Entry, run: Run | None) -> dict[str, Any]:
+    predicted = studio.predictions.has(run, entry.case)
+    return {
+        "id": entry.case.id,
+        "state": entry.state(predicted),
+        "predicted": predicted,
+        "height": entry.height,
+        "width": entry.width,
+        "version": entry.version + (f"-{run.number}" if run and predicted else ""),
+        "problem": entry.problem,
+        "locked": labels.why_not_editable(entry.case, studio.collection.dataset),
+        "patient": entry.case.patient,
+        **entry.told,
+    }
+
+
+def _predicted(studio: Studio, entry: Entry) -> npt.NDArray[np.uint8]:
+    run = studio.trainings.newest_model()
+    if run is None:
+        raise ModicumError("there is no model yet.", remedy="Train one first.")
+    _refuse_broken(entry)
+    return studio.predictions.numbers(run, entry.case, len(studio.collection.dataset.classes))
+
+
+def _refuse_broken(entry: Entry) -> None:
+    if entry.problem:
+        raise ModicumError(entry.problem)
+
+
+def _numbers(pixels: bytes, entry: Entry, classes: int) -> npt.NDArray[np.uint8]:
+    numbers = _shaped(pixels, entry.height, entry.width)
+    if numbers.max(initial=0) > classes:
+        raise ModicumError(f"the label names class {numbers.max()}, there are {classes}.")
+    return numbers
+
+
+def _shaped(pixels: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
+    if len(pixels) != height * width:
+        raise ModicumError(f"{len(pixels)} pixels were sent, {height * width} are needed.", remedy="Open the picture again.")
+    return np.frombuffer(pixels, np.uint8).reshape(height, width)
+
+
+def _raw(numbers: npt.NDArray[np.uint8], headers: dict[str, str]) -> Response:
+    return Response(numbers.tobytes(), media_type="application/octet-stream", headers={**_ALWAYS_NEW, **headers})

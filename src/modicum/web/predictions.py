@@ -1,0 +1,98 @@
+"""What the newest model says of a picture: computed when it is first asked for, then kept."""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from modicum.datasets import Case, load_picture
+from modicum.errors import ModicumError
+from modicum.images import read_mask, write_mask
+from modicum.web.trainings import Run
+
+if TYPE_CHECKING:  # Torch comes with them, which a page for drawing alone need not wait for
+    from modicum.bundle import Bundle
+    from modicum.inference import Predictor
+
+Numbers = npt.NDArray[np.uint8]
+
+_computing = threading.Lock()  # one picture at a time: the network uses all cores
+
+
+class Predictions:
+    """Masks of class numbers, PNG, in DATA/.modicum/predictions/RUN/."""
+
+    def __init__(self, workshop: Path) -> None:
+        self._folder = workshop / "predictions"
+
+    def has(self, run: Run | None, case: Case) -> bool:
+        """Whether the picture was predicted, as it is now, by the model of this run."""
+        if run is None:
+            return False
+        try:
+            return self._path(run, case).stat().st_mtime_ns >= case.image.stat().st_mtime_ns
+        except OSError:
+            return False
+
+    def numbers(self, run: Run, case: Case, classes: int) -> Numbers:
+        """Class numbers (H, W).
+
+        Args:
+            classes: how many the data set has now.
+
+        Raises:
+            ModicumError: the model knows other classes, or cannot be applied to this picture.
+        """
+        path = self._path(run, case)
+        if not self.has(run, case):
+            from modicum.bundle import class_numbers
+
+            with _computing:
+                bundle, segmenter = _model(run.bundle, run.bundle.stat().st_mtime_ns)
+                if len(bundle.classes) != classes:
+                    raise ModicumError("the classes have changed since the model was trained.", remedy="Train again.")
+                if bundle.recipe.images.block is not None:
+                    raise ModicumError("the model segments volumes, the page only pictures.", file=case.image)
+                picture = load_picture(case)
+                found = class_numbers(_probabilities(run.bundle, segmenter, case, picture), bundle, picture)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_mask(path, found)
+        return np.asarray(read_mask(path), np.uint8)
+
+    def probability(self, run: Run, case: Case, number: int) -> npt.NDArray[np.float32]:
+        """How sure the model is of one class, (H, W), 0..1."""
+        with _computing:
+            _, segmenter = _model(run.bundle, run.bundle.stat().st_mtime_ns)
+            found = _probabilities(run.bundle, segmenter, case, load_picture(case))
+        return np.asarray(found[number - 1], np.float32)
+
+    def _path(self, run: Run, case: Case) -> Path:
+        return self._folder / str(run.number) / f"{case.id}.png"
+
+
+@lru_cache(maxsize=1)
+def _model(bundle: Path, changed: int) -> tuple[Bundle, Predictor]:
+    from modicum.bundle import Bundle
+
+    loaded = Bundle.load(bundle)
+    return loaded, loaded.segmenter()
+
+
+def _probabilities(bundle: Path, segmenter: Predictor, case: Case, picture: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
+    """Of the last picture they are remembered: it is the one that is being corrected."""
+    key = (bundle, case.image, case.slice, case.image.stat().st_mtime_ns)
+    if _last.get("key") != key:
+        try:
+            _last.update(key=key, found=segmenter.probabilities(picture))
+        except ModicumError as error:
+            raise ModicumError(error.problem, file=case.image, remedy=error.remedy) from None
+    found: npt.NDArray[np.float16] = _last["found"]
+    return found
+
+
+_last: dict[str, Any] = {}

@@ -1,0 +1,63 @@
+// Everything that the page asks of its server; a refusal becomes an Error with the server's words.
+
+async function ask(address, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(address, options);
+  } catch {
+    throw new Error("The server does not answer. Is `modicum serve` still running?");
+  }
+  if (answer.ok) return answer;
+  const told = await answer.json().catch(() => ({}));
+  const error = new Error(told.message ?? `The server answered ${answer.status}.`);
+  error.status = answer.status;
+  throw error;
+}
+
+const json = async (address, options) => (await ask(address, options)).json();
+const bytes = async (answer) => new Uint8Array(await answer.arrayBuffer());
+const send = (address, method, body) =>
+  json(address, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) });
+const at = (id) => `/api/pictures/${encodeURIComponent(id)}`;
+
+export const data = () => json("/api/data");
+export const picture = (id) => json(at(id));
+export const thumbnail = (p) => `${at(p.id)}/thumbnail?v=${p.version}`;
+export const image = (p) => `${at(p.id)}/image?v=${p.version.split("-")[0]}`;
+export const prediction = async (id) => bytes(await ask(`${at(id)}/prediction`));
+export const nameClasses = (names) => send("/api/classes", "PUT", { names });
+
+export async function label(id) {
+  const answer = await ask(`${at(id)}/label`);
+  return { numbers: await bytes(answer), tag: answer.headers.get("ETag") };
+}
+
+// `tag` is that of the label which the drawing began with: another one on disk means that somebody else has saved.
+export function saveLabel(id, numbers, tag, origin, author) {
+  const query = new URLSearchParams({ origin, author });
+  return json(`${at(id)}/label?${query}`, { method: "PUT", headers: { "If-Match": tag }, body: numbers });
+}
+
+export async function refine(id, box, seeds, number) {
+  const query = new URLSearchParams({ ...box, number });
+  return bytes(await ask(`${at(id)}/refine?${query}`, { method: "POST", body: seeds }));
+}
+
+export const recipes = () => json("/api/recipes");
+export const runs = () => json("/api/runs");
+export const train = (recipe, minutes) => send("/api/runs", "POST", { recipe, minutes });
+export const stop = (number) => send(`/api/runs/${number}/stop`, "POST");
+export const resume = (number) => send(`/api/runs/${number}/resume`, "POST");
+export const report = (number) => `/api/runs/${number}/report`;
+export const model = (number) => `/api/runs/${number}/model`;
+
+// Calls `told` with the training whenever something of it changes; returns how to stop listening.
+export function watch(number, told) {
+  const source = new EventSource(`/api/runs/${number}/events`);
+  source.onmessage = (event) => {
+    const run = JSON.parse(event.data);
+    if (run.state !== "running") source.close();
+    told(run);
+  };
+  return () => source.close();
+}

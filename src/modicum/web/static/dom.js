@@ -1,0 +1,28 @@
+// Elements without ceremony, and notices.
+
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (key in element) element[key] = value;
+    else element.setAttribute(key, value);
+  }
+  fill(element, ...children);
+  return element;
+}
+
+// Children in place of those that are there; lists are opened, and what is empty or false is left out.
+export function fill(element, ...children) {
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child || child === 0));
+}
+
+// A line at the foot of the page; with actions it stays until one is chosen.
+export function notice(text, { bad = false, actions = {} } = {}) {
+  const box = h("div", { className: bad ? "notice bad" : "notice" }, h("span", {}, text));
+  for (const [name, act] of Object.entries(actions)) {
+    box.append(h("button", { onclick: () => { box.remove(); act(); } }, name));
+  }
+  if (bad && !Object.keys(actions).length) box.append(h("button", { onclick: () => box.remove() }, "Close"));
+  document.getElementById("notices").append(box);
+  if (!bad && !Object.keys(actions).length) setTimeout(() => box.remove(), 3500);
+}

@@ -1,0 +1,236 @@
+// One picture: look, draw, accept or correct a prediction, save; never over what somebody else has saved.
+
+import * as api from "./api.js";
+import { fill, h, notice } from "./dom.js";
+import { colour, Layer } from "./layer.js";
+import { Mask } from "./mask.js";
+import { showSide } from "./side.js";
+import { Stage } from "./stage.js";
+import { TOOLS } from "./tools.js";
+import { toolbar } from "./toolbar.js";
+
+const PREDICTED = [255, 214, 120]; // beside a label, the prediction is a line of this colour
+
+export async function showEditor(main, data, id) {
+  const picture = data.pictures.find((p) => p.id === id);
+  if (!picture) throw new Error(`There is no picture called ${id} here.`);
+  Object.assign(picture, { author: "", ...(await api.picture(id)) }); // as it is now
+  if (picture.problem) throw new Error(picture.problem);
+  const [image, label] = await Promise.all([decoded(api.image(picture)), api.label(id)]);
+  const { width, height } = picture;
+  const desk = { picture, data, width, height, number: 1, radius: Math.max(2, Math.round(Math.max(width, height) / 60)), tag: label.tag };
+  desk.origin = ["accepted", "corrected"].includes(picture.origin) ? "corrected" : "drawn";
+  desk.mask = new Mask(width, height, label.numbers);
+  desk.layer = Object.assign(new Layer(width, height, colour), { opacity: 0.45, visible: true });
+  desk.predicted = Object.assign(new Layer(width, height, (n) => (desk.alone() ? colour(n) : PREDICTED)), { opacity: 0.9, visible: false });
+  desk.alone = () => picture.state === "predicted" && !desk.mask.past.length; // nothing is drawn: the prediction is all there is
+
+  const stageBox = h("div", { className: "stage" }, h("canvas", { tabIndex: 0, "aria-label": `Canvas of ${id}` }), h("div", { className: "hint" }));
+  const headline = h("div", { className: "headline" }), tools = h("div", { className: "tools" }), side = h("div", { className: "side" });
+  const pen = new Proxy({}, { get: (_, name) => (...given) => desk.tool[name]?.(...given) });
+  const router = { get pans() { return desk.tool.pans; }, twice: pen.twice, move: pen.move, up: pen.up, cancel: pen.cancel, cursor: pen.cursor,
+    down: (point, event) => {
+      if (picture.locked) return notice(picture.locked);
+      if (desk.alone() && desk.predicted.visible) takeOver(); // who draws on a prediction corrects it
+      pen.down(point, event);
+    } };
+  fill(main, h("div", { className: "editor" }, headline, tools, stageBox, side));
+  const stage = (desk.stage = new Stage(stageBox, { width, height, image }, [desk.layer, desk.predicted], router));
+
+  desk.redraw = (layer = desk.layer, numbers = desk.mask.numbers) => { layer.draw(numbers); stage.redraw(); };
+  desk.mask.changed = (box) => { desk.layer.draw(desk.mask.numbers, box); stage.redraw(); later(); };
+  stage.zoomed = (scale) => { // contours stay as wide on the screen
+    const thickness = Math.max(1, Math.round(2 / scale));
+    for (const layer of [desk.layer, desk.predicted]) {
+      if (layer.thickness === thickness) continue;
+      layer.thickness = thickness;
+      if (layer.contour) desk.redraw(layer, layer === desk.layer ? desk.mask.numbers : desk.prediction);
+    }
+  };
+  desk.choose = (name) => {
+    desk.tool?.cancel?.();
+    Object.assign(desk, { toolName: name, tool: TOOLS[name].make(desk) });
+    stageBox.querySelector(".hint").textContent = picture.locked || TOOLS[name].hint;
+    stageBox.querySelector("canvas").style.cursor = name === "hand" ? "grab" : ["brush", "eraser"].includes(name) ? "none" : "crosshair";
+    draw();
+  };
+  desk.seeds = seedsOf;
+  desk.refine = async (box, seeds, number) => {
+    const found = await api.refine(id, box, seeds, number).catch((error) => notice(error.message, { bad: true }));
+    if (found && !found.includes(1)) notice("Nothing stands out in this box. Scribble on what belongs to the object.");
+    return found;
+  };
+  desk.showPrediction = async (visible) => {
+    desk.prediction ??= visible ? await api.prediction(id).catch((error) => notice(error.message, { bad: true })) : null;
+    if (desk.prediction && visible) {
+      Object.assign(desk.predicted, { visible: true, contour: !desk.alone(), opacity: desk.alone() ? desk.layer.opacity : 0.95 });
+      desk.redraw(desk.predicted, desk.prediction);
+    } else {
+      desk.predicted.visible = false;
+      stage.redraw();
+    }
+    draw();
+  };
+  desk.correct = async () => {
+    await desk.showPrediction(true);
+    if (!desk.prediction) return;
+    takeOver();
+    desk.choose("brush");
+  };
+  desk.accept = async () => {
+    await desk.showPrediction(true);
+    if (!desk.prediction) return;
+    desk.mask.replace(desk.prediction);
+    desk.origin = "accepted";
+    await desk.showPrediction(false);
+    if (!(await desk.save())) return;
+    const waiting = data.pictures.find((p) => p.state === "predicted");
+    location.hash = waiting ? `#/picture/${encodeURIComponent(waiting.id)}` : "#/";
+  };
+  desk.save = async () => {
+    const author = localStorage.getItem("modicum-author") ?? "";
+    try {
+      Object.assign(picture, await api.saveLabel(id, desk.mask.numbers, desk.tag, desk.origin, author));
+    } catch (error) {
+      if (error.status === 412) conflict(error);
+      else notice(error.message, { bad: true });
+      return false;
+    }
+    desk.tag = (await api.label(id)).tag;
+    desk.mask.markSaved();
+    if (desk.origin === "accepted") desk.origin = "corrected"; // whatever is changed from now on
+    notice("Saved.");
+    draw();
+    return true;
+  };
+
+  function takeOver() {
+    desk.mask.replace(desk.prediction);
+    desk.origin = "corrected";
+    desk.showPrediction(false);
+  }
+
+  function conflict(error) {
+    notice(error.message, { bad: true, actions: {
+      "Show theirs": async () => {
+        const theirs = await api.label(id);
+        desk.tag = theirs.tag;
+        desk.mask.replace(theirs.numbers);
+        desk.mask.markSaved();
+        draw();
+      },
+      "Keep mine": async () => {
+        desk.tag = (await api.label(id)).tag;
+        desk.save();
+      },
+    } });
+  }
+
+  const names = data.pictures.filter((p) => !p.problem).map((p) => p.id);
+  const step = (by) => {
+    const to = names[names.indexOf(id) + by];
+    if (to) location.hash = `#/picture/${encodeURIComponent(to)}`;
+  };
+  let planned = null; // buttons follow the history, once for each frame
+  const later = () => { planned ??= requestAnimationFrame(() => { planned = null; draw(); }); };
+  function draw() {
+    const state = desk.mask.dirty ? "not saved" : picture.state;
+    const predicted = !desk.mask.dirty && picture.state === "predicted" && !picture.locked;
+    fill(headline, 
+      h("a", { className: "button", href: "#/" }, "All pictures"),
+      h("div", { className: "title" }, h("span", {}, id), h("span", { className: `state ${picture.state}` }, state),
+        picture.author && h("span", { className: "small soft" }, `${picture.author}, ${picture.time.slice(0, 16).replace("T", " ")}`)),
+      h("button", { title: "Previous picture (←)", "aria-label": "Previous picture", onclick: () => step(-1), disabled: names[0] === id }, "←"),
+      h("button", { title: "Next picture (→)", "aria-label": "Next picture", onclick: () => step(1), disabled: names.at(-1) === id }, "→"),
+      predicted && h("button", { onclick: desk.correct, title: "The prediction becomes the label that you change" }, "Correct"),
+      predicted && h("button", { className: "main", onclick: desk.accept, title: "Save the prediction as it is (A)" }, "Accept"),
+      !predicted && h("button", { className: "main", onclick: desk.save, disabled: Boolean(picture.locked) || !(desk.mask.dirty || picture.state === "unlabelled"), title: "Save (S)" }, "Save"));
+    fill(tools, ...toolbar(desk));
+    showSide(side, desk, draw);
+  }
+
+  const keys = keyboard(desk, stage, step, draw);
+  const closing = (event) => desk.mask.dirty && event.preventDefault();
+  addEventListener("keydown", keys.down);
+  addEventListener("keyup", keys.up);
+  addEventListener("beforeunload", closing);
+  desk.choose("brush");
+  desk.redraw();
+  if (picture.state === "predicted") desk.showPrediction(true);
+
+  return (route) => {
+    if (desk.mask.dirty) {
+      const go = () => { location.hash = `#/${route}`; };
+      notice("This label is not saved.", { actions: {
+        "Save": async () => { if (await desk.save()) go(); },
+        "Discard": () => { desk.mask.markSaved(); go(); },
+        "Stay": () => {},
+      } });
+      return false;
+    }
+    removeEventListener("keydown", keys.down);
+    removeEventListener("keyup", keys.up);
+    removeEventListener("beforeunload", closing);
+    stage.close();
+    return true;
+  };
+}
+
+function keyboard(desk, stage, step, draw) {
+  const { mask } = desk;
+  const plain = {
+    ...Object.fromEntries(Object.entries(TOOLS).map(([name, { key }]) => [key, () => desk.choose(name)])),
+    "[": () => { desk.radius = Math.max(0.5, desk.radius / 1.25); },
+    "]": () => { desk.radius = Math.min(400, desk.radius * 1.25); },
+    "z": () => mask.undo(), "y": () => mask.redo(),
+    "s": () => desk.save(), "0": () => stage.fit(), "+": () => stage.zoom(1.25), "=": () => stage.zoom(1.25), "-": () => stage.zoom(0.8),
+    "x": () => { desk.layer.visible = !desk.layer.visible; },
+    "c": () => { desk.layer.contour = !desk.layer.contour; desk.redraw(); },
+    "v": () => desk.showPrediction(!desk.predicted.visible),
+    "a": () => { if (desk.picture.state === "predicted" && !mask.dirty) desk.accept(); },
+    "ArrowLeft": () => step(-1), "ArrowRight": () => step(1), "Escape": () => desk.tool.cancel?.(),
+  };
+  const control = { "z": (e) => (e.shiftKey ? mask.redo() : mask.undo()), "y": () => mask.redo(), "s": () => desk.save() };
+  return {
+    down(event) {
+      if (event.target.matches("input, select") || event.altKey) return;
+      const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+      if (key === " ") {
+        stage.panning = true;
+        return event.preventDefault();
+      }
+      const act = event.ctrlKey || event.metaKey ? control[key] : plain[key];
+      if (!(event.ctrlKey || event.metaKey)) {
+        if (desk.tool.key?.(key)) return stage.redraw();
+        if (/^[1-9]$/.test(key) && Number(key) <= desk.data.classes.length) desk.number = Number(key);
+        else if (!act) return;
+      } else if (!act) return;
+      event.preventDefault();
+      act?.(event);
+      stage.redraw();
+      draw();
+    },
+    up(event) {
+      if (event.key === " ") stage.panning = false;
+    },
+  };
+}
+
+// Scribbles as pixels of their box: 1 outside, 2 inside.
+function seedsOf(box, strokes) {
+  const seeds = new Mask(box.right - box.left, box.bottom - box.top, new Uint8Array((box.right - box.left) * (box.bottom - box.top)));
+  for (const { points, outside, radius } of strokes) {
+    points.forEach(([x, y], i) => {
+      const [px, py] = points[Math.max(0, i - 1)];
+      seeds.stroke(px - box.left, py - box.top, x - box.left, y - box.top, radius, outside ? 1 : 2);
+    });
+  }
+  return seeds.numbers;
+}
+
+async function decoded(address) {
+  const image = new Image();
+  image.src = address;
+  await image.decode().catch(() => { throw new Error("The picture cannot be shown."); });
+  return image;
+}

@@ -1,0 +1,143 @@
+// The canvas: picture and layers, zoom and pan to the pixel; mouse, pen and fingers become strokes in picture coordinates.
+
+const CLOSEST = 64; // screen pixels to a picture's
+
+export class Stage {
+  // `pen` has down, move, up, cancel(point, event) and cursor(context, scale); points are {x, y} in picture pixels.
+  constructor(element, picture, layers, pen) {
+    Object.assign(this, { element, picture, layers, pen, scale: 1, x: 0, y: 0, panning: false, fingers: new Map(), fitted: true });
+    this.canvas = element.querySelector("canvas");
+    this.context = this.canvas.getContext("2d", { alpha: false });
+    this.zoomed = () => {};
+    const listen = (name, act, options) => this.canvas.addEventListener(name, act, options);
+    listen("pointerdown", (e) => this.#down(e));
+    listen("pointermove", (e) => this.#move(e));
+    listen("pointerup", (e) => this.#up(e));
+    listen("pointercancel", (e) => this.#up(e, true));
+    listen("pointerleave", () => { this.hover = null; this.redraw(); });
+    listen("contextmenu", (e) => e.preventDefault());
+    listen("dblclick", (e) => this.pen.twice(this.point(e)));
+    listen("wheel", (e) => this.#wheel(e), { passive: false });
+    this.observer = new ResizeObserver(() => this.#resize());
+    this.observer.observe(element);
+  }
+
+  close() {
+    this.observer.disconnect();
+  }
+
+  point(event) {
+    const box = this.canvas.getBoundingClientRect();
+    return { x: (event.clientX - box.left - this.x) / this.scale, y: (event.clientY - box.top - this.y) / this.scale };
+  }
+
+  fit() {
+    const { clientWidth: w, clientHeight: h } = this.element;
+    this.scale = Math.min((w - 40) / this.picture.width, (h - 40) / this.picture.height, CLOSEST);
+    this.x = (w - this.picture.width * this.scale) / 2;
+    this.y = (h - this.picture.height * this.scale) / 2;
+    this.fitted = true;
+    this.zoomed(this.scale);
+    this.redraw();
+  }
+
+  // Zoom so that what is at (px, py) on the screen stays there; the middle without them.
+  zoom(factor, px = this.element.clientWidth / 2, py = this.element.clientHeight / 2) {
+    const least = Math.min(this.element.clientWidth / this.picture.width, this.element.clientHeight / this.picture.height, 1) / 4;
+    const scale = Math.max(least, Math.min(CLOSEST, this.scale * factor));
+    this.x = px - ((px - this.x) * scale) / this.scale;
+    this.y = py - ((py - this.y) * scale) / this.scale;
+    this.scale = scale;
+    this.fitted = false;
+    this.zoomed(scale);
+    this.redraw();
+  }
+
+  pan(dx, dy) {
+    this.x += dx;
+    this.y += dy;
+    this.fitted = false;
+    this.redraw();
+  }
+
+  redraw() {
+    this.waiting ??= requestAnimationFrame(() => { this.waiting = null; this.#draw(); });
+  }
+
+  #draw() {
+    const { context: c, canvas, scale } = this, ratio = devicePixelRatio;
+    c.setTransform(1, 0, 0, 1, 0, 0);
+    c.fillStyle = "#151a19";
+    c.fillRect(0, 0, canvas.width, canvas.height);
+    c.setTransform(scale * ratio, 0, 0, scale * ratio, this.x * ratio, this.y * ratio);
+    c.imageSmoothingEnabled = scale * ratio < 2;
+    c.imageSmoothingQuality = "high";
+    c.drawImage(this.picture.image, 0, 0);
+    for (const { canvas: drawn, opacity, visible } of this.layers) {
+      if (!visible) continue;
+      c.globalAlpha = opacity;
+      c.drawImage(drawn, 0, 0);
+    }
+    c.globalAlpha = 1;
+    this.pen.cursor(c, scale, this.panning ? null : this.hover);
+  }
+
+  #resize() {
+    this.canvas.width = this.element.clientWidth * devicePixelRatio;
+    this.canvas.height = this.element.clientHeight * devicePixelRatio;
+    if (this.fitted) this.fit();
+    this.redraw();
+  }
+
+  #wheel(event) {
+    event.preventDefault();
+    const box = this.canvas.getBoundingClientRect();
+    const step = event.deltaY * (event.deltaMode ? 30 : 1) * (event.ctrlKey ? 4 : 1);
+    this.zoom(Math.exp(-step * 0.0018), event.clientX - box.left, event.clientY - box.top);
+  }
+
+  #down(event) {
+    this.canvas.setPointerCapture(event.pointerId);
+    if (event.pointerType === "touch") {
+      this.fingers.set(event.pointerId, event);
+      if (this.fingers.size === 2) this.pen.cancel(); // two fingers move the picture
+      if (this.fingers.size > 1) return;
+    }
+    this.dragging = this.panning || this.pen.pans || event.button === 1;
+    if (!this.dragging) this.pen.down(this.point(event), event);
+  }
+
+  #move(event) {
+    this.hover = event.pointerType === "touch" ? null : this.point(event);
+    if (this.fingers.size > 1) {
+      this.#pinch(event);
+    } else if (this.dragging) {
+      this.pan(event.movementX, event.movementY);
+    } else if (event.buttons) {
+      const between = event.getCoalescedEvents?.() ?? [];
+      for (const one of between.length ? between : [event]) this.pen.move(this.point(one), event);
+    }
+    this.redraw();
+  }
+
+  #pinch(event) {
+    const middle = () => {
+      const [a, b] = [...this.fingers.values()];
+      return { x: (a.clientX + b.clientX) / 2, y: (a.clientY + b.clientY) / 2, far: Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY) };
+    };
+    const old = middle();
+    this.fingers.set(event.pointerId, event);
+    const now = middle(), box = this.canvas.getBoundingClientRect();
+    this.pan(now.x - old.x, now.y - old.y);
+    if (old.far) this.zoom(now.far / old.far, now.x - box.left, now.y - box.top);
+  }
+
+  #up(event, cancelled = false) {
+    const alone = this.fingers.size < 2;
+    this.fingers.delete(event.pointerId);
+    if (cancelled) this.pen.cancel();
+    else if (alone && !this.dragging) this.pen.up(this.point(event), event);
+    this.dragging = false;
+    this.redraw();
+  }
+}

@@ -1,0 +1,134 @@
+"""The whole way in a real browser: label, save, train, look, accept; and two tabs that do not overwrite each other."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from modicum.datasets.phantoms import write_fundus_dataset
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed: apt-get install chromium")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page") / "eyes"
+    write_fundus_dataset(folder, count=5, size=64)
+    for part in ("labels", "fov"):
+        shutil.rmtree(folder / part)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(data: Path) -> Iterator[str]:
+    command = [sys.executable, "-m", "modicum", "serve", str(data), "--port", "0", "--no-browser"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        found = re.search(r"http://\S+", server.stderr.readline())
+        assert found is not None
+        yield found[0]
+        server.terminate()
+
+
+@pytest.fixture
+def page(address: str) -> Iterator[playwright.Page]:
+    """A page whose errors, refused requests and requests to elsewhere fail the test."""
+    wrong: list[str] = []
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+        page.set_default_timeout(60_000)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda r: wrong.append(r.url) if not r.url.startswith((address, "blob:", "data:")) else None)
+        page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status not in (200, 304, 412) else None)
+        page.goto(address)
+        yield page
+        browser.close()
+    assert wrong == []
+
+
+def draw(page: playwright.Page, *points: tuple[float, float]) -> None:
+    """A stroke through points of the canvas, 0..1 of its picture."""
+    box = page.locator(".stage canvas").bounding_box()
+    edge = min(box["width"], box["height"]) - 40
+    left, top = box["x"] + (box["width"] - edge) / 2, box["y"] + (box["height"] - edge) / 2
+    for i, (x, y) in enumerate(points):
+        page.mouse.move(left + x * edge, top + y * edge, steps=4)
+        if i == 0:
+            page.mouse.down()
+    page.mouse.up()
+
+
+def read(path: Path) -> np.ndarray:
+    return np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))
+
+
+def test_label_train_look_accept(page: playwright.Page, data: Path, address: str) -> None:
+    playwright.expect(page.locator(".tile")).to_have_count(5)
+    page.get_by_text("Label the next picture").click()
+    draw(page, (0.2, 0.5), (0.8, 0.5))
+    draw(page, (0.5, 0.2), (0.5, 0.3))
+    page.keyboard.press("z")  # the second stroke is taken back
+    page.keyboard.press("s")
+    page.get_by_text("Saved.").wait_for()
+    first = read(data / "labels/phantom_000.png")
+    assert first[32, 16:48].all()
+    assert not first[12:20].any()
+
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("phantom_001", exact=True).wait_for()
+    page.keyboard.press("p")
+    for corner in ((0.3, 0.3), (0.7, 0.3), (0.5, 0.7)):
+        draw(page, corner)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Save").click()
+    playwright.expect(page.locator(".headline .state")).to_have_text("labelled")
+    assert read(data / "labels/phantom_001.png")[22, 32]
+
+    page.get_by_role("link", name="Train").click()
+    page.get_by_label("Time").select_option("20 seconds")
+    page.get_by_role("button", name="Train").click()
+    page.locator(".chart").wait_for()
+    page.reload()  # the training goes on, and is found again
+    page.get_by_text("Training 1 is finished").wait_for(timeout=120_000)
+    page.locator("iframe.report").wait_for()
+
+    playwright.expect(page.locator(".samples .tile")).to_have_count(3, timeout=60_000)
+
+    page.get_by_text("See predictions").click()
+    playwright.expect(page.locator(".state.predicted")).to_have_count(3)
+    page.get_by_text("Look at the next").click()
+    page.get_by_role("button", name="Accept").click()
+    page.get_by_text("phantom_003", exact=True).wait_for()  # on to the next
+    predicted = read(data / ".modicum/predictions/1/phantom_002.png")
+    assert np.array_equal(read(data / "labels/phantom_002.png") > 0, predicted > 0)
+    assert json.loads((data / "labels/phantom_002.label.json").read_text())["origin"] == "accepted"
+
+
+def test_a_second_tab_does_not_overwrite_the_first(page: playwright.Page, data: Path, address: str) -> None:
+    page.goto(f"{address}#/picture/phantom_004")
+    other = page.context.new_page()
+    other.goto(f"{address}#/picture/phantom_004")
+    for tab in (page, other):
+        tab.locator(".stage canvas").wait_for()  # both have read the label that is not there yet
+    for tab, x in ((page, 0.3), (other, 0.7)):
+        tab.bring_to_front()
+        draw(tab, (x, 0.3), (x, 0.7))
+        tab.keyboard.press("s")
+        tab.locator(".notice").wait_for()
+    assert read(data / "labels/phantom_004.png")[32, 19]
+    assert not read(data / "labels/phantom_004.png")[32, 45]
+    other.get_by_role("button", name="Keep mine").click()
+    other.get_by_text("Saved.").wait_for()
+    assert read(data / "labels/phantom_004.png")[32, 45]

@@ -1,0 +1,122 @@
+"""Where labels go, that they come back as they were drawn, and that nobody overwrites another's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from discs import write_discs
+from modicum.datasets import LabelCode, discover
+from modicum.datasets.loading import decode
+from modicum.errors import ModicumError
+from modicum.web import labels
+from modicum.web.collection import Collection
+
+CODES = [
+    LabelCode("binary"),
+    LabelCode("binary", (255,)),
+    LabelCode("index", (3, 7, 200)),
+    LabelCode("index", (1, 400)),
+    LabelCode("colour", colours=((255, 0, 0), (0, 0, 255)), background=(9, 9, 9)),
+]
+
+
+@given(st.sampled_from(CODES), st.integers(0, 2**32 - 1))
+def test_what_is_encoded_is_decoded_as_it_was(code: LabelCode, seed: int) -> None:
+    classes = max(1, len(code.values), len(code.colours))
+    numbers = np.random.default_rng(seed).integers(0, classes + 1, (6, 7)).astype(np.uint8)
+    assert np.array_equal(decode(labels.encoded(numbers, code), code), numbers)
+
+
+def picture(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.full((8, 10, 3), 90, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        (["a.png", "b.jpg"], "a_mask.png"),
+        (["images/a.png", "images/b.jpg"], "labels/a.png"),
+        (["images/left/a.png", "images/right/b.jpg"], "labels/left/a.png"),
+        (["set/images/a.png", "set/images/b.png"], "set/labels/a.png"),
+    ],
+)
+def test_a_first_label_goes_where_the_layout_has_its_place(tmp_path: Path, images: list[str], expected: str) -> None:
+    for name in images:
+        picture(tmp_path / name)
+    collection = Collection(tmp_path)
+    drawn = np.zeros((8, 10), np.uint8)
+    drawn[2:5, 3:7] = 1
+    collection.save(collection.entry("a").case, drawn, "", "drawn", "Ada")
+    assert (tmp_path / expected).is_file()
+    found = next(c for c in discover(tmp_path).cases if c.id == "a")
+    assert found.labels == (tmp_path / expected,)
+    assert np.array_equal(collection.numbers(found), drawn)
+    told = json.loads((tmp_path / expected).with_suffix(".label.json").read_text())
+    assert (told["author"], told["origin"]) == ("Ada", "drawn")
+
+
+def test_a_label_is_named_as_the_others_are_and_has_their_values(tmp_path: Path) -> None:
+    for name in ("images/x1.png", "images/x2.png"):
+        picture(tmp_path / name)
+    (tmp_path / "masks").mkdir()
+    cv2.imwrite(str(tmp_path / "masks/x1_seg.png"), np.tile(np.array([0, 255] * 5, np.uint8), (8, 1)))
+    collection = Collection(tmp_path)
+    collection.save(collection.entry("x2").case, np.eye(8, 10, dtype=np.uint8), "", "drawn", "")
+    written = cv2.imread(str(tmp_path / "masks/x2_seg.png"), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(written, np.eye(8, 10, dtype=np.uint8) * 255)
+
+
+def test_a_layout_without_a_place_for_the_label_says_so_and_keeps_nothing(tmp_path: Path) -> None:
+    write_discs(tmp_path, 2)
+    picture(tmp_path / "unlabelled" / "new.png")
+    collection = Collection(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ModicumError, match="no place for a label"):
+        collection.save(collection.entry("new").case, np.ones((8, 10), np.uint8), "", "drawn", "")
+    assert [p for p in sorted(tmp_path.rglob("*")) if p.is_file()] == [p for p in before if p.is_file()]
+
+
+def test_who_began_with_an_older_label_is_refused(tmp_path: Path) -> None:
+    collection = Collection(write_discs(tmp_path, 2))
+    case = collection.entry("case_00").case
+    old = labels.tag(case)
+    first, second = np.zeros((48, 48), np.uint8), np.ones((48, 48), np.uint8)
+    new = collection.save(case, first, old, "drawn", "")
+    with pytest.raises(labels.Outdated):
+        collection.save(case, second, old, "drawn", "")
+    assert not collection.numbers(case).any()
+    collection.save(case, second, new, "drawn", "")
+    assert collection.numbers(case).all()
+
+
+def test_labels_that_would_lose_something_are_not_written(tmp_path: Path) -> None:
+    for name in ("images/a.png", "images/b.png"):
+        picture(tmp_path / name)
+        (tmp_path / "labels").mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / "labels" / Path(name).with_suffix(".tif").name), np.eye(8, 10, dtype=np.uint8))
+    collection = Collection(tmp_path)
+    with pytest.raises(ModicumError, match="save it as PNG"):
+        collection.save(collection.entry("a").case, np.ones((8, 10), np.uint8), "", "drawn", "")
+
+
+def test_classes_get_names_and_more_of_them_without_changing_labels(tmp_path: Path) -> None:
+    for name in ("images/a.png", "images/b.png"):
+        picture(tmp_path / name)
+    collection = Collection(tmp_path)
+    one = np.eye(8, 10, dtype=np.uint8)
+    collection.save(collection.entry("a").case, one, "", "drawn", "")
+    collection.name_classes(["cell", "nucleus"])
+    assert collection.dataset.classes == ("cell", "nucleus")
+    assert np.array_equal(collection.numbers(collection.entry("a").case), one)
+    collection.save(collection.entry("b").case, one * 2, "", "drawn", "")
+    assert np.array_equal(collection.numbers(collection.entry("b").case), one * 2)
+    with pytest.raises(ModicumError, match="not removed"):
+        collection.name_classes(["cell"])

@@ -1,0 +1,89 @@
+"""Trainings as processes: one at a time, stopped and continued, known to a server that was started later."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from discs import write_discs
+from modicum.errors import ModicumError
+from modicum.web.app import create_app
+from modicum.web.trainings import Run, Trainings
+
+
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.05)
+
+
+def test_a_training_is_stopped_continued_and_known_to_a_later_server(tmp_path: Path) -> None:
+    data = write_discs(tmp_path, 3)
+    trainings = Trainings(data, data / ".modicum")
+    run = trainings.start("auto", 5, labels=3)
+    try:
+        assert run.state == "running"
+        with pytest.raises(ModicumError, match="running already"):
+            trainings.start("auto", 5, labels=3)
+        later = Trainings(data, data / ".modicum")  # as after a restart of the server
+        assert [r.state for r in later.all()] == ["running"]
+        later.run(1).stop()
+        until(lambda: run.state == "stopped")
+        later.resume(1)
+        assert run.state == "running"
+    finally:
+        run.stop()
+    until(lambda: run.state == "stopped")
+    assert later.newest_model() is None
+
+
+def test_what_is_asked_for_is_checked(tmp_path: Path) -> None:
+    trainings = Trainings(tmp_path, tmp_path / ".modicum")
+    for recipe, minutes, labels, said in (
+        ("auto --out /", 1, 5, "no recipe"),
+        ("auto", 0, 5, "no training time"),
+        ("auto", float("nan"), 5, "no training time"),
+        ("auto", 1, 1, "two labelled"),
+    ):
+        with pytest.raises(ModicumError, match=said):
+            trainings.start(recipe, minutes, labels)
+    assert trainings.all() == []
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Run:
+    """A run of two folds that was killed in the second, as it lies on disk."""
+    runs = write_discs(tmp_path, 3) / ".modicum/runs"
+    for part, lines in (("fold-1", ["1,.9,nan,2.5", "2,.5,nan,5"]), ("fold-2", ["1,.8,.25,2.5"])):
+        (runs / "1" / part / "checkpoints").mkdir(parents=True)
+        (runs / "1" / part / "metrics.csv").write_text("\n".join(["epoch,train_loss,val_dice,seconds", *lines]) + "\n")
+        time.sleep(0.02)
+    (runs / "1.json").write_text(json.dumps({"recipe": "auto", "minutes": 0.25, "labels": 3, "begun": "2026-01-01 00:00"}))
+    (runs / "1.log").write_text("Fold 1 of 2\nmodicum: the disk is full.\n")
+    return Run(runs, 1)
+
+
+def test_the_page_hears_what_the_run_folder_says(stopped: Run) -> None:
+    told = stopped.told()
+    assert told["state"] == "stopped"
+    assert told["problem"] == "the disk is full."
+    assert told["progress"] == pytest.approx(7.5 / 15)
+    assert list(told["parts"]) == ["fold-1", "fold-2"]
+    assert told["parts"]["fold-1"][1] == {"seconds": 5, "train_loss": 0.5}
+    assert told["parts"]["fold-2"][0]["val_dice"] == 0.25
+
+
+def test_events_tell_of_a_training_and_end_with_it(stopped: Run) -> None:
+    page = TestClient(create_app(stopped.folder.parents[2]), base_url="http://localhost")
+    answer = page.get("/api/runs/1/events")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    (line,) = [line for line in answer.text.splitlines() if line.startswith("data: ")]
+    assert json.loads(line.removeprefix("data: "))["state"] == "stopped"
+    assert page.get("/api/runs/7/events").status_code == 404
+    assert page.get("/api/runs/1/report").status_code == 404
