@@ -57,8 +57,8 @@ def balls(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(balls: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    changes = [*TINY, "fit.epochs=12", "images.depth=true", "images.neighbours=1", "images.window=[-300,400]"]
-    return md.train(balls, tmp_path_factory.mktemp("volumes") / "run", recipe="small-whole", changes=changes)
+    changes = [*TINY, "fit.epochs=20", "images.depth=true", "images.neighbours=1", "images.window=[-300,400]"]
+    return md.train(balls, tmp_path_factory.mktemp("volumes") / "run", recipe="small-whole", folds=2, changes=changes)
 
 
 def test_slices_are_cases_and_their_volume_stays_together(balls: Path) -> None:
