@@ -11,7 +11,7 @@ import csv
 import json
 import os
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,17 @@ def run_cell(cell: Cell, out: Path) -> dict[str, Any]:
         found["also_summary"] = {m: done["test"][m] for m in ("dice", "thresholded_jaccard")}
     (place / "cell.json").write_text(json.dumps(found, indent=1))
     return found
+
+
+def comparison_options(about: str, experiments: Collection[str]) -> argparse.ArgumentParser:
+    """Options of benchmarks that are made of `modicum compare`."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiments", nargs="+", choices=list(experiments))
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=10.0, help="of training for each cell")
+    parser.add_argument("--ray")
+    return parser
 
 
 def main(about: str, experiments: Mapping[str, tuple[Experiment, float]], show: Show, place: str) -> None:

@@ -13,10 +13,8 @@ experiments:
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
-import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,12 +24,12 @@ import pandas as pd
 import yaml
 
 import modicum as md
+from cells import DATA, comparison_options
 from modicum.evaluation.statistics import paired_difference
 from modicum.runs.compare import compare
 from modicum.runs.suggesting import suggest
 from modicum.runs.train import Run
 
-DATA = Path(os.environ.get("MODICUM_DATA", Path(__file__).parents[2] / "shared" / "data"))
 WHOLE = {"view": {"name": "whole", "size": 96}, "network": {"name": "unet", "encoder": {"widths": [16, 32, 64, 128, 256]}}}
 PATCHES = {"view": {"name": "patches", "size": 128}, "network": {"name": "unet", "encoder": {"widths": [16, 32, 64, 128]}}}
 LITE = {"name": "unet", "encoder": "efficientnet_lite0", "decoder": [96, 64, 32, 16], "up": "bilinear"}
@@ -161,13 +159,7 @@ EXPERIMENTS = {"isic": isic, "hrf": hrf, "fundus": fundus, "acdc": acdc, "sugges
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("experiments", nargs="+", choices=list(EXPERIMENTS))
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--minutes", type=float, default=10.0, help="of training for each cell")
-    parser.add_argument("--ray")
-    options = parser.parse_args()
+    options = comparison_options(__doc__ or "", EXPERIMENTS).parse_args()
     for name in options.experiments:
         EXPERIMENTS[name]((options.out / "few_labels" / name).resolve(), options.seeds, options.minutes, options.ray)
 

@@ -25,7 +25,8 @@ from typing import Any
 import nibabel
 import pandas as pd
 
-from few_labels import DATA, FIT, recipes
+from cells import DATA, comparison_options
+from few_labels import FIT, recipes
 from modicum.datasets.ct_phantoms import write_ct_dataset
 from modicum.evaluation.report.figures import bland_altman
 from modicum.evaluation.sizes import Measured
@@ -117,13 +118,8 @@ EXPERIMENTS = {"phantom": phantom, "acdc": acdc, "left_ventricle": left_ventricl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("experiments", nargs="+", choices=list(EXPERIMENTS))
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--minutes", type=float, default=10.0, help="of training for each cell")
+    parser = comparison_options(__doc__ or "", EXPERIMENTS)
     parser.add_argument("--labels", help="instead of each experiment's own, e.g. 3p")
-    parser.add_argument("--ray")
     options = parser.parse_args()
     for name in options.experiments:
         EXPERIMENTS[name]((options.out / "volumes" / name).resolve(), options)

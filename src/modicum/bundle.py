@@ -28,7 +28,7 @@ from modicum.classical import METHODS, ClassicalSegmenter, OtsuThreshold
 from modicum.errors import ModicumError
 from modicum.images.intensity import Intensity
 from modicum.inference import FromHeatmap, FromMask, Localiser, Predictor, Rough, Segmenter, ready
-from modicum.inference.finishing import finished
+from modicum.inference.finishing import Evidence, finished
 from modicum.inference.finishing.table import Image, Spacing
 from modicum.inference.trust import Trust
 from modicum.networks import NETWORKS
@@ -264,7 +264,7 @@ def class_numbers(
     Raises:
         ModicumError: a finishing step needs what is not given.
     """
-    return finished(_decided(probability, bundle), bundle.recipe.finish.steps, probability, image, spacing)
+    return finished(_decided(probability, bundle), bundle.recipe.finish.steps, Evidence(probability, image, spacing))
 
 
 def _decided(probability: npt.NDArray[Any], bundle: Bundle) -> npt.NDArray[np.uint8]:

@@ -23,7 +23,7 @@ from modicum.datasets import check, discover, load_label, load_picture
 from modicum.errors import ModicumError
 from modicum.evaluation import Evaluator
 from modicum.images.volumes import Slicing, Volume, as_shown, brought_back, read_volume, read_volume_mask
-from modicum.inference.finishing import FINISHERS
+from modicum.inference.finishing import FINISHERS, Evidence
 from modicum.runs import testing
 from modicum.runs.predicting import predict
 from modicum.runs.train import Run
@@ -227,8 +227,8 @@ def test_finishing_steps_see_the_volume_as_it_is_on_disk(
 ) -> None:
     seen = []
 
-    def probe(numbers: np.ndarray, probability: np.ndarray, image: np.ndarray, spacing: object) -> np.ndarray:
-        seen.append((numbers.shape, probability.shape, image, spacing))
+    def probe(numbers: np.ndarray, evidence: Evidence) -> np.ndarray:
+        seen.append((numbers.shape, evidence.probability.shape, evidence.image, evidence.spacing))
         return numbers
 
     monkeypatch.setattr(FINISHERS, "build", lambda step: probe)

@@ -114,7 +114,7 @@ def _segment_volume(
         found = segmenter.probabilities(np.concatenate(list(shown), axis=2))
     found = brought_back(found, volume.shape[1:])
     numbers = class_numbers(found, bundle, volume.values, volume.spacing)
-    quality.add_volume(name, path, volume.values, found, numbers)
+    quality.add(name, path, volume.values, found, numbers)
     _folder(out)
     values = numbers if volume.write.suffix == ".dcm" else volume_values(numbers, bundle)  # DICOM names its segments
     written = write_volume_mask(volume, values, out, name, bundle.classes)

@@ -53,25 +53,19 @@ class Quality:
         self,
         name: str,
         file: Path,
-        picture: npt.NDArray[Any],
+        image: npt.NDArray[Any],
         probability: npt.NDArray[np.float16],
         numbers: npt.NDArray[np.uint8],
     ) -> None:
-        """A picture (H, W, C) with its probability maps (K, H, W) and class numbers (H, W)."""
-        self._keep(name, file, self.judge.signs(picture, probability, numbers), picture, numbers)
+        """A picture (H, W, C) with its probability maps (K, H, W) and class numbers (H, W), or a volume without the C.
 
-    def add_volume(
-        self,
-        name: str,
-        file: Path,
-        values: npt.NDArray[Any],
-        probability: npt.NDArray[np.float16],
-        numbers: npt.NDArray[np.uint8],
-    ) -> None:
-        """A volume (D, H, W) with (K, D, H, W) and (D, H, W): judged by its own probabilities, shown by its fullest slice."""
+        A volume (D, H, W) is judged by its own probabilities only, and shown by its fullest slice.
+        """
+        if numbers.ndim == 2:
+            self._keep(name, file, self.judge.signs(image, probability, numbers), image, numbers)
+            return
         fullest = int((numbers > 0).sum(axis=(1, 2)).argmax())
-        signs = Signs(mean_expected_dice(probability, numbers))
-        self._keep(name, file, signs, values[fullest][..., None], numbers[fullest])
+        self._keep(name, file, Signs(mean_expected_dice(probability, numbers)), image[fullest][..., None], numbers[fullest])
 
     def write(self, sheet: Path) -> list[dict[str, Any]]:
         """Write the contact sheet; the rows of the table."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -13,13 +15,18 @@ from skimage.filters import apply_hysteresis_threshold
 from skimage.morphology import disk, isotropic_closing
 
 from modicum.errors import ModicumError
-from modicum.inference.finishing import FINISHERS, finished
+from modicum.inference.finishing import FINISHERS, Evidence
+from modicum.inference.finishing import finished as finished_with
 from modicum.inference.finishing.contours import boxes
 from modicum.inference.finishing.morphology import closed
 
 Y, X = np.indices((64, 80))
 DISC = (Y - 30) ** 2 + (X - 40) ** 2 < 15**2
 NUMBERS = hnp.arrays(np.uint8, st.one_of(st.just((12, 14)), st.just((4, 9, 10))), elements=st.integers(0, 2))
+
+
+def finished(numbers: np.ndarray, steps: list[dict[str, Any]], *probability: np.ndarray, **more: Any) -> np.ndarray:
+    return finished_with(numbers, steps, Evidence(*probability, **more))
 
 
 @pytest.mark.parametrize("name", list(FINISHERS))
@@ -34,7 +41,7 @@ def test_no_step_invents_a_class_or_changes_a_shape(name: str, numbers: np.ndarr
         image, spacing = np.full((*numbers.shape, 3), 9, np.uint8), None
     else:
         image = rng.normal(size=numbers.shape)
-    done = finished(numbers, [{"name": name}], probability, image, spacing)
+    done = finished(numbers, [{"name": name}], probability, image=image, spacing=spacing)
     assert done.shape == numbers.shape
     assert done.dtype == np.uint8
     assert set(np.unique(done)) <= {0, *np.unique(numbers)}
@@ -139,7 +146,7 @@ def test_a_coarse_mask_finds_the_edge(step: dict[str, object]) -> None:
     image = np.where(DISC, 170, 90)[..., None] + rng.normal(0, 6, (*DISC.shape, 3))
     coarse = np.zeros(DISC.shape, np.uint8)
     coarse[18:44, 27:53] = 1  # a square over it
-    done = finished(coarse, [step], None, np.clip(image, 0, 255).astype(np.uint8))
+    done = finished(coarse, [step], image=np.clip(image, 0, 255).astype(np.uint8))
     dice = [2 * (found & DISC).sum() / (found.sum() + DISC.sum()) for found in (coarse > 0, done > 0)]
     assert dice[1] > max(dice[0] + 0.01, 0.95)
 
@@ -152,6 +159,6 @@ def test_boxes() -> None:
 
 def test_nothing_is_found_outside_of_the_field_of_view() -> None:
     image = np.where(DISC, 120, 3)[..., None].repeat(3, axis=2).astype(np.uint8)
-    done = finished(np.ones(DISC.shape, np.uint8), [{"name": "inside_field"}], None, image)
+    done = finished(np.ones(DISC.shape, np.uint8), [{"name": "inside_field"}], image=image)
     assert (done[~DISC] == 1).mean() < 0.1
     assert (done[DISC] == 1).mean() > 0.95

@@ -7,6 +7,6 @@ from modicum.inference.finishing import guided as _guided
 from modicum.inference.finishing import morphology as _morphology
 from modicum.inference.finishing import tissue as _tissue
 from modicum.inference.finishing import vessels as _vessels
-from modicum.inference.finishing.table import FINISHERS, Finisher, finished
+from modicum.inference.finishing.table import FINISHERS, Evidence, Finisher, finished
 
-__all__ = ["FINISHERS", "Finisher", "finished"]
+__all__ = ["FINISHERS", "Evidence", "Finisher", "finished"]

@@ -9,17 +9,7 @@ import numpy as np
 from pydantic import Field
 from scipy import ndimage
 
-from modicum.inference.finishing.table import (
-    FINISHERS,
-    Image,
-    Mask,
-    Numbers,
-    Probability,
-    Size,
-    Spacing,
-    by_class,
-    pixels_of,
-)
+from modicum.inference.finishing.table import FINISHERS, Evidence, Mask, Numbers, Size, by_class, pixels_of
 
 
 @FINISHERS.register("largest")
@@ -29,9 +19,7 @@ class Largest:
 
     count: Annotated[int, Field(ge=1)] = 1
 
-    def __call__(
-        self, numbers: Numbers, probability: Probability | None, image: Image | None, spacing: Spacing | None
-    ) -> Numbers:
+    def __call__(self, numbers: Numbers, evidence: Evidence) -> Numbers:
         return by_class(numbers, self._kept)
 
     def _kept(self, mask: Mask) -> Mask:
@@ -46,9 +34,7 @@ class RemoveSmall:
 
     area: Size = 0.001
 
-    def __call__(
-        self, numbers: Numbers, probability: Probability | None, image: Image | None, spacing: Spacing | None
-    ) -> Numbers:
+    def __call__(self, numbers: Numbers, evidence: Evidence) -> Numbers:
         return by_class(numbers, self._kept)
 
     def _kept(self, mask: Mask) -> Mask:
@@ -66,9 +52,7 @@ class FillHoles:
 
     area: Size | None = None
 
-    def __call__(
-        self, numbers: Numbers, probability: Probability | None, image: Image | None, spacing: Spacing | None
-    ) -> Numbers:
+    def __call__(self, numbers: Numbers, evidence: Evidence) -> Numbers:
         return by_class(numbers, self._filled)
 
     def _filled(self, mask: Mask) -> Mask:

@@ -11,19 +11,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from modicum.inference.finishing.components import components
-from modicum.inference.finishing.table import (
-    FINISHERS,
-    Image,
-    Mask,
-    Numbers,
-    Probability,
-    Size,
-    Spacing,
-    by_class,
-    grey_of,
-    longer_side,
-    pixels_of,
-)
+from modicum.inference.finishing.table import FINISHERS, Evidence, Mask, Numbers, Size, by_class, longer_side, pixels_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -45,10 +33,8 @@ class Snake:
     smooth: Annotated[int, Field(ge=0, le=4)] = 1
     balloon: Annotated[int, Field(ge=-1, le=1)] = 0
 
-    def __call__(
-        self, numbers: Numbers, probability: Probability | None, image: Image | None, spacing: Spacing | None
-    ) -> Numbers:
-        grey = grey_of(image, numbers, "snake")
+    def __call__(self, numbers: Numbers, evidence: Evidence) -> Numbers:
+        grey = evidence.grey(numbers, "snake")
         return by_class(numbers, lambda mask: self._moved(boxes(mask) if self.start == "box" else mask, grey))
 
     def _moved(self, mask: Mask, grey: Floats) -> Mask:
@@ -81,10 +67,8 @@ class RegionGrowing:
     tolerance: Annotated[float, Field(gt=0)] = 2.5
     reach: Size = 0.02
 
-    def __call__(
-        self, numbers: Numbers, probability: Probability | None, image: Image | None, spacing: Spacing | None
-    ) -> Numbers:
-        grey, reach = grey_of(image, numbers, "region_growing"), pixels_of(self.reach, longer_side(numbers))
+    def __call__(self, numbers: Numbers, evidence: Evidence) -> Numbers:
+        grey, reach = evidence.grey(numbers, "region_growing"), pixels_of(self.reach, longer_side(numbers))
         return by_class(numbers, lambda mask: self._grown(mask, grey, reach))
 
     def _grown(self, mask: Mask, grey: Floats, reach: float) -> Mask:

@@ -10,17 +10,7 @@ import numpy.typing as npt
 from pydantic import Field
 from scipy import ndimage
 
-from modicum.inference.finishing.table import (
-    FINISHERS,
-    Image,
-    Numbers,
-    Probability,
-    Size,
-    Spacing,
-    grey_of,
-    longer_side,
-    pixels_of,
-)
+from modicum.inference.finishing.table import FINISHERS, Evidence, Numbers, Size, longer_side, pixels_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,10 +26,8 @@ class GuidedFilter:
     radius: Size = 4.0
     contrast: Annotated[float, Field(gt=0)] = 0.05  # share of the picture's range; fainter edges than this are smoothed over
 
-    def __call__(
-        self, numbers: Numbers, probability: Probability | None, image: Image | None, spacing: Spacing | None
-    ) -> Numbers:
-        guide, classes = grey_of(image, numbers, "guided_filter"), np.unique(numbers)
+    def __call__(self, numbers: Numbers, evidence: Evidence) -> Numbers:
+        guide, classes = evidence.grey(numbers, "guided_filter"), np.unique(numbers)
         radius = max(1, round(pixels_of(self.radius, longer_side(numbers))))
         best, done = np.full(numbers.shape, -np.inf), np.zeros_like(numbers)
         for number in classes:

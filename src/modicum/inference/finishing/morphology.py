@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
 
-from modicum.inference.finishing.table import (
-    FINISHERS,
-    Image,
-    Mask,
-    Numbers,
-    Probability,
-    Size,
-    Spacing,
-    by_class,
-    longer_side,
-    pixels_of,
-)
+from modicum.inference.finishing.table import FINISHERS, Evidence, Mask, Numbers, Size, by_class, longer_side, pixels_of
 
 
 @FINISHERS.register("closing", "Soille 2003, chapter 4 (SYSTEMS E3)")
@@ -29,11 +19,8 @@ class Closing:
 
     radius: Size = 1.0
 
-    def __call__(
-        self, numbers: Numbers, probability: Probability | None, image: Image | None, spacing: Spacing | None
-    ) -> Numbers:
-        radius, steps = pixels_of(self.radius, longer_side(numbers)), _steps(spacing)
-        return by_class(numbers, lambda mask: closed(mask, radius, steps))
+    def __call__(self, numbers: Numbers, evidence: Evidence) -> Numbers:
+        return by_class(numbers, partial(closed, radius=pixels_of(self.radius, longer_side(numbers)), steps=evidence.voxel))
 
 
 @FINISHERS.register("opening", "Soille 2003, chapter 4")
@@ -43,11 +30,9 @@ class Opening:
 
     radius: Size = 1.0
 
-    def __call__(
-        self, numbers: Numbers, probability: Probability | None, image: Image | None, spacing: Spacing | None
-    ) -> Numbers:
-        radius, steps = pixels_of(self.radius, longer_side(numbers)), _steps(spacing)
-        return by_class(numbers, lambda mask: ~closed(~mask, radius, steps))
+    def __call__(self, numbers: Numbers, evidence: Evidence) -> Numbers:
+        radius = pixels_of(self.radius, longer_side(numbers))
+        return by_class(numbers, lambda mask: ~closed(~mask, radius, evidence.voxel))
 
 
 def closed(mask: Mask, radius: float, steps: tuple[float, ...] | None = None) -> Mask:
@@ -65,7 +50,3 @@ def closed(mask: Mask, radius: float, steps: tuple[float, ...] | None = None) ->
         return np.ones_like(mask)
     eroded = ndimage.distance_transform_edt(dilated, sampling=steps) > radius
     return np.asarray(eroded[tuple(slice(r, -r) for r in room)] | mask)
-
-
-def _steps(spacing: Spacing | None) -> tuple[float, ...] | None:
-    return None if spacing is None else tuple(s / spacing[-1] for s in spacing)

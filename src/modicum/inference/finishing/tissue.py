@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modicum.errors import ModicumError
-from modicum.inference.finishing.table import FINISHERS, Image, Numbers, Probability, Spacing
+from modicum.inference.finishing.table import FINISHERS, Evidence, Numbers
 
 
 @FINISHERS.register("tissue_range", "Benčević et al. 2021, thesis-data-efficient-segmentation 6.3 (SYSTEMS D9)")
@@ -26,12 +26,6 @@ class TissueRange:
         if not self.least < self.greatest:
             raise ModicumError("tissue_range.least must be below tissue_range.greatest.")
 
-    def __call__(
-        self, numbers: Numbers, probability: Probability | None, image: Image | None, spacing: Spacing | None
-    ) -> Numbers:
-        if image is None:
-            raise ModicumError(
-                "the finishing step 'tissue_range' needs the picture itself.", remedy="Leave it out of finish.steps."
-            )
-        values = image.mean(axis=-1) if image.ndim > numbers.ndim else image
+    def __call__(self, numbers: Numbers, evidence: Evidence) -> Numbers:
+        values = evidence.values(numbers, "tissue_range")
         return np.where((values >= self.least) & (values <= self.greatest), numbers, np.uint8(0))

@@ -9,8 +9,7 @@ import numpy as np
 from pydantic import Field
 from scipy import ndimage
 
-from modicum.errors import ModicumError
-from modicum.inference.finishing.table import FINISHERS, Image, Numbers, Probability, Spacing
+from modicum.inference.finishing.table import FINISHERS, Evidence, Numbers, missing
 
 
 @FINISHERS.register("dual_threshold", "Liu et al. 2022, dual-threshold iteration (SYSTEMS E4)")
@@ -25,15 +24,11 @@ class DualThreshold:
     low: Annotated[float, Field(gt=0, lt=1)] = 0.3
     neighbours: Annotated[int, Field(ge=1, le=8)] = 1  # of the class, among those around a pixel, before it joins
 
-    def __call__(
-        self, numbers: Numbers, probability: Probability | None, image: Image | None, spacing: Spacing | None
-    ) -> Numbers:
-        if probability is None:
-            raise ModicumError(
-                "the finishing step 'dual_threshold' needs probabilities.", remedy="Leave it out of finish.steps."
-            )
+    def __call__(self, numbers: Numbers, evidence: Evidence) -> Numbers:
+        if evidence.probability is None:
+            raise missing("dual_threshold", "probabilities")
         done, around = numbers.copy(), np.ones((3,) * numbers.ndim, np.uint8)
-        for number, likely in enumerate(probability >= self.low, 1):
+        for number, likely in enumerate(evidence.probability >= self.low, 1):
             found = done == number
             free = likely & (done == 0)
             while True:
