@@ -5,6 +5,7 @@ side by side, one core each.
 
 experiments:
   isic      isic2018, 10 labels, the others unlabelled
+  kvasir    kvasir_seg, 10 labels, the others unlabelled
   hrf       hrf, 5 labels and all, fundus pictures of other cameras unlabelled (thesis-unlabelled-retina, table 4.1)
   fundus    2 and 5 labels of drive, the rest of drive and chase_db1 unlabelled
   acdc      acdc, both volumes of 1, 3 and 7 patients labelled, the others unlabelled
@@ -13,6 +14,7 @@ experiments:
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import random
@@ -62,9 +64,27 @@ def methods(size: int | None, folder: Path | None = None) -> dict[str, dict[str,
     }
 
 
-def isic(out: Path, seeds: int, minutes: float, ray: str | None) -> None:
-    names = recipes(out / "recipes", WHOLE, methods(128))
-    compare(DATA / "isic2018", out, recipes=names, labels=[10], seeds=seeds, minutes=minutes, ray=ray)
+def run(
+    data: Path,
+    out: Path,
+    base: dict[str, object],
+    methods: dict[str, dict[str, object]],
+    labels: Sequence[object],
+    options: argparse.Namespace,
+) -> None:
+    """The comparison of these methods, or of those of them that were asked for."""
+    chosen = {k: v for k, v in methods.items() if not options.methods or k in options.methods.split(",")}
+    sizes = options.labels.split(",") if options.labels else [str(one) for one in labels]
+    names = recipes(out / "recipes", base, chosen)
+    compare(data, out, recipes=names, labels=sizes, seeds=options.seeds, minutes=options.minutes, ray=options.ray)
+
+
+def isic(out: Path, options: argparse.Namespace) -> None:
+    run(DATA / "isic2018", out, WHOLE, methods(128), [10], options)
+
+
+def kvasir(out: Path, options: argparse.Namespace) -> None:
+    run(DATA / "kvasir_seg", out, WHOLE, methods(160), [10], options)
 
 
 def enlarged(pictures: Path, folder: Path, side: int) -> Path:
@@ -79,15 +99,14 @@ def enlarged(pictures: Path, folder: Path, side: int) -> Path:
     return folder
 
 
-def hrf(out: Path, seeds: int, minutes: float, ray: str | None) -> None:
+def hrf(out: Path, options: argparse.Namespace) -> None:
     view = {"view": {"name": "patches", "size": 128, "longest": 1024}}
     chosen = methods(None, enlarged(DATA / "aptos2019_unlabelled", out / "unlabelled", 1024))
     kept = {k: v for k, v in chosen.items() if k in ("labelled", "imagenet", "pseudo", "consistency", "denoise")}
-    names = recipes(out / "recipes", {**PATCHES, **view}, kept)
-    compare(DATA / "hrf", out, recipes=names, labels=[5, "all"], seeds=seeds, minutes=minutes, ray=ray)
+    run(DATA / "hrf", out, {**PATCHES, **view}, kept, [5, "all"], options)
 
 
-def fundus(out: Path, seeds: int, minutes: float, ray: str | None) -> None:
+def fundus(out: Path, options: argparse.Namespace) -> None:
     """DRIVE's official test set; CHASE_DB1's pictures, which are not labelled here, come made as large as DRIVE's."""
     split = json.loads((DATA / "drive" / "split.json").read_text())
     small = out / "chase"
@@ -103,23 +122,23 @@ def fundus(out: Path, seeds: int, minutes: float, ray: str | None) -> None:
     rows += [(p, "", "", "") for p in sorted(small.iterdir())]
     table = _table(out / "fundus.csv", ["image", "label", "split", "fov"], rows)
     kept = {k: v for k, v in methods(None).items() if k != "moco"}
-    compare(table, out, recipes=recipes(out / "recipes", PATCHES, kept), labels=[2, 5], seeds=seeds, minutes=minutes, ray=ray)
+    run(table, out, PATCHES, kept, [2, 5], options)
 
 
-def acdc(out: Path, seeds: int, minutes: float, ray: str | None) -> None:
+def acdc(out: Path, options: argparse.Namespace) -> None:
     """By patient, both volumes of each; slices are shown, volumes are measured."""
     kept = {k: v for k, v in methods(None).items() if k in ("labelled", "pseudo", "consistency")}
-    names = recipes(out / "recipes", {**WHOLE, "view": {"name": "whole", "size": 128}}, kept)
-    compare(DATA / "acdc", out, recipes=names, labels=["1p", "3p", "7p"], seeds=seeds, minutes=minutes, ray=ray)
+    run(DATA / "acdc", out, {**WHOLE, "view": {"name": "whole", "size": 128}}, kept, ["1p", "3p", "7p"], options)
 
 
-def suggested(out: Path, seeds: int, minutes: float, ray: str | None) -> None:
+def suggested(out: Path, options: argparse.Namespace) -> None:
     """20 labels to begin with; 20 more that the model suggests, or 20 drawn at random; the same test pictures for all."""
     stems = [p.stem for p in sorted((DATA / "isic2018" / "images").iterdir())]
     stems = random.Random(2026).sample(stems, len(stems))
     test = stems[:100]
     found: dict[str, list[pd.Series]] = {"first": [], "suggested": [], "random": []}
-    for seed in range(seeds):
+    minutes = options.minutes
+    for seed in range(options.seeds):
         pool = random.Random(seed).sample(stems[100:], 300)
         start = _lesions(out / f"first-{seed}", test, pool[:20], seed, minutes)
         rows = [(_isic("images", s), _isic("labels", s) if s in pool[:20] else "") for s in pool]
@@ -155,13 +174,13 @@ def _table(path: Path, heads: Sequence[str], rows: Sequence[Sequence[object]]) -
     return path
 
 
-EXPERIMENTS = {"isic": isic, "hrf": hrf, "fundus": fundus, "acdc": acdc, "suggest": suggested}
+EXPERIMENTS = {"isic": isic, "kvasir": kvasir, "hrf": hrf, "fundus": fundus, "acdc": acdc, "suggest": suggested}
 
 
 def main() -> None:
     options = comparison_options(__doc__ or "", EXPERIMENTS).parse_args()
     for name in options.experiments:
-        EXPERIMENTS[name]((options.out / "few_labels" / name).resolve(), options.seeds, options.minutes, options.ray)
+        EXPERIMENTS[name]((options.out / "few_labels" / name).resolve(), options)
 
 
 if __name__ == "__main__":

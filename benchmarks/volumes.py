@@ -97,6 +97,7 @@ def hippocampus(out: Path, options: argparse.Namespace) -> None:
 def run(data: Path, out: Path, names: list[str], labels: list[str], options: argparse.Namespace) -> None:
     """The comparison, and the agreement of volumes and slices in every cell, averaged over repetitions."""
     labels = options.labels.split(",") if options.labels else labels
+    names = [n for n in names if not options.methods or Path(n).stem in options.methods.split(",")]
     done = compare(data, out, recipes=names, labels=labels, seeds=options.seeds, minutes=options.minutes, ray=options.ray)
     found: dict[str, list[dict[str, float]]] = defaultdict(list)
     for path in sorted((out / "cells").glob("*/summary.json")):
@@ -118,9 +119,7 @@ EXPERIMENTS = {"phantom": phantom, "acdc": acdc, "left_ventricle": left_ventricl
 
 
 def main() -> None:
-    parser = comparison_options(__doc__ or "", EXPERIMENTS)
-    parser.add_argument("--labels", help="instead of each experiment's own, e.g. 3p")
-    options = parser.parse_args()
+    options = comparison_options(__doc__ or "", EXPERIMENTS).parse_args()
     for name in options.experiments:
         EXPERIMENTS[name]((options.out / "volumes" / name).resolve(), options)
 
