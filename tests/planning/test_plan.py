@@ -88,21 +88,6 @@ def test_views_about_objects_are_recommended_where_they_suit(changes: dict, advi
 
 
 @pytest.mark.parametrize(
-    ("seen", "changes", "advised"),
-    [
-        (LESION, [], True),
-        (variant(channels=(1,)), [], False),  # grey
-        (variant(object_thickness_px=8), [], False),  # patches of vessels
-        (LESION, ["start=random"], False),  # who has chosen a start needs no advice
-    ],
-)
-def test_imagenet_is_worth_a_comparison_for_whole_pictures_in_colour(
-    seen: Fingerprint, changes: list[str], advised: bool
-) -> None:
-    assert any("--recipe small-imagenet" in reason for reason in plan(seen, 10, changes).reasons) == advised
-
-
-@pytest.mark.parametrize(
     ("name", "advised"), [("kvasir_seg", "small-polar"), ("isic2018", "small-polar"), ("dsb2018", "small-crops")]
 )
 def test_real_data_get_the_advice_that_suits_them(name: str, advised: str, data_root: Path) -> None:
@@ -127,3 +112,14 @@ def test_angles_that_were_given_stay() -> None:
     for changes in (["view.size=[40, 24]"], ["view=whole", "start=random", "localiser=null"]):
         chosen = Plan(load("small-polar", changes), ())
         assert with_angles(chosen, seen) == chosen
+
+
+def test_colour_pictures_seen_whole_have_a_rival_that_knows_imagenet() -> None:
+    (rival,) = plan(LESION, 5, ["seed=3", "fit.batch_size=4"]).rivals
+    assert rival.recipe.start["name"] == "imagenet"
+    assert (rival.recipe.seed, rival.recipe.fit.batch_size, rival.recipe.fit.budget) == (3, 4, 5)
+    assert any("small-imagenet" in reason for reason in plan(LESION, 5, []).reasons)
+    assert not plan(variant(channels=(1,)), 5, []).rivals
+    assert not plan(variant(object_thickness_px=4), 5, []).rivals, "vessels are seen in patches"
+    for own in ("view.size=64", "network.encoder.widths=[4,8]", "start=random", "fit.rate=0.1"):
+        assert not plan(LESION, 5, [own]).rivals, "a rival would undo what was asked for"

@@ -1,5 +1,6 @@
 """From what the data are to what is trained."""
 
 from modicum.planning.plan import Plan, plan, with_angles, with_cubes, with_spacing
+from modicum.planning.rivals import Rival
 
-__all__ = ["Plan", "plan", "with_angles", "with_cubes", "with_spacing"]
+__all__ = ["Plan", "Rival", "plan", "with_angles", "with_cubes", "with_spacing"]

@@ -9,6 +9,7 @@ from typing import Any
 
 from modicum.datasets.fingerprint import Fingerprint
 from modicum.errors import ModicumError
+from modicum.planning.rivals import Rival, rivals_of, touches
 from modicum.recipes import Recipe, change, checked
 
 _WHOLE = 96  # pixels of a whole picture: in few minutes, many steps and much context teach more than fine borders
@@ -21,10 +22,6 @@ _STEPS_COUNT = "many steps of a small network teach more in {:g} minutes than fe
 _AUGMENTATION = (
     "Augmentation: any rotation and flips, scale +-25 %, colour and brightness: with few labels, the more the better."
 )
-_IN_COLOUR = (
-    "Worth a comparison too: --recipe small-imagenet, because the pictures are in colour: where objects differ from their "
-    "surroundings by more than brightness and colour (polyps), an encoder that knows ImageNet finds far more of them."
-)
 
 
 @dataclass(frozen=True)
@@ -33,6 +30,7 @@ class Plan:
 
     recipe: Recipe
     reasons: tuple[str, ...]
+    rivals: tuple[Rival, ...] = ()  # to be tried beside it, where the budget allows
 
 
 def plan(seen: Fingerprint, minutes: float, changes: Sequence[str]) -> Plan:
@@ -44,12 +42,13 @@ def plan(seen: Fingerprint, minutes: float, changes: Sequence[str]) -> Plan:
     values, reasons = (_patches if _needs_full_resolution(seen) else _whole)(seen, minutes)
     if (advice := _advice(seen)) is not None:
         reasons["view.advice"] = advice
-    if values["view"]["name"] == "whole" and max(seen.channels, default=1) >= 3:
-        reasons["start.advice"] = _IN_COLOUR
     values |= {"name": "auto", "description": "Chosen from the data and the budget."}
     values["fit"] |= {"budget": minutes}
-    told = [reason for axis, reason in reasons.items() if not any(_touches(change, axis) for change in changes)]
-    return Plan(checked(change(values, list(changes))), tuple(told))
+    told = [reason for axis, reason in reasons.items() if not any(touches(change, axis) for change in changes)]
+    recipe = checked(change(values, list(changes)))
+    rivals = rivals_of(recipe, seen, changes)
+    told += [f"Trials, where the budget has room for them, tell whether {r.recipe.name} is better: {r.reason}." for r in rivals]
+    return Plan(recipe, tuple(told), rivals)
 
 
 def with_angles(chosen: Plan, seen: Fingerprint) -> Plan:
@@ -65,7 +64,7 @@ def with_angles(chosen: Plan, seen: Fingerprint) -> Plan:
     angles = 16 * max(2, round(2 * math.pi * radius / reach * view["size"] / 16))
     recipe = checked(change(chosen.recipe.model_dump(), [f"view.size=[{angles}, {view['size']}]"]))
     told = f"Polar view: {angles} angles for {view['size']} distances: a typical object has a radius of {radius:.0f} pixels."
-    return Plan(recipe, (*chosen.reasons, told))
+    return replace(chosen, recipe=recipe, reasons=(*chosen.reasons, told))
 
 
 def with_spacing(chosen: Plan, seen: Fingerprint) -> Plan:
@@ -83,7 +82,7 @@ def with_spacing(chosen: Plan, seen: Fingerprint) -> Plan:
     if spacing is None:
         return replace(chosen, recipe=recipe)
     told = f"Volumes are shown with {spacing[0]:g} x {spacing[1]:g} mm between pixels: their own differ by up to "
-    return Plan(recipe, (*chosen.reasons, f"{told}{seen.spacing_spread:.0%}."))
+    return replace(chosen, recipe=recipe, reasons=(*chosen.reasons, f"{told}{seen.spacing_spread:.0%}."))
 
 
 def with_cubes(chosen: Plan, seen: Fingerprint) -> Plan:
@@ -102,7 +101,7 @@ def with_cubes(chosen: Plan, seen: Fingerprint) -> Plan:
     told = (
         f"Network: {flat} of its sizes are looked at slice by slice, because voxels are {depth:g} x {height:g} x {width:g} mm."
     )
-    return Plan(recipe, (*chosen.reasons, told))
+    return replace(chosen, recipe=recipe, reasons=(*chosen.reasons, told))
 
 
 def _advice(seen: Fingerprint) -> str | None:
@@ -125,11 +124,6 @@ def _many_or_small(seen: Fingerprint) -> str:
     if seen.objects_per_picture > _FEW:
         return f"many ({seen.objects_per_picture:g} in a picture)"
     return f"small ({seen.relative_diameter:.1%} of the picture's longer side)"
-
-
-def _touches(change: str, axis: str) -> bool:
-    key = change.split("=")[0].strip()
-    return key == axis or key.startswith(f"{axis}.") or axis.startswith(f"{key}.")
 
 
 def _longest(seen: Fingerprint) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from modicum.bundle import outputs_for
+from modicum.datasets import Dataset, Fingerprint
 from modicum.networks import NETWORKS
 from modicum.recipes import Recipe
 from modicum.runs.prepare import Prepared
 from modicum.starts import STARTS
-from modicum.training.device import choose_compute, step_seconds
+from modicum.training.device import Compute, choose_compute, step_seconds
 from modicum.views import VIEWS
 
 
@@ -38,18 +41,33 @@ def _before(recipe: Recipe) -> str:
     return said
 
 
-def _one_training(prepared: Prepared, recipe: Recipe, budget: float | None) -> str:
-    channels = recipe.images.channels or max(prepared.seen.channels, default=3)
-    if any(c.slice is not None for c in prepared.dataset.cases):
+@dataclass(frozen=True)
+class Step:
+    """A step of a training, as measured on this machine."""
+
+    shape: tuple[int, ...]  # of the batch
+    compute: Compute
+    seconds: float
+
+
+def measured_step(recipe: Recipe, dataset: Dataset, seen: Fingerprint) -> Step:
+    """A step of the recipe's network on random numbers; takes some seconds."""
+    channels = recipe.images.channels or max(seen.channels, default=3)
+    if any(c.slice is not None for c in dataset.cases):
         channels = recipe.images.slicing.channels
-    outputs = 1 if recipe.finds_centres else outputs_for(len(prepared.dataset.classes))
+    outputs = 1 if recipe.finds_centres else outputs_for(len(dataset.classes))
     network = NETWORKS.build(recipe.network, channels, outputs)
     block = [] if recipe.images.block is None else [recipe.images.block]
     shape = (recipe.fit.batch_size, channels, *block, *VIEWS.build(recipe.view).size)
     compute = choose_compute(network, shape, recipe.fit.precision)
     seconds = step_seconds(network, shape, compute.precision, compute.channels_last, compute.accelerator)
-    size = "x".join(map(str, shape[2:]))
-    rate = f"{shape[0] / seconds:.0f} views of {size} a second measured on this machine ({compute.precision})"
+    return Step(shape, compute, seconds)
+
+
+def _one_training(prepared: Prepared, recipe: Recipe, budget: float | None) -> str:
+    step = measured_step(recipe, prepared.dataset, prepared.seen)
+    shape, seconds, size = step.shape, step.seconds, "x".join(map(str, step.shape[2:]))
+    rate = f"{shape[0] / seconds:.0f} views of {size} a second measured on this machine ({step.compute.precision})"
     if budget is not None:
         return f"Trains for {budget:g} minutes: about {60 * budget / seconds:,.0f} steps; {rate}."
     assert recipe.fit.epochs is not None, "a planned recipe has a length"

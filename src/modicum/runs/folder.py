@@ -71,11 +71,15 @@ class RunFolder:
     def predictions(self) -> Path:
         return self.path / "predictions"
 
-    def claim(self, dataset: Dataset, recipe: Recipe, splits: Sequence[Split]) -> bool:
-        """Make the folder this run's own; True when it already was, so that the run goes on where it stopped."""
+    def claim(self, dataset: Dataset, recipes: Sequence[Recipe], splits: Sequence[Split]) -> bool:
+        """Make the folder this run's own; True when it already was, so that the run goes on where it stopped.
+
+        Args:
+            recipes: the planned one, and those that are tried beside it.
+        """
         identity = {
-            "data": _data_identity(dataset, splits, _used_unlabelled(dataset, recipe)),
-            "recipe": hashlib.sha256(dump(recipe).encode()).hexdigest(),
+            "data": _data_identity(dataset, splits, _used_unlabelled(dataset, recipes[0])),
+            "recipe": hashlib.sha256("".join(map(dump, recipes)).encode()).hexdigest(),
         }
         marker = self.path / "identity.json"
         if marker.exists():
@@ -97,8 +101,8 @@ class RunFolder:
             raise ModicumError(
                 "the folder is not empty and is no run of Modicum.", file=self.path, remedy="Choose another with --out."
             )
-        self.write("recipe.yaml", dump(recipe))
-        self.write_json("environment.json", environment(recipe.seed))
+        self.write("recipe.yaml", dump(recipes[0]))
+        self.write_json("environment.json", environment(recipes[0].seed))
         self._write_splits(splits)
         self.write_json("identity.json", identity)
         return False

@@ -66,6 +66,15 @@ class Outcome:
         parts = {"train": len(split.train), "val": len(split.val), "test": len(split.test)}
         return {**parts, "unlabelled": len(self.dataset.unlabelled)}
 
+    def reasons(self) -> list[str]:
+        """Why the model was trained as it was."""
+        trials, planned = self.model.trials, list(self.plan.reasons)
+        if trials is None:
+            return planned
+        if trials.chosen == self.plan.recipe.name:
+            return [trials.reason, *planned]
+        return [trials.reason, f"Recipe {trials.chosen}: {self.model.bundle.recipe.description}", *planned]
+
     def protocol(self) -> list[str]:
         """How the figures were made, in words."""
         notes, things = [], "volumes" if any(c.slice is not None for c in self.dataset.labelled) else "pictures"
@@ -78,6 +87,9 @@ class Outcome:
                 notes.append(f"With folds no {things[:-1]} is set aside for good: the recipe was planned from all of them.")
         else:
             notes.append(f"The test {things} took no part in planning, training or any choice.")
+        if self.model.trials is not None and len(self.splits) > 1:
+            each = ", ".join(t.trials.chosen for t in self.trainings[:-1] if t.trials is not None)
+            notes.append(f"Trials chose a recipe for each fold anew, from its own training pictures: {each}.")
         if things == "volumes":
             notes.append("Volumes were measured as wholes, not slice by slice; distances in them are in mm.")
         if any(c.field_of_view for c in self.dataset.labelled):
@@ -117,7 +129,8 @@ class Outcome:
             "upper_bound": self.model.bundle.upper_bound,
             **self.steps.summary(self.evaluator),
             "precision": self.model.compute.precision,
-            "recipe": self.plan.recipe.name,
+            "recipe": self.model.bundle.recipe.name,
+            "trials": [asdict(t.trials) for t in self.trainings if t.trials is not None],
             "protocol": self.protocol(),
             "findings": [asdict(f) for f in self.findings],
         }
@@ -131,7 +144,7 @@ def write_run_report(outcome: Outcome, whole: dict[str, Any], folder: RunFolder)
     shown = examples(dice, tested, outcome.dataset.code, outcome.model.bundle, folder.predictions)
     model = outcome.model
     reasons = [
-        *outcome.plan.reasons,
+        *outcome.reasons(),
         f"Arithmetic: {model.compute.precision}{', channels-last' if model.compute.channels_last else ''}; "
         f"{model.compute.reason}.",
         *outcome.dataset.notes,
@@ -140,7 +153,7 @@ def write_run_report(outcome: Outcome, whole: dict[str, Any], folder: RunFolder)
         title=f"{outcome.dataset.root.resolve().name}: {' and '.join(outcome.dataset.classes)}",
         subtitle=f"{outcome.dataset.layout}; {whole['params']:,} parameters; trained for {whole['seconds'] / 60:.1f} minutes",
         headline=summary["dice"],
-        recipe=plain(outcome.plan.recipe),
+        recipe=plain(model.bundle.recipe),
         reasons=reasons,
         split_reason=outcome.splits[0].reason,
         counts=outcome.counts(),

@@ -20,6 +20,7 @@ from modicum.datasets.case import Split
 from modicum.errors import Finding
 from modicum.evaluation import Evaluator
 from modicum.images import read_picture
+from modicum.recipes import dump
 from modicum.runs.folder import RunFolder
 from modicum.runs.material import Training
 from modicum.runs.prepare import Prepared, prepare, tell
@@ -28,6 +29,7 @@ from modicum.runs.stages import train_once
 from modicum.runs.steps import Steps, steps_of, threshold_of
 from modicum.runs.testing import test_bundle
 from modicum.runs.trained import Trained
+from modicum.runs.trials import tried
 from modicum.runs.trusting import with_trust
 from modicum.training.pace import BudgetTooShort
 
@@ -83,13 +85,16 @@ def train(
 
 def _run(prepared: Prepared, folder: RunFolder) -> Run:
     """Train, test and report in a folder, or read what was done there."""
-    if folder.claim(prepared.dataset, prepared.plan.recipe, prepared.splits) and folder.report.exists():
+    recipes = [prepared.plan.recipe, *(rival.recipe for rival in prepared.plan.rivals)]
+    if folder.claim(prepared.dataset, recipes, prepared.splits) and folder.report.exists():
         say("This run is finished; nothing was done.")  # the report is the last thing that a run writes
         return _finished(folder)
     for reason in (*prepared.plan.reasons, prepared.splits[0].reason):
         say(f"- {reason}")
     tested, model = _train(prepared, folder)
     model.bundle.save(folder.bundle)
+    if model.trials is not None:
+        folder.write("recipe.yaml", dump(model.bundle.recipe))
     evaluator, steps, failed = _test(prepared, tested, model, folder)
     trainings = tested if model is tested[0] else [*tested, model]
     findings = tuple(dict.fromkeys([*prepared.findings, *(f for t in trainings for f in t.all_findings), *failed]))
@@ -124,8 +129,9 @@ def _train_part(prepared: Prepared, split: Split, folder: RunFolder, part: str, 
     """One of the trainings of a run, in its share of the budget; where that is too short, the whole is."""
     try:
         training = Training(prepared.dataset, split, prepared.plan.recipe, folder, part, share)
+        training, trials = tried(training, prepared.plan.rivals, prepared.seen)
         trained = train_once(training)
-        return replace(trained, bundle=with_trust(trained.bundle, training))
+        return replace(trained, bundle=with_trust(trained.bundle, training), trials=trials)
     except BudgetTooShort as error:
         whole = prepared.plan.recipe.fit.budget
         raise error if share is None or whole is None else error.scaled(whole / share) from None

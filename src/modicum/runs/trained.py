@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from statistics import mean
 
 from modicum.bundle import Bundle
 from modicum.errors import Finding
@@ -10,6 +12,26 @@ from modicum.runs.pretraining import Pretrained
 from modicum.runs.unlabelled import Unlabelled
 from modicum.training.device import Compute
 from modicum.training.loop import EpochRecord
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What trials of several recipes found."""
+
+    chosen: str
+    dice: Mapping[str, Mapping[str, float]]  # of each recipe that was tried, of each held-out picture
+    seconds: float  # spent, reading and testing included
+
+    @property
+    def reason(self) -> str:
+        """In words."""
+        common = [set(one) for one in self.dice.values()]
+        pictures = sorted(set.intersection(*common))
+        told = ", ".join(f"{name} {mean(one[p] for p in pictures):.3f}" for name, one in self.dice.items())
+        return (
+            f"Chosen by trials: {self.chosen}. Mean Dice of {len(pictures)} training pictures, held out while the others "
+            f"taught: {told}. The trials took {self.seconds:.0f} s of the budget."
+        )
 
 
 @dataclass(frozen=True)
@@ -26,6 +48,7 @@ class Trained:
     start: Pretrained | None = None  # what was learned without labels first
     before: tuple[Trained, ...] = ()  # where unlabelled pictures teach: labelled ones alone, and all rounds but the last
     beside: Unlabelled | None = None  # these unlabelled pictures
+    trials: Tried | None = None  # by which its recipe was chosen
 
     @property
     def both(self) -> list[Trained]:
@@ -36,7 +59,8 @@ class Trained:
     def whole_seconds(self) -> float:
         """Of everything that was trained."""
         others = [*self.before, *([self.first] if self.first else [])]
-        return self.seconds + (self.start.seconds if self.start else 0.0) + sum(t.whole_seconds for t in others)
+        own = self.seconds + (self.start.seconds if self.start else 0.0) + (self.trials.seconds if self.trials else 0.0)
+        return own + sum(t.whole_seconds for t in others)
 
     @property
     def whole_steps(self) -> int:
