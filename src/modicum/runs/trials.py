@@ -1,17 +1,18 @@
 """Short trials: which of a few recipes suits these pictures, where no rule tells.
 
-Each round holds out other training patients; after every round but the last the worse half leaves (successive halving, Jamieson
-& Talwalkar 2016). Test pictures take no part.
+Each round holds out other training patients; after every round but the last the worse half of the rivals leaves (successive
+halving, Jamieson & Talwalkar 2016). Test pictures take no part.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from statistics import mean
+from statistics import mean, stdev
 
 from modicum.console import say
 from modicum.datasets import Fingerprint, make_folds
@@ -29,7 +30,7 @@ _SHARE = 0.25  # of the budget
 _MOST_ROUNDS = 2
 _LEAST_STEPS = 150  # fewer show who begins fast, not who is good (measured in benchmarks/RESULTS.md)
 _LEAST_SECONDS = 10.0  # nothing has so many steps in less: not worth measuring
-_BETTER = 0.02  # mean Dice by which a rival must lead: the planned recipe is smaller and quicker
+_BETTER = 0.02  # mean Dice by which a rival must lead, and by two standard errors: the planned recipe is smaller and quicker
 _LEAST_PATIENTS = 4
 _FOLDS = 3  # a third is held out
 
@@ -78,10 +79,11 @@ def _contest(training: Training, recipes: Mapping[str, Recipe], seen: Fingerprin
 
 
 def _left(recipes: int, rounds: int) -> int:
-    """How many of so many recipes are still there after so many rounds: half each time, but never fewer than two."""
+    """How many of so many recipes are still there after so many rounds: the planned one, and each time half of its rivals."""
+    rivals = recipes - 1
     for _ in range(rounds):
-        recipes = max(2, (recipes + 1) // 2)
-    return recipes
+        rivals = (rivals + 1) // 2
+    return 1 + rivals
 
 
 def _compete(training: Training, contest: _Contest) -> Tried:
@@ -90,17 +92,24 @@ def _compete(training: Training, contest: _Contest) -> Tried:
     own = replace(training.dataset, cases=tuple(c for c in training.dataset.cases if c.id in pool))
     splits = make_folds(own, _FOLDS, seed=training.recipe.seed)
     dice: dict[str, dict[str, float]] = {name: {} for name in contest.recipes}
-    left = list(contest.recipes)
+    rivals = [name for name in contest.recipes if name != planned]
     for number in range(contest.rounds):
-        left = sorted(left, key=lambda name: -mean(dice[name].values() or [0.0]))[: _left(len(dice), number)]
-        for name in left:
+        rivals = sorted(rivals, key=lambda name: -mean(dice[name].values() or [0.0]))[: _left(len(dice), number) - 1]
+        for name in (planned, *rivals):
             split, where = splits[number], f"{training.part}trials/{name}-{number}/"
             counts = f"{len(split.train)} pictures teach, {len(split.test)} are held out"
             say(f"Trial {number + 1} of {contest.rounds}: {name}, {counts}")
             dice[name] |= _trial(training, contest.recipes[name], split, contest.seconds, where)
     shutil.rmtree(training.folder.path / training.part / "trials")
-    lead = {name: mean(dice[name].values()) - (0.0 if name == planned else _BETTER) for name in left}
-    return Tried(max(lead, key=lambda name: lead[name]), dice, time.monotonic() - began)
+    leads = {name: _lead(dice[name], dice[planned]) for name in rivals} | {planned: 0.0}
+    return Tried(max(leads, key=lambda name: leads[name]), dice, time.monotonic() - began)
+
+
+def _lead(rival: Mapping[str, float], planned: Mapping[str, float]) -> float:
+    """What is left of a rival's mean lead, picture by picture, over what chance would give it; above 0 it wins."""
+    differences = [rival[case] - planned[case] for case in rival]
+    error = stdev(differences) / len(differences) ** 0.5 if len(differences) > 1 else math.inf
+    return mean(differences) - max(_BETTER, 2 * error)
 
 
 def _trial(training: Training, recipe: Recipe, split: Split, seconds: float, part: str) -> dict[str, float]:

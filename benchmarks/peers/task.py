@@ -1,0 +1,74 @@
+"""What a peer is told of a task, and what it must do: learn for so many seconds, then segment; the same for all of them."""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+Segment = Callable[[np.ndarray], np.ndarray]  # (H, W, 3) uint8 -> (H, W) bool
+
+
+@dataclass(frozen=True)
+class Task:
+    """Pictures (H, W, 3) with masks (H, W) to learn from, and pictures to segment."""
+
+    images: list[np.ndarray]
+    masks: list[np.ndarray]
+    test: dict[str, Path]
+    seconds: float
+    side: int  # of the whole picture, for peers that are shown it made small
+    out: Path
+
+    @classmethod
+    def read(cls, file: Path) -> Task:
+        """From the JSON that `versus.py` writes."""
+        about = json.loads(file.read_text())
+        images = [read(Path(row["image"])) for row in about["train"]]
+        masks = [cv2.imread(row["label"], cv2.IMREAD_GRAYSCALE) > 127 for row in about["train"]]
+        test = {stem: Path(path) for stem, path in about["test"].items()}
+        return cls(images, masks, test, about["seconds"], about["side"], Path(about["out"]))
+
+
+class Clock:
+    """Counts the training only."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.steps, self.since = seconds, 0, time.monotonic()
+
+    @property
+    def progress(self) -> float:
+        """0 to 1 of the budget."""
+        return min(1.0, (time.monotonic() - self.since) / self.seconds)
+
+    def step(self) -> bool:
+        """One step was made; whether there is time for another."""
+        self.steps += 1
+        return self.progress < 1
+
+
+def read(path: Path) -> np.ndarray:
+    """RGB."""
+    return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+
+
+def finish(task: Task, segment: Segment, clock: Clock) -> None:
+    """Segment the test pictures, write masks and what it cost."""
+    trained = time.monotonic() - clock.since
+    (task.out / "masks").mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    for stem, path in task.test.items():
+        cv2.imwrite(str(task.out / "masks" / f"{stem}.png"), segment(read(path)).astype(np.uint8) * 255)
+    cost = {
+        "steps": clock.steps,
+        "training_seconds": trained,
+        "inference_seconds": (time.monotonic() - began) / len(task.test),
+        "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+    }
+    (task.out / "cost.json").write_text(json.dumps(cost))
