@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,23 +113,45 @@ def test_label_train_look_accept(page: playwright.Page, data: Path, address: str
     page.get_by_role("button", name="Accept").click()
     page.get_by_text("phantom_003", exact=True).wait_for()  # on to the next
     predicted = read(data / ".modicum/predictions/1/phantom_002.png")
+    told = json.loads((data / ".modicum/predictions/1/phantom_003.json").read_text())
     assert np.array_equal(read(data / "labels/phantom_002.png") > 0, predicted > 0)
     assert json.loads((data / "labels/phantom_002.label.json").read_text())["origin"] == "accepted"
 
+    page.get_by_role("link", name="Pictures", exact=True).click()
+    playwright.expect(page.locator(".tile b")).to_have_count(2)  # what is expected of the two predictions that are left
+    assert f"{told['quality']:.2f}" in page.locator(".tile", has_text="phantom_003").inner_text()
+    page.get_by_label("Files").set_input_files(
+        [{"name": "new.png", "mimeType": "image/png", "buffer": (data / "images/phantom_000.png").read_bytes()}]
+    )
+    page.get_by_text("1 picture was added.").wait_for()
+    playwright.expect(page.locator(".tile")).to_have_count(6)
+    page.get_by_role("button", name="predicted").click()
+    page.get_by_role("button", name="Accept all 2 shown").click()
+    page.get_by_role("button", name="Accept them").click()
+    page.get_by_text("2 predictions are labels now.").wait_for()
+    assert (data / "labels/phantom_004.png").exists()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="All masks").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert len(archive.namelist()) == 5
+
 
 def test_a_second_tab_does_not_overwrite_the_first(page: playwright.Page, data: Path, address: str) -> None:
+    label, empty = data / "labels/phantom_004.png", np.zeros((64, 64), np.uint8)
+    label.parent.mkdir(exist_ok=True)
+    cv2.imwrite(str(label), empty)
     page.goto(f"{address}#/picture/phantom_004")
     other = page.context.new_page()
     other.goto(f"{address}#/picture/phantom_004")
     for tab in (page, other):
-        tab.locator(".stage canvas").wait_for()  # both have read the label that is not there yet
+        tab.locator(".stage canvas").wait_for()  # both have read the empty label
     for tab, x in ((page, 0.3), (other, 0.7)):
         tab.bring_to_front()
         draw(tab, (x, 0.3), (x, 0.7))
         tab.keyboard.press("s")
         tab.locator(".notice").wait_for()
-    assert read(data / "labels/phantom_004.png")[32, 19]
-    assert not read(data / "labels/phantom_004.png")[32, 45]
+    assert read(label)[32, 19]
+    assert not read(label)[32, 45]
     other.get_by_role("button", name="Keep mine").click()
     other.get_by_text("Saved.").wait_for()
-    assert read(data / "labels/phantom_004.png")[32, 45]
+    assert read(label)[32, 45]

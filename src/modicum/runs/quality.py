@@ -45,7 +45,7 @@ class Quality:
     """Judges predictions one by one and keeps the worst to be shown."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self.trust, self.judge = bundle.trust, Judge(bundle)
+        self.judge = Judge(bundle)
         self.judged: list[Judged] = []
         self._shown: list[tuple[float, npt.NDArray[np.uint8]]] = []
 
@@ -74,9 +74,7 @@ class Quality:
         return [one.row() for one in sorted(self.judged, key=lambda one: one.quality)]
 
     def _keep(self, name: str, file: Path, signs: Signs, picture: npt.NDArray[Any], numbers: npt.NDArray[np.uint8]) -> None:
-        quality = signs.expected_dice if self.trust is None else self.trust.quality(signs)
-        reasons = ["nothing was found"] if not numbers.any() else []
-        reasons += self.trust.reasons(signs) if self.trust is not None else []
-        self.judged.append(Judged(name, file, quality, signs, "; ".join(reasons)))
+        quality, reasons = self.judge.verdict(signs, numbers)
+        self.judged.append(Judged(name, file, quality, signs, reasons))
         self._shown.append((quality, thumbnail(working_pixels(picture, 3), numbers)))
         self._shown = sorted(self._shown, key=lambda one: one[0])[:_SHOWN]

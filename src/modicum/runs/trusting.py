@@ -50,6 +50,14 @@ class Judge:
         signs = Signs(expected, distance=distance, shape=mask_shape(numbers > 0))
         return signs if trust.weights is None else replace(signs, mirrored_dice=self._mirrored(picture, numbers))
 
+    def verdict(self, signs: Signs, numbers: Numbers) -> tuple[float, str]:
+        """The Dice to be expected of class numbers with these signs, and in words why it may be less."""
+        trust = self.bundle.trust
+        reasons = ["nothing was found"] if not numbers.any() else []
+        if trust is None:
+            return signs.expected_dice, "; ".join(reasons)
+        return trust.quality(signs), "; ".join([*reasons, *trust.reasons(signs)])
+
     def _mirrored(self, picture: npt.NDArray[Any], numbers: Numbers) -> float:
         other = np.ascontiguousarray(picture[:, ::-1])
         found = class_numbers(self.segmenter.probabilities(other), self.bundle, other)

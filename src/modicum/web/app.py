@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
 from modicum.errors import ModicumError
-from modicum.web import pictures, training
+from modicum.web import exporting, pictures, training, uploading
 from modicum.web.guard import Guard
 from modicum.web.labels import Outdated
 from modicum.web.studio import Studio
@@ -31,7 +31,10 @@ def create_app(data: Path, token: str | None = None) -> FastAPI:
     app.state.studio = Studio(data)
     app.include_router(pictures.router)
     app.include_router(training.router)
+    app.include_router(uploading.router)
+    app.include_router(exporting.router)
     app.add_exception_handler(ModicumError, _bad_input)
+    app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(KeyError, _unknown)
     app.add_exception_handler(Outdated, _outdated)
     app.add_exception_handler(OSError, _disk)
@@ -46,6 +49,11 @@ def create_app(data: Path, token: str | None = None) -> FastAPI:
 
 async def _bad_input(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"message": str(error)}, status_code=422)
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"message": error.detail}, status_code=error.status_code)
 
 
 async def _unknown(request: Request, error: Exception) -> JSONResponse:

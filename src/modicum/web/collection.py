@@ -167,9 +167,11 @@ class Collection:
             self._known.add(path)
 
 
-def as_png(picture: Pixels) -> bytes:
-    """A picture (H, W, 3) without loss, quickly."""
-    return cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+def as_png(picture: npt.NDArray[Any]) -> bytes:
+    """A picture (H, W, 3) or mask (H, W) without loss, quickly."""
+    return cv2.imencode(".png", picture[..., ::-1] if picture.ndim == 3 else picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])[
+        1
+    ].tobytes()
 
 
 def thumbnail(picture: Pixels, numbers: Pixels | None) -> bytes:

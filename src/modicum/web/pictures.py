@@ -59,13 +59,9 @@ def small(name: str, studio: TheStudio) -> Response:
     """A small JPEG, with the label, or else the prediction, laid over it."""
     entry = studio.collection.entry(name)
     _refuse_broken(entry)
-    numbers = None
-    run = studio.trainings.newest_model()
-    if entry.case.labelled:
-        numbers = studio.collection.numbers(entry.case)
-    elif run is not None and studio.predictions.has(run, entry.case):
-        numbers = _predicted(studio, entry)
-    return Response(thumbnail(studio.collection.picture(entry.case), numbers), media_type="image/jpeg", headers=_KEPT)
+    found = studio.mask(entry)
+    small = thumbnail(studio.collection.picture(entry.case), None if found is None else found.numbers)
+    return Response(small, media_type="image/jpeg", headers=_KEPT)
 
 
 @router.get("/pictures/{name}/image")
@@ -130,6 +126,7 @@ def name_classes(classes: Classes, studio: TheStudio) -> dict[str, Any]:
 
 def _told(studio: Studio, entry: Entry, run: Run | None) -> dict[str, Any]:
     predicted = studio.predictions.has(run, entry.case)
+    judged = studio.predictions.judged(run, entry.case) if predicted else None
     return {
         "id": entry.case.id,
         "state": entry.state(predicted),
@@ -140,6 +137,7 @@ def _told(studio: Studio, entry: Entry, run: Run | None) -> dict[str, Any]:
         "problem": entry.problem,
         "locked": labels.why_not_editable(entry.case, studio.collection.dataset),
         "patient": entry.case.patient,
+        **({} if judged is None else {"quality": judged.quality, "reasons": judged.reasons}),
         **entry.told,
     }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +15,24 @@ import numpy.typing as npt
 from modicum.datasets import Case, load_picture
 from modicum.errors import ModicumError
 from modicum.images import read_mask, write_mask
+from modicum.web.labels import write_text
 from modicum.web.trainings import Run
 
 if TYPE_CHECKING:  # Torch comes with them, which a page for drawing alone need not wait for
     from modicum.bundle import Bundle
     from modicum.inference import Predictor
+    from modicum.runs.trusting import Judge
 
 Numbers = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How good a prediction probably is."""
+
+    quality: float  # the Dice that is to be expected
+    reasons: str  # why it may be less
+
 
 _computing = threading.Lock()  # one picture at a time: the network uses all cores
 
@@ -53,21 +66,28 @@ class Predictions:
             from modicum.bundle import class_numbers
 
             with _computing:
-                bundle, segmenter = _model(run.bundle, run.bundle.stat().st_mtime_ns)
+                bundle, segmenter, judge = _model(run.bundle, run.bundle.stat().st_mtime_ns)
                 if len(bundle.classes) != classes:
                     raise ModicumError("the classes have changed since the model was trained.", remedy="Train again.")
                 if bundle.recipe.images.block is not None:
                     raise ModicumError("the model segments volumes, the page only pictures.", file=case.image)
                 picture = load_picture(case)
-                found = class_numbers(_probabilities(run.bundle, segmenter, case, picture), bundle, picture)
+                probability = _probabilities(run.bundle, segmenter, case, picture)
+                found = class_numbers(probability, bundle, picture)
+                quality, reasons = judge.verdict(judge.signs(picture, probability, found), found)
             path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path.with_suffix(".json"), json.dumps({"quality": quality, "reasons": reasons}))
             write_mask(path, found)
         return np.asarray(read_mask(path), np.uint8)
+
+    def judged(self, run: Run | None, case: Case) -> Judged | None:
+        """What the model itself expects of a prediction that was made; None where it was not."""
+        return None if run is None else _judged(self._path(run, case).with_suffix(".json"))
 
     def probability(self, run: Run, case: Case, number: int) -> npt.NDArray[np.float32]:
         """How sure the model is of one class, (H, W), 0..1."""
         with _computing:
-            _, segmenter = _model(run.bundle, run.bundle.stat().st_mtime_ns)
+            _, segmenter, _ = _model(run.bundle, run.bundle.stat().st_mtime_ns)
             found = _probabilities(run.bundle, segmenter, case, load_picture(case))
         return np.asarray(found[number - 1], np.float32)
 
@@ -76,11 +96,20 @@ class Predictions:
 
 
 @lru_cache(maxsize=1)
-def _model(bundle: Path, changed: int) -> tuple[Bundle, Predictor]:
+def _model(bundle: Path, changed: int) -> tuple[Bundle, Predictor, Judge]:
     from modicum.bundle import Bundle
+    from modicum.runs.trusting import Judge
 
     loaded = Bundle.load(bundle)
-    return loaded, loaded.segmenter()
+    return loaded, loaded.segmenter(), Judge(loaded)
+
+
+def _judged(path: Path) -> Judged | None:
+    try:
+        told = json.loads(path.read_text("utf-8"))
+        return Judged(float(told["quality"]), str(told["reasons"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _probabilities(bundle: Path, segmenter: Predictor, case: Case, picture: npt.NDArray[Any]) -> npt.NDArray[np.float16]:

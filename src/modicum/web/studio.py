@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
+import numpy.typing as npt
 from fastapi import Depends, Request
 
-from modicum.web.collection import WORKSHOP, Collection
+from modicum.web.collection import WORKSHOP, Collection, Entry, State
 from modicum.web.predictions import Predictions
 from modicum.web.trainings import Trainings
+
+
+@dataclass(frozen=True)
+class Masked:
+    """The mask that there is of a picture."""
+
+    numbers: npt.NDArray[np.uint8]  # class numbers (H, W)
+    origin: State  # labelled, accepted or predicted
+    quality: float | None = None  # of a prediction: the Dice that is to be expected
 
 
 class Studio:
@@ -24,6 +36,19 @@ class Studio:
         workshop = self.collection.root / WORKSHOP
         self.trainings = Trainings(self.collection.root, workshop)
         self.predictions = Predictions(workshop)
+
+    def mask(self, entry: Entry) -> Masked | None:
+        """The label of a picture, else what the newest model said of it, if it was asked; None where it has a problem."""
+        run = self.trainings.newest_model()
+        if entry.problem:
+            return None
+        if entry.case.labelled:
+            return Masked(self.collection.numbers(entry.case), entry.state(False))
+        if run is None or not self.predictions.has(run, entry.case):
+            return None
+        numbers = self.predictions.numbers(run, entry.case, len(self.collection.dataset.classes))
+        judged = self.predictions.judged(run, entry.case)
+        return Masked(numbers, "predicted", None if judged is None else judged.quality)
 
 
 def _studio(request: Request) -> Studio:

@@ -43,6 +43,10 @@ export async function refine(id, box, seeds, number) {
   return bytes(await ask(`${at(id)}/refine?${query}`, { method: "POST", body: seeds }));
 }
 
+export const upload = (file) => json(`/api/pictures?${new URLSearchParams({ name: file.name })}`, { method: "POST", body: file });
+export const masks = "/api/export/masks.zip";
+export const measurements = "/api/export/measurements.csv";
+
 export const recipes = () => json("/api/recipes");
 export const runs = () => json("/api/runs");
 export const train = (recipe, minutes) => send("/api/runs", "POST", { recipe, minutes });

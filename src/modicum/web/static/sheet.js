@@ -1,25 +1,30 @@
-// The contact sheet: every picture with its state, and what to do next.
+// The contact sheet: every picture with its state, what to do next, and what goes in and out.
 
 import * as api from "./api.js";
 import { fill, h, notice } from "./dom.js";
+import { doors, takesFiles } from "./doors.js";
 
 const STATES = ["unlabelled", "labelled", "predicted", "accepted", "problem"];
 const FIRST = 5; // labels before the first training
 const ORDERS = {
   "Name": (a, b) => a.id.localeCompare(b.id, undefined, { numeric: true }),
   "State": (a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state) || ORDERS.Name(a, b),
+  "Doubtful first": (a, b) => doubtful(a) - doubtful(b) || ORDERS.Name(a, b),
   "Last labelled": (a, b) => (b.time ?? "").localeCompare(a.time ?? "") || ORDERS.Name(a, b),
 };
+const doubtful = (p) => (p.state === "predicted" ? p.quality ?? 1 : 2);
 const chosen = { state: "", words: "", order: "Name" }; // kept while the page is open
 
 export async function showSheet(main, data) {
   const runs = await api.runs();
   const sheet = h("div", { className: "sheet" });
   const filters = h("div", { className: "filters" });
+  const again = (now) => { if (sheet.isConnected) showSheet(main, Object.assign(data, now)); };
+  const changed = (picture) => { Object.assign(data.pictures.find((p) => p.id === picture.id), picture); draw(); };
   const draw = () => {
-    fill(filters, ...controls(data.pictures, draw));
     const found = data.pictures.filter((p) => (!chosen.state || p.state === chosen.state)
       && `${p.id} ${p.patient} ${p.author ?? ""}`.toLowerCase().includes(chosen.words.toLowerCase()));
+    fill(filters, ...controls(data.pictures, draw), acceptAll(found, changed));
     fill(sheet, ...found.sort(ORDERS[chosen.order]).map(tile));
     if (!found.length) fill(sheet, h("p", { className: "soft" }, "No picture is like that."));
   };
@@ -27,10 +32,10 @@ export async function showSheet(main, data) {
     h("h1", {}, data.name),
     h("p", { className: "soft" }, `${data.pictures.length} pictures · ${data.layout} · ${data.classes.join(", ")}`),
     data.findings.map((text) => h("p", { className: "warning" }, text)),
-    next(data, runs, (picture) => { Object.assign(data.pictures.find((p) => p.id === picture.id), picture); draw(); }),
-    filters, sheet);
+    next(data, runs, changed), filters, sheet, doors(data, again));
   draw();
   fill(main, page);
+  takesFiles(page, again);
 }
 
 function controls(pictures, draw) {
@@ -59,8 +64,32 @@ function tile(picture) {
     ? h("span", {}, picture.problem)
     : h("img", { src: api.thumbnail(picture), alt: picture.id, loading: "lazy", draggable: false });
   return h("a", { className: "tile", href: `#/picture/${encodeURIComponent(picture.id)}`, title: picture.problem || picture.id },
-    h("div", { className: "frame" }, frame),
+    h("div", { className: "frame" }, frame, expected(picture)),
     h("div", { className: "name" }, h("span", {}, picture.id), h("i", { className: `state ${picture.state}`, style: "font-style:normal" }, picture.state)));
+}
+
+// What the model itself expects of its prediction: a Dice below .7 is worth a look first.
+function expected({ state, quality, reasons }) {
+  if (state !== "predicted" || quality === undefined) return null;
+  return h("b", { className: quality < 0.7 ? "expected doubtful" : "expected", title: `Expected Dice ${quality.toFixed(2)}${reasons ? `: ${reasons}` : ""}` }, quality.toFixed(2));
+}
+
+function acceptAll(shown, changed) {
+  const predicted = shown.filter((p) => p.state === "predicted" && !p.locked);
+  if (chosen.state !== "predicted" || !predicted.length) return null;
+  const accept = async () => {
+    for (const { id } of predicted) {
+      try {
+        const [numbers, { tag }] = await Promise.all([api.prediction(id), api.label(id)]);
+        changed(await api.saveLabel(id, numbers, tag, "accepted", localStorage.getItem("modicum-author") ?? ""));
+      } catch (error) {
+        return notice(error.message, { bad: true });
+      }
+    }
+    notice(`${predicted.length} predictions are labels now.`);
+  };
+  return h("button", { onclick: () => notice(`Have you seen all ${predicted.length}? They will teach as if you had drawn them.`,
+    { actions: { "Accept them": accept, "No": () => {} } }) }, `Accept all ${predicted.length} shown`);
 }
 
 // One sentence that says where one stands, and the button for the next step.
@@ -111,6 +140,6 @@ function predictAll(data, changed) {
       }
     }
     button.textContent = "Predicted";
-  } }, `Predict ${waiting.length} pictures`);
+  } }, `Predict ${waiting.length} ${waiting.length === 1 ? "picture" : "pictures"}`);
   return button;
 }

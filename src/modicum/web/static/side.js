@@ -30,6 +30,8 @@ export function showSide(side, desk, draw) {
     desk.picture.predicted && h("section", {}, h("h3", {}, "Prediction of the newest model"),
       h("div", { className: "choices" }, choice("Show", predicted.visible, () => desk.showPrediction(!predicted.visible)),
         !desk.picture.locked && choice("Take over", false, desk.correct)),
+      desk.picture.quality !== undefined && h("p", { className: "small soft", style: "margin:8px 0 0" },
+        `Expected Dice ${desk.picture.quality.toFixed(2)}${desk.picture.reasons ? `: ${desk.picture.reasons}` : ""}`),
       desk.prediction && !desk.alone() && h("p", { className: "small soft", style: "margin:8px 0 0" }, agreement(desk))),
     h("section", {}, h("h3", {}, "Your name, kept beside each label"),
       h("input", { type: "text", placeholder: "as on this computer", value: localStorage.getItem("modicum-author") ?? "", maxLength: 80,

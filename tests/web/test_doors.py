@@ -1,0 +1,125 @@
+"""Files that come in through the page, masks and figures that go out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from pathlib import Path
+
+import cv2
+import nibabel
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from discs import write_discs
+from modicum.web.app import create_app
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_discs(tmp_path / "data", 3)
+    (tmp_path / "data/labels/case_02.png").unlink()
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def page(folder: Path) -> TestClient:
+    return TestClient(create_app(folder), base_url="http://127.0.0.1:8765")
+
+
+def picture() -> bytes:
+    return cv2.imencode(".png", np.full((20, 30, 3), 90, np.uint8))[1].tobytes()
+
+
+def test_a_new_picture_joins_the_others(page: TestClient, folder: Path) -> None:
+    answer = page.post("/api/pictures", params={"name": "new one.png"}, content=picture())
+    assert answer.status_code == 200
+    assert (folder / "images/new one.png").read_bytes() == picture()
+    assert {p["id"]: p["state"] for p in page.get("/api/data").json()["pictures"]}["new one"] == "unlabelled"
+
+
+def test_a_volume_joins_volumes(tmp_path: Path) -> None:
+    (tmp_path / "data/images").mkdir(parents=True)
+    volume = nibabel.Nifti1Image(np.zeros((6, 5, 4), np.int16), np.eye(4))
+    nibabel.save(volume, tmp_path / "data/images/a.nii.gz")
+    page = TestClient(create_app(tmp_path / "data"), base_url="http://127.0.0.1:8765")
+    content = (tmp_path / "data/images/a.nii.gz").read_bytes()
+    assert page.post("/api/pictures", params={"name": "b.nii.gz"}, content=content).status_code == 200
+    assert len(page.get("/api/data").json()["pictures"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("case_00.png", picture(), "is there already"),
+        ("case_00.bmp", picture(), "is there already"),
+        ("broken.png", b"no picture", "broken.png"),
+        ("notes.txt", b"words", "no kind of picture"),
+        ("../outside.png", picture(), "no name of a file"),
+        ("..\\outside.png", picture(), "no name of a file"),
+        (".hidden.png", picture(), "no name of a file"),
+        ("", picture(), "no name of a file"),
+        ("a\nb.png", picture(), "no name of a file"),
+    ],
+)
+def test_what_cannot_join_gets_a_message_and_leaves_nothing(
+    page: TestClient, folder: Path, name: str, content: bytes, said: str
+) -> None:
+    before = {p: p.read_bytes() for p in folder.parent.rglob("*") if p.is_file()}
+    answer = page.post("/api/pictures", params={"name": name}, content=content)
+    assert answer.status_code == 422
+    assert said in answer.json()["message"]
+    assert {p: p.read_bytes() for p in folder.parent.rglob("*") if p.is_file()} == before
+
+
+def test_a_table_that_does_not_name_a_picture_has_no_place_for_it(folder: Path) -> None:
+    (folder / "manifest.csv").write_text("image,label\nimages/case_00.png,labels/case_00.png\nimages/case_02.png,\n")
+    page = TestClient(create_app(folder), base_url="http://127.0.0.1:8765")
+    answer = page.post("/api/pictures", params={"name": "new.png"}, content=picture())
+    assert answer.status_code == 422
+    assert "has no place for it" in answer.json()["message"]
+    assert not (folder / "images/new.png").exists()
+
+
+def test_two_gigabytes_are_refused_before_they_are_read(page: TestClient) -> None:
+    answer = page.post("/api/pictures", params={"name": "a.png"}, content=b"", headers={"Content-Length": str(2**31)})
+    assert answer.status_code == 413
+    assert "512 MB" in answer.json()["message"]
+
+
+def test_a_stream_without_a_length_is_stopped_as_well(page: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modicum.web.uploading._MOST_BYTES", 1000)
+    answer = page.post("/api/pictures", params={"name": "a.png"}, content=(bytes(400) for _ in range(9)))
+    assert answer.status_code == 413
+    assert not [p for p in (folder / "images").iterdir() if "a.png" in p.name]
+
+
+def test_masks_leave_as_they_are_in_the_data_set(page: TestClient, folder: Path) -> None:
+    answer = page.get("/api/export/masks.zip")
+    assert "data-masks.zip" in answer.headers["Content-Disposition"]
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert sorted(archive.namelist()) == ["labelled/case_00.png", "labelled/case_01.png"]
+        written = cv2.imdecode(np.frombuffer(archive.read("labelled/case_00.png"), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(written, cv2.imread(str(folder / "labels/case_00.png"), cv2.IMREAD_UNCHANGED))
+
+
+def test_measurements_are_those_of_the_masks(page: TestClient, folder: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(page.get("/api/export/measurements.csv").text)))
+    assert [r["picture"] for r in rows] == ["case_00", "case_01"]
+    area = int((cv2.imread(str(folder / "labels/case_00.png"), cv2.IMREAD_GRAYSCALE) > 0).sum())
+    first = rows[0]
+    assert (int(first["area_px"]), first["objects"], first["mask"]) == (area, "1", "labelled")
+    assert float(first["area_share"]) == pytest.approx(area / 48**2, abs=1e-6)
+
+
+def test_slices_of_volumes_are_measured_in_mm(tmp_path: Path) -> None:
+    for kind in ("images", "labels"):
+        (tmp_path / "data" / kind).mkdir(parents=True)
+        values = np.zeros((6, 5, 4), np.int16)
+        values[1:3, 1:3, 2] = 1
+        nibabel.save(nibabel.Nifti1Image(values, np.diag([0.5, 2.0, 3.0, 1.0])), tmp_path / "data" / kind / "a.nii.gz")
+    page = TestClient(create_app(tmp_path / "data"), base_url="http://127.0.0.1:8765")
+    rows = list(csv.DictReader(io.StringIO(page.get("/api/export/measurements.csv").text)))
+    assert sorted(float(r["area_mm2"]) for r in rows)[-1] == pytest.approx(4 * 0.5 * 2.0)
