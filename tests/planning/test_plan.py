@@ -121,5 +121,12 @@ def test_colour_pictures_seen_whole_have_a_rival_that_knows_imagenet() -> None:
     assert any("small-imagenet" in reason for reason in plan(LESION, 5, []).reasons)
     assert not plan(variant(channels=(1,)), 5, []).rivals
     assert not plan(variant(object_thickness_px=4), 5, []).rivals, "vessels are seen in patches"
-    for own in ("view.size=64", "network.encoder.widths=[4,8]", "start=random", "fit.rate=0.1"):
+    for own in (
+        "view.size=64",
+        "network.encoder.widths=[4,8]",
+        "start=random",
+        "fit.rate=0.1",
+        "images.grey=true",
+        "supervision=consistency",
+    ):
         assert not plan(LESION, 5, [own]).rivals, "a rival would undo what was asked for"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ import modicum as md
 from discs import TINY
 from modicum.datasets import Fingerprint, discover, make_split
 from modicum.datasets.case import Split
+from modicum.errors import ModicumError
 from modicum.planning import Rival
 from modicum.recipes import Recipe, load
 from modicum.runs import trials
@@ -39,35 +41,59 @@ def training(discs: Path, tmp_path: Path) -> Training:
 
 
 def told(monkeypatch: pytest.MonkeyPatch, dice: dict[str, float], spread: float = 0.0) -> list[tuple[str, Split]]:
-    """Trials take no time and end with these figures; the recipes and splits that were tried."""
+    """Trials take three seconds of a clock that stands still otherwise, and end with these figures; what was tried."""
     asked: list[tuple[str, Split]] = []
 
-    def trial(training: Training, recipe: Recipe, split: Split, seconds: float, part: str) -> dict[str, float]:
-        asked.append((recipe.name, split))
-        (training.folder.path / part).mkdir(parents=True)
-        apart = spread if recipe.name != "planned" else 0.0
-        return {case: dice[recipe.name] + apart * (-1) ** number for number, case in enumerate(split.test)}
+    def trial(own: Training) -> tuple[dict[str, float], float]:
+        asked.append((own.recipe.name, own.split))
+        clock[0] += 3.0
+        if own.recipe.name not in dice:
+            raise ModicumError("it left the rails.")
+        apart = spread if own.recipe.name != "planned" else 0.0
+        return {case: dice[own.recipe.name] + apart * (-1) ** number for number, case in enumerate(own.split.test)}, 2.0
 
+    clock = [0.0]
     monkeypatch.setattr(trials, "_trial", trial)
+    monkeypatch.setattr(trials, "now", lambda: clock[0])
     return asked
 
 
 @pytest.mark.usefixtures("_any_length")
 def test_the_better_recipe_wins_and_is_not_asked_again(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
-    rivals = [Rival(tiny("better"), "it is"), Rival(tiny("worse"), "it is not")]
+    rivals = [Rival(tiny("worse"), "it is not"), Rival(tiny("better"), "it is")]
     asked = told(monkeypatch, {"planned": 0.6, "better": 0.7, "worse": 0.5})
+    training = replace(training, minutes=1.0)
     chosen, found = trials.tried(training, rivals, SEEN)
     assert found is not None
     assert chosen.recipe.name == found.chosen == "better"
     assert "better 0.700" in found.reason
-    assert chosen.minutes == pytest.approx(0.25, rel=0.02), "what the trials took is no longer there"
-    assert [name for name, _ in asked] == ["planned", "better", "worse", "planned", "better"], "the worst leaves"
+    assert chosen.minutes == pytest.approx((60 - 6 * 3) / 60), "what the trials took is no longer there"
+    assert [name for name, _ in asked] == ["planned", "worse", "better"] * 2
     mine = {*training.split.train, *training.split.val}
     assert all({*split.train, *split.val, *split.test} == mine for _, split in asked), "test pictures take no part"
-    assert not {*asked[0][1].test} & {*asked[-1][1].test}
-    assert not (training.folder.path / "trials").exists()
+    assert {*asked[0][1].test} | {*asked[-1][1].test} == mine
     assert trials.tried(training, rivals, SEEN) == (chosen, found)
-    assert len(asked) == 5
+    assert len(asked) == 6
+
+
+@pytest.mark.usefixtures("_any_length")
+def test_an_interrupted_contest_goes_on_where_it_was(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
+    rivals, dice = [Rival(tiny("rival"), "")], {"planned": 0.6, "rival": 0.7}
+    asked, keep = told(monkeypatch, dice), trials._keep
+
+    def killed_after_three(own: Training, contest: Any) -> None:
+        keep(own, contest)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(trials, "_keep", killed_after_three)
+    with pytest.raises(KeyboardInterrupt):
+        trials.tried(training, rivals, SEEN)
+    monkeypatch.setattr(trials, "_keep", keep)
+    chosen, found = trials.tried(training, rivals, SEEN)
+    assert len(asked) == 4
+    assert found is not None
+    assert (chosen.recipe.name, found.seconds) == ("rival", 12.0)
 
 
 @pytest.mark.usefixtures("_any_length")
@@ -79,9 +105,32 @@ def test_a_rival_must_lead_clearly(training: Training, monkeypatch: pytest.Monke
     assert chosen.recipe.name == "planned"
 
 
-def test_where_nothing_could_be_told_nothing_is_tried_then_or_later(
-    training: Training, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("_any_length")
+@pytest.mark.parametrize("dice", [{"planned": 0.1}, {"rival": 0.9}])
+def test_trials_that_fail_decide_nothing(training: Training, monkeypatch: pytest.MonkeyPatch, dice: dict[str, float]) -> None:
+    told(monkeypatch, dice)
+    chosen, found = trials.tried(training, [Rival(tiny("rival"), "")], SEEN)
+    assert chosen.recipe.name == "planned"
+    assert found is not None
+    assert "failed" in found.reason
+
+
+def test_pictures_of_one_patient_count_as_one() -> None:
+    many = {f"{patient}{picture}": patient for patient in "abc" for picture in range(20)}
+    planned = dict.fromkeys(many, 0.5)
+    rival = {case: 0.5 + {"a": 0.3, "b": 0.0, "c": 0.0}[patient] for case, patient in many.items()}
+    assert trials._lead(rival, planned, many) < 0, "one patient of three leads"
+    assert trials._lead(rival, planned, {case: case for case in many}) > 0, "of sixty, twenty do"
+
+
+def test_of_many_pictures_some_patients_are_drawn(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trials, "_MOST_PICTURES", 6)
+    drawn = trials._pool(training)
+    assert len(drawn) == 6
+    assert {c.id for c in drawn} <= {*training.split.train, *training.split.val}
+
+
+def test_where_nothing_could_be_told_nothing_is_tried(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
     rivals = [Rival(tiny("rival"), "")]
     assert trials.tried(training, rivals, SEEN) == (training, None), "a quarter of a minute is too short"
     monkeypatch.setattr(trials, "_LEAST_STEPS", 1)
@@ -89,19 +138,14 @@ def test_where_nothing_could_be_told_nothing_is_tried_then_or_later(
     assert trials.tried(training, rivals, SEEN) == (training, None), "a resumed run does not think again"
 
 
-@pytest.mark.parametrize(("recipes", "expected"), [(2, [2, 2]), (3, [3, 2]), (9, [9, 5])])
-def test_the_worse_half_leaves(recipes: int, expected: list[int]) -> None:
-    assert [trials._left(recipes, number) for number in range(2)] == expected
-
-
 @pytest.mark.usefixtures("_any_length")
 def test_a_run_says_what_its_trials_chose(discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rival = Rival(tiny("rival"), "it is told so")
     monkeypatch.setattr(import_module("modicum.planning.plan"), "rivals_of", lambda planned, seen, changes: (rival,))
-    monkeypatch.setattr(trials, "_lead", lambda rival, planned: 1.0)
+    monkeypatch.setattr(trials, "_lead", lambda rival, planned, patients: 1.0)
     run = md.train(discs, tmp_path / "run", minutes=0.15)
     assert run.summary["recipe"] == run.bundle.recipe.name == "rival"
     assert "name: rival" in (tmp_path / "run" / "recipe.yaml").read_text()
-    assert run.summary["trials"] == [json.loads((tmp_path / "run" / "trials.json").read_text())]
+    assert run.summary["trials"]["chosen"] == "rival"
     assert "Chosen by trials: rival" in (tmp_path / "run" / "report.html").read_text()
     assert md.train(discs, tmp_path / "run", minutes=0.15).summary == run.summary

@@ -109,7 +109,7 @@ def test_label_train_look_accept(page: playwright.Page, data: Path, address: str
 
     page.get_by_text("See predictions").click()
     playwright.expect(page.locator(".state.predicted")).to_have_count(3)
-    page.get_by_text("Look at the next").click()
+    page.get_by_text("Look at the most doubtful").click()
     page.get_by_role("button", name="Accept").click()
     page.get_by_text("phantom_003", exact=True).wait_for()  # on to the next
     predicted = read(data / ".modicum/predictions/1/phantom_002.png")

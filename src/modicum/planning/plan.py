@@ -19,6 +19,7 @@ _FEW = 5  # objects in a picture
 _NEARLY_ALL, _ROUNDISH, _SOLID, _SMALL = 0.85, 0.5, 0.85, 0.1  # of pictures; roundness; solidity; diameter to longer side
 _SAME_SPACING = 0.1  # volumes whose pixels lie so nearly alike are left as they are
 _STEPS_COUNT = "many steps of a small network teach more in {:g} minutes than few steps of a large one."
+_TRIALS = "Trials, where the budget has room for them and no folds share it, tell"
 _AUGMENTATION = (
     "Augmentation: any rotation and flips, scale +-25 %, colour and brightness: with few labels, the more the better."
 )
@@ -47,7 +48,7 @@ def plan(seen: Fingerprint, minutes: float, changes: Sequence[str]) -> Plan:
     told = [reason for axis, reason in reasons.items() if not any(touches(change, axis) for change in changes)]
     recipe = checked(change(values, list(changes)))
     rivals = rivals_of(recipe, seen, changes)
-    told += [f"Trials, where the budget has room for them, tell whether {r.recipe.name} is better: {r.reason}." for r in rivals]
+    told += [f"{_TRIALS} whether {rival.recipe.name} is better: {rival.reason}." for rival in rivals]
     return Plan(recipe, tuple(told), rivals)
 
 

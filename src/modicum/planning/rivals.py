@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from modicum.datasets.fingerprint import Fingerprint
 from modicum.recipes import Recipe, load
 
-_ITS_OWN = ("view", "network", "start", "images.normalise", "fit.rate", "fit.epochs")  # a rival would undo what is set of these
+_ITS_OWN = (  # a rival would undo what is set of these
+    "images",
+    "view",
+    "network",
+    "localiser",
+    "start",
+    "supervision",
+    "fit.rate",
+    "fit.epochs",
+)
+_RIVAL = "small-imagenet"
+_NAMED = ("name", "description")
 _IN_COLOUR = (
     "the pictures are in colour: where objects differ from their surroundings by more than brightness and colour (polyps), an "
     "encoder that knows ImageNet finds far more of them"
@@ -26,9 +37,10 @@ class Rival:
 def rivals_of(planned: Recipe, seen: Fingerprint, changes: Sequence[str]) -> tuple[Rival, ...]:
     """What is worth a trial beside a planned recipe with these changes by the user ("key.key=value")."""
     chosen_by_user = any(touches(one, key) for one in changes for key in _ITS_OWN)
-    if chosen_by_user or planned.view["name"] != "whole" or max(seen.channels, default=1) < 3:
+    if chosen_by_user or planned.name == _RIVAL or planned.view["name"] != "whole" or max(seen.channels, default=1) < 3:
         return ()
-    return (Rival(load("small-imagenet", [f"fit.budget={planned.fit.budget}", *changes]), _IN_COLOUR),)
+    own = [one for one in changes if not any(touches(one, key) for key in _NAMED)]
+    return (Rival(load(_RIVAL, [f"fit.budget={planned.fit.budget}", *own]), _IN_COLOUR),)
 
 
 def touches(change: str, axis: str) -> bool:

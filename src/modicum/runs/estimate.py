@@ -20,7 +20,8 @@ def training_time(prepared: Prepared) -> str:
     if recipe.method is not None:
         return "Fitted at once: seconds for a few pictures, minutes for hundreds."
     if recipe.first is None or recipe.first.method is not None:
-        return _one_training(prepared, recipe, recipe.fit.budget) + _before(recipe)
+        trials = " Trials, where they are held, take about a quarter of it." if prepared.rivals and recipe.fit.budget else ""
+        return _one_training(prepared, recipe, recipe.fit.budget) + trials + _before(recipe)
     rest = None if recipe.fit.budget is None else recipe.fit.budget - (recipe.first.fit.budget or 0)
     first = _one_training(prepared, recipe.first, recipe.first.fit.budget)
     second = _one_training(prepared, recipe, rest) + _before(recipe)

@@ -19,7 +19,7 @@ from modicum.datasets import (
 from modicum.datasets.case import Split
 from modicum.datasets.fingerprint import Fingerprint
 from modicum.errors import Finding, ModicumError
-from modicum.planning import Plan, plan, with_angles, with_cubes, with_spacing
+from modicum.planning import Plan, Rival, plan, with_angles, with_cubes, with_spacing
 from modicum.recipes import load, unchecked
 from modicum.recipes.axes import Data
 from modicum.tables import nearest
@@ -36,6 +36,11 @@ class Prepared:
     splits: tuple[Split, ...]  # one, or the folds
     seen: Fingerprint  # of all but the test pictures; of all where there are folds
     plan: Plan
+
+    @property
+    def rivals(self) -> tuple[Rival, ...]:
+        """What is tried beside the plan; nothing where folds share the budget, because each would have to choose for itself."""
+        return self.plan.rivals if len(self.splits) == 1 else ()
 
 
 def prepare(

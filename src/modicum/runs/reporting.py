@@ -87,9 +87,6 @@ class Outcome:
                 notes.append(f"With folds no {things[:-1]} is set aside for good: the recipe was planned from all of them.")
         else:
             notes.append(f"The test {things} took no part in planning, training or any choice.")
-        if self.model.trials is not None and len(self.splits) > 1:
-            each = ", ".join(t.trials.chosen for t in self.trainings[:-1] if t.trials is not None)
-            notes.append(f"Trials chose a recipe for each fold anew, from its own training pictures: {each}.")
         if things == "volumes":
             notes.append("Volumes were measured as wholes, not slice by slice; distances in them are in mm.")
         if any(c.field_of_view for c in self.dataset.labelled):
@@ -130,7 +127,7 @@ class Outcome:
             **self.steps.summary(self.evaluator),
             "precision": self.model.compute.precision,
             "recipe": self.model.bundle.recipe.name,
-            "trials": [asdict(t.trials) for t in self.trainings if t.trials is not None],
+            "trials": None if self.model.trials is None else asdict(self.model.trials),
             "protocol": self.protocol(),
             "findings": [asdict(f) for f in self.findings],
         }

@@ -85,7 +85,7 @@ def train(
 
 def _run(prepared: Prepared, folder: RunFolder) -> Run:
     """Train, test and report in a folder, or read what was done there."""
-    recipes = [prepared.plan.recipe, *(rival.recipe for rival in prepared.plan.rivals)]
+    recipes = [prepared.plan.recipe, *(rival.recipe for rival in prepared.rivals)]
     if folder.claim(prepared.dataset, recipes, prepared.splits) and folder.report.exists():
         say("This run is finished; nothing was done.")  # the report is the last thing that a run writes
         return _finished(folder)
@@ -129,7 +129,7 @@ def _train_part(prepared: Prepared, split: Split, folder: RunFolder, part: str, 
     """One of the trainings of a run, in its share of the budget; where that is too short, the whole is."""
     try:
         training = Training(prepared.dataset, split, prepared.plan.recipe, folder, part, share)
-        training, trials = tried(training, prepared.plan.rivals, prepared.seen)
+        training, trials = tried(training, prepared.rivals, prepared.seen)
         trained = train_once(training)
         return replace(trained, bundle=with_trust(trained.bundle, training), trials=trials)
     except BudgetTooShort as error:

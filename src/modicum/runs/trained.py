@@ -25,8 +25,9 @@ class Tried:
     @property
     def reason(self) -> str:
         """In words."""
-        common = [set(one) for one in self.dice.values()]
-        pictures = sorted(set.intersection(*common))
+        pictures = set.intersection(*(set(one) for one in self.dice.values()))
+        if not pictures:
+            return f"Trials told nothing, because one of them failed: {self.chosen} stays."
         told = ", ".join(f"{name} {mean(one[p] for p in pictures):.3f}" for name, one in self.dice.items())
         return (
             f"Chosen by trials: {self.chosen}. Mean Dice of {len(pictures)} training pictures, held out while the others "

@@ -1,7 +1,7 @@
 """Short trials: which of a few recipes suits these pictures, where no rule tells.
 
-Each round holds out other training patients; after every round but the last the worse half of the rivals leaves (successive
-halving, Jamieson & Talwalkar 2016). Test pictures take no part.
+Each round holds out one half of the training patients, or of sixty pictures of them, and the next round the other half. Test
+pictures take no part.
 """
 
 from __future__ import annotations
@@ -9,14 +9,18 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from statistics import mean, stdev
+
+import numpy as np
+from scipy.special import stdtrit
 
 from modicum.console import say
 from modicum.datasets import Fingerprint, make_folds
-from modicum.datasets.case import Split
+from modicum.datasets.case import Case, Split
+from modicum.errors import ModicumError
 from modicum.evaluation import Evaluator
 from modicum.planning import Rival
 from modicum.recipes import Recipe
@@ -25,102 +29,132 @@ from modicum.runs.material import Training
 from modicum.runs.stages import train_once
 from modicum.runs.testing import test_bundle
 from modicum.runs.trained import Tried
+from modicum.training.pace import now
 
-_SHARE = 0.25  # of the budget
-_MOST_ROUNDS = 2
-_LEAST_STEPS = 150  # fewer show who begins fast, not who is good (measured in benchmarks/RESULTS.md)
-_LEAST_SECONDS = 10.0  # nothing has so many steps in less: not worth measuring
-_BETTER = 0.02  # mean Dice by which a rival must lead, and by two standard errors: the planned recipe is smaller and quicker
-_LEAST_PATIENTS = 4
-_FOLDS = 3  # a third is held out
+_SHARE = 0.25  # of the budget, for the training in all trials; reading and testing come on top
+_ROUNDS = 2  # or one, where the budget has no room for two
+_LEAST_STEPS = 150  # of a trial; fewer show who begins fast, not who is good (benchmarks/RESULTS.md, "Trials")
+_LEAST_SECONDS = 10.0  # not worth measuring a step
+_LEAST_PATIENTS = 5
+_MOST_PICTURES = 60
+_BETTER = 0.02  # mean Dice by which a rival must lead at least: the planned recipe is smaller and quicker
+_SURE = 0.95
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Contest:
-    recipes: Mapping[str, Recipe]
-    rounds: int
-    seconds: float  # of each trial
+    """How far the trials of a run have come."""
+
+    rounds: int = 0  # none is held
+    seconds: float = 0.0  # of training in each trial
+    spent: float = 0.0  # seconds, everything included
+    dice: dict[str, list[dict[str, float]]] = field(default_factory=dict)  # recipe -> round -> held-out picture
 
 
 def tried(training: Training, rivals: Sequence[Rival], seen: Fingerprint) -> tuple[Training, Tried | None]:
     """The training with the best of its own recipe and its rivals, in what trials leave of the budget.
 
     None was tried where there is no rival or no budget, or too little of either time or patients for a trial to tell anything.
+    What is done stands in `trials.json`; a run that goes on does not repeat it.
     """
-    file = f"{training.part}trials.json"
-    known = training.folder.path / file
-    recipes = {training.recipe.name: training.recipe, **{r.recipe.name: r.recipe for r in rivals}}
-    if known.exists():
-        found = Tried(**json.loads(known.read_text("utf-8")))
-    else:
-        contest = _contest(training, recipes, seen) if rivals else None
-        found = Tried(training.recipe.name, {}, 0.0) if contest is None else _compete(training, contest)
-        training.folder.write_json(file, asdict(found))
-    if not found.dice:
+    if not rivals or training.minutes is None:
         return training, None
+    recipes = {training.recipe.name: training.recipe, **{r.recipe.name: r.recipe for r in rivals}}
+    contest = _contest(training, recipes, seen)
+    if not contest.rounds:
+        return training, None
+    splits, place = _splits(training), training.folder.path / training.part / "trials"
+    for number in range(contest.rounds):
+        for name, recipe in recipes.items():
+            if len(contest.dice[name]) == number:
+                say(f"Trial {number + 1} of {contest.rounds}: {name}, {len(splits[number].test)} pictures are held out")
+                _hold(training, recipe, splits[number], contest)
+                _keep(training, contest)
+    shutil.rmtree(place, ignore_errors=True)
+    found = _concluded(training, contest)
     say(f"- {found.reason}")
-    assert training.minutes is not None, "only a budget has room for trials"
-    left = max(training.minutes - found.seconds / 60, training.minutes / 2)
+    left = max(training.minutes - contest.spent / 60, training.minutes / 2)
     return replace(training, recipe=recipes[found.chosen], minutes=left), found
 
 
-def _contest(training: Training, recipes: Mapping[str, Recipe], seen: Fingerprint) -> _Contest | None:
-    """As many rounds as are long enough to tell something; none at all."""
-    patients = {c.patient or c.id for c in training.dataset.labelled if c.id in _pool(training)}
-    shortest = 0.0 if training.minutes is None else 60 * training.minutes * _SHARE / len(recipes)
-    if shortest < _LEAST_SECONDS or training.minutes is None or len(patients) < _LEAST_PATIENTS:
-        return None
-    slowest = max(measured_step(recipe, training.dataset, seen).seconds for recipe in recipes.values())
-    for rounds in range(_MOST_ROUNDS, 0, -1):
-        seconds = 60 * training.minutes * _SHARE / sum(_left(len(recipes), number) for number in range(rounds))
-        if seconds / slowest >= _LEAST_STEPS:
-            return _Contest(recipes, rounds, seconds)
-    return None
+def _contest(training: Training, recipes: Mapping[str, Recipe], seen: Fingerprint) -> _Contest:
+    """As it was when the run was interrupted; else with as many rounds as are long enough to tell something, or none."""
+    file = training.folder.path / f"{training.part}trials.json"
+    if file.exists():
+        return _Contest(**json.loads(file.read_text("utf-8")))
+    began, contest = now(), _Contest(dice={name: [] for name in recipes})
+    assert training.minutes is not None, "only a budget has room for trials"
+    each = 60 * training.minutes * _SHARE / len(recipes)  # with one round
+    patients = {c.patient or c.id for c in _pool(training)}
+    if each >= _LEAST_SECONDS and len(patients) >= _LEAST_PATIENTS:
+        slowest = max(measured_step(recipe, training.dataset, seen).seconds for recipe in recipes.values())
+        contest.rounds = min(_ROUNDS, int(each / slowest / _LEAST_STEPS))
+        contest.seconds = each / max(1, contest.rounds)
+    contest.spent = now() - began
+    _keep(training, contest)
+    return contest
 
 
-def _left(recipes: int, rounds: int) -> int:
-    """How many of so many recipes are still there after so many rounds: the planned one, and each time half of its rivals."""
-    rivals = recipes - 1
-    for _ in range(rounds):
-        rivals = (rivals + 1) // 2
-    return 1 + rivals
+def _keep(training: Training, contest: _Contest) -> None:
+    training.folder.write_json(f"{training.part}trials.json", asdict(contest))
 
 
-def _compete(training: Training, contest: _Contest) -> Tried:
-    began = time.monotonic()
-    pool, planned = _pool(training), training.recipe.name
-    own = replace(training.dataset, cases=tuple(c for c in training.dataset.cases if c.id in pool))
-    splits = make_folds(own, _FOLDS, seed=training.recipe.seed)
-    dice: dict[str, dict[str, float]] = {name: {} for name in contest.recipes}
-    rivals = [name for name in contest.recipes if name != planned]
-    for number in range(contest.rounds):
-        rivals = sorted(rivals, key=lambda name: -mean(dice[name].values() or [0.0]))[: _left(len(dice), number) - 1]
-        for name in (planned, *rivals):
-            split, where = splits[number], f"{training.part}trials/{name}-{number}/"
-            counts = f"{len(split.train)} pictures teach, {len(split.test)} are held out"
-            say(f"Trial {number + 1} of {contest.rounds}: {name}, {counts}")
-            dice[name] |= _trial(training, contest.recipes[name], split, contest.seconds, where)
-    shutil.rmtree(training.folder.path / training.part / "trials")
-    leads = {name: _lead(dice[name], dice[planned]) for name in rivals} | {planned: 0.0}
-    return Tried(max(leads, key=lambda name: leads[name]), dice, time.monotonic() - began)
+def _hold(training: Training, recipe: Recipe, split: Split, contest: _Contest) -> None:
+    """One trial. One that fails says nothing of any picture, and a recipe without figures does not win."""
+    began, number = now(), len(contest.dice[recipe.name])
+    dice: dict[str, float] = {}
+    trained = 0.0
+    try:
+        part = f"{training.part}trials/{recipe.name}-{number}/"
+        dice, trained = _trial(replace(training, split=split, recipe=recipe, minutes=contest.seconds / 60, part=part))
+    except ModicumError as error:
+        training.folder.log(f"{training.part}trial of {recipe.name} failed: {error}")
+    contest.dice[recipe.name].append(dice)
+    contest.spent += max(now() - began, trained)  # part of it may have been trained before an interruption
 
 
-def _lead(rival: Mapping[str, float], planned: Mapping[str, float]) -> float:
-    """What is left of a rival's mean lead, picture by picture, over what chance would give it; above 0 it wins."""
-    differences = [rival[case] - planned[case] for case in rival]
-    error = stdev(differences) / len(differences) ** 0.5 if len(differences) > 1 else math.inf
-    return mean(differences) - max(_BETTER, 2 * error)
+def _trial(own: Training) -> tuple[dict[str, float], float]:
+    """Dice of each held-out picture, classes averaged, and the seconds of training."""
+    trained, evaluator = train_once(own), Evaluator(own.dataset.classes)
+    cases, masks = {c.id: c for c in own.dataset.labelled}, own.folder.path / own.part / "masks"
+    test_bundle(trained.bundle, [cases[i] for i in own.split.test], own.dataset.code, evaluator, masks)
+    dice = evaluator.table().groupby("case")["dice"].mean().dropna()
+    return {str(case): float(d) for case, d in dice.items()}, trained.whole_seconds
 
 
-def _trial(training: Training, recipe: Recipe, split: Split, seconds: float, part: str) -> dict[str, float]:
-    """Dice of each held-out picture, classes averaged."""
-    own = replace(training, split=split, recipe=recipe, minutes=seconds / 60, part=part)
-    bundle, evaluator = train_once(own).bundle, Evaluator(training.dataset.classes)
-    cases = {c.id: c for c in training.dataset.labelled}
-    test_bundle(bundle, [cases[i] for i in split.test], training.dataset.code, evaluator, training.folder.path / part / "masks")
-    return {str(case): float(d) for case, d in evaluator.table().groupby("case")["dice"].mean().items()}
+def _concluded(training: Training, contest: _Contest) -> Tried:
+    dice = {name: {case: d for one in rounds for case, d in one.items()} for name, rounds in contest.dice.items()}
+    planned = training.recipe.name
+    patients = {c.id: c.patient or c.id for c in training.dataset.labelled}
+    leads = {name: _lead(own, dice[planned], patients) for name, own in dice.items() if name != planned} | {planned: 0.0}
+    return Tried(max(leads, key=lambda name: leads[name]), dice, contest.spent)
 
 
-def _pool(training: Training) -> frozenset[str]:
-    """All that may be learned from."""
-    return frozenset((*training.split.train, *training.split.val))
+def _lead(rival: Mapping[str, float], planned: Mapping[str, float], patients: Mapping[str, str]) -> float:
+    """A rival's mean lead, patient by patient, less what chance may give (one-sided t interval); above 0 it wins."""
+    by_patient = defaultdict(list)
+    for case in rival.keys() & planned.keys():
+        by_patient[patients[case]].append(rival[case] - planned[case])
+    differences, count = [mean(each) for each in by_patient.values()], len(by_patient)
+    if count < 2:
+        return -math.inf
+    chance = float(stdtrit(count - 1, _SURE)) * stdev(differences) / math.sqrt(count)
+    return mean(differences) - max(_BETTER, chance)
+
+
+def _pool(training: Training) -> list[Case]:
+    """All that may be learned from; of many, patients are drawn."""
+    known = {*training.split.train, *training.split.val}
+    cases = [c for c in training.dataset.labelled if c.id in known]
+    if len(cases) <= _MOST_PICTURES:
+        return cases
+    patients = sorted({c.patient or c.id for c in cases})
+    drawn: list[Case] = []
+    for index in np.random.default_rng(training.recipe.seed).permutation(len(patients)):
+        if len(drawn) < _MOST_PICTURES:
+            drawn += [c for c in cases if (c.patient or c.id) == patients[index]]
+    return drawn
+
+
+def _splits(training: Training) -> list[Split]:
+    return make_folds(replace(training.dataset, cases=tuple(_pool(training))), 2, seed=training.recipe.seed)

@@ -15,6 +15,11 @@ TIMED_STEPS = 5  # after two that warm up caches
 EPOCHS_BY_THE_CLOCK = 40
 
 
+def now() -> float:
+    """Seconds of the clock that budgets go by."""
+    return time.monotonic()
+
+
 class BudgetTooShort(ModicumError):
     """Not even one epoch fits into a budget."""
 
@@ -47,7 +52,7 @@ class Pace:
 
     def begin(self) -> None:
         """Start or restart the clock."""
-        self._since = time.monotonic() - self.elapsed
+        self._since = now() - self.elapsed
         self._mark = (self.step, self.elapsed)
         if self.steps is not None:
             self.increment = 1 / self.steps
@@ -59,7 +64,7 @@ class Pace:
             ModicumError: by the clock, once, when the first steps have been timed: the budget is too short.
         """
         self.step += 1
-        self.elapsed = time.monotonic() - self._since
+        self.elapsed = now() - self._since
         if self.steps is not None:
             self.progress = self.step / self.steps
             return
@@ -76,7 +81,7 @@ class Pace:
 
     def lay_out(self) -> None:
         """By the clock: spread what is left of the progress over the steps that still fit (time since the last call)."""
-        self.elapsed = time.monotonic() - self._since
+        self.elapsed = now() - self._since
         if self.seconds is None or self.step == self._mark[0]:
             return
         self.increment = (1 - self.progress) / max(1.0, (self.seconds - self.elapsed) / self.step_seconds)

@@ -7,6 +7,7 @@ import io
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import quote
 
 import cv2
@@ -14,15 +15,17 @@ import numpy as np
 from fastapi import APIRouter
 from fastapi.responses import Response, StreamingResponse
 
+from modicum.errors import ModicumError
 from modicum.images.volumes import cached_grid
 from modicum.web import labels
 from modicum.web.collection import Entry, as_png
 from modicum.web.studio import Studio, TheStudio
+from modicum.web.trainings import Run
 
 router = APIRouter(prefix="/api/export")
 
 _IN_MEMORY = 2**26  # bytes; larger archives are written to a temporary file
-_COLUMNS = ("picture", "patient", "mask", "expected_dice", "class", "area_px", "area_share", "objects", "area_mm2")
+_COLUMNS = ("picture", "patient", "mask", "expected_dice", "class", "area_px", "area_share", "pieces", "area_mm2")
 
 
 @router.get("/measurements.csv")
@@ -31,20 +34,38 @@ def measurements(studio: TheStudio) -> Response:
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
     writer.writeheader()
+    run = studio.trainings.newest_model()
     for entry in studio.collection.entries():
-        writer.writerows(_measured(studio, entry))
+        with suppress(ModicumError):  # the archive says what is wrong with it
+            writer.writerows(_measured(studio, entry, run))
     return Response(text.getvalue(), media_type="text/csv", headers=_as_file(studio, "measurements.csv"))
 
 
 @router.get("/masks.zip")
 def masks(studio: TheStudio) -> StreamingResponse:
-    """The same masks as PNG files, with the values that the labels of the data set have."""
+    """The same masks of pictures: labels as they are on disk, predictions as PNG with the values that labels have here.
+
+    Volumes are left out: `modicum predict` writes their masks in their own geometry. `problems.txt` names what cannot be read.
+    """
+    run, problems = studio.trainings.newest_model(), []
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed when it was sent
     with zipfile.ZipFile(file, "w") as archive:
         for entry in studio.collection.entries():
-            if (found := studio.mask(entry)) is not None:
+            if entry.case.slice is not None:
+                continue
+            try:
+                found = studio.mask(entry, run)
+            except ModicumError as error:
+                problems.append(f"{entry.case.id}: {error}\n")
+                continue
+            if found is not None and found.origin != "predicted":
+                for label in entry.case.labels:
+                    archive.write(label, f"{found.origin}/{label.name}")
+            elif found is not None:
                 values = labels.encoded(found.numbers, studio.collection.dataset.code)
-                archive.writestr(f"{found.origin}/{entry.case.id}.png", as_png(values))
+                archive.writestr(f"predicted by {run.number if run else 0}/{entry.case.id}.png", as_png(values))
+        if problems:
+            archive.writestr("problems.txt", "".join(problems))
     file.seek(0)
 
     def sent() -> Iterator[bytes]:
@@ -55,8 +76,8 @@ def masks(studio: TheStudio) -> StreamingResponse:
     return StreamingResponse(sent(), media_type="application/zip", headers=_as_file(studio, "masks.zip"))
 
 
-def _measured(studio: Studio, entry: Entry) -> Iterator[dict[str, object]]:
-    found = studio.mask(entry)
+def _measured(studio: Studio, entry: Entry, run: Run | None) -> Iterator[dict[str, object]]:
+    found = studio.mask(entry, run)
     if found is None:
         return
     case, classes = entry.case, studio.collection.dataset.classes
@@ -65,16 +86,21 @@ def _measured(studio: Studio, entry: Entry) -> Iterator[dict[str, object]]:
         mask = found.numbers == number
         area = int(mask.sum())
         yield {
-            "picture": case.id,
-            "patient": case.patient,
-            "mask": found.origin,
+            "picture": _harmless(case.id),
+            "patient": _harmless(case.patient),
+            "mask": found.origin if found.quality is None or run is None else f"predicted by {run.number}",
             "expected_dice": "" if found.quality is None else round(found.quality, 3),
             "class": name,
             "area_px": area,
             "area_share": round(area / mask.size, 6),
-            "objects": cv2.connectedComponents(mask.astype(np.uint8))[0] - 1,
+            "pieces": cv2.connectedComponents(mask.astype(np.uint8))[0] - 1,
             "area_mm2": "" if spacing is None else round(area * spacing[1] * spacing[2], 3),
         }
+
+
+def _harmless(text: str) -> str:
+    """What a spreadsheet would take for a formula, as words."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def _as_file(studio: Studio, name: str) -> dict[str, str]:

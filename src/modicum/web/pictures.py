@@ -59,7 +59,7 @@ def small(name: str, studio: TheStudio) -> Response:
     """A small JPEG, with the label, or else the prediction, laid over it."""
     entry = studio.collection.entry(name)
     _refuse_broken(entry)
-    found = studio.mask(entry)
+    found = studio.mask(entry, studio.trainings.newest_model())
     small = thumbnail(studio.collection.picture(entry.case), None if found is None else found.numbers)
     return Response(small, media_type="image/jpeg", headers=_KEPT)
 

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from fastapi import Depends, Request
 
+from modicum.errors import ModicumError
 from modicum.web.collection import WORKSHOP, Collection, Entry, State
 from modicum.web.predictions import Predictions
-from modicum.web.trainings import Trainings
+from modicum.web.trainings import Run, Trainings
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,18 @@ class Studio:
 
     def __init__(self, data: Path) -> None:
         self.collection = Collection(data)
-        workshop = self.collection.root / WORKSHOP
-        self.trainings = Trainings(self.collection.root, workshop)
-        self.predictions = Predictions(workshop)
+        self.workshop = self.collection.root / WORKSHOP
+        self.trainings = Trainings(self.collection.root, self.workshop)
+        self.predictions = Predictions(self.workshop)
 
-    def mask(self, entry: Entry) -> Masked | None:
-        """The label of a picture, else what the newest model said of it, if it was asked; None where it has a problem."""
-        run = self.trainings.newest_model()
+    def mask(self, entry: Entry, run: Run | None) -> Masked | None:
+        """The label of a picture, else what the model of a run said of it, if it was asked.
+
+        Raises:
+            ModicumError: the picture or its label has a problem.
+        """
         if entry.problem:
-            return None
+            raise ModicumError(entry.problem)
         if entry.case.labelled:
             return Masked(self.collection.numbers(entry.case), entry.state(False))
         if run is None or not self.predictions.has(run, entry.case):

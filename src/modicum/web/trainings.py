@@ -88,7 +88,7 @@ class Run:
     def told(self) -> dict[str, Any]:
         """All that the page shows of it."""
         asked, state, parts = self.asked(), self.state, self._parts()
-        trained = sum(rows[-1]["seconds"] for rows in parts.values() if rows)
+        trained = sum(rows[-1]["seconds"] for rows in parts.values() if rows) + self._tried()
         said = _last_lines(self.log)
         return {
             **asked,
@@ -101,9 +101,17 @@ class Run:
             "result": self._result() if state == "finished" else None,
         }
 
+    def _tried(self) -> float:
+        """Seconds that went into trials."""
+        try:
+            return float(json.loads((self.folder / "trials.json").read_text("utf-8"))["spent"])
+        except (OSError, ValueError, KeyError):
+            return 0.0
+
     def _parts(self) -> dict[str, list[dict[str, float]]]:
-        """metrics.csv of each training of the run, in the order in which they began."""
-        files = sorted(self.folder.rglob("metrics.csv"), key=lambda p: (p.parent / "checkpoints").stat().st_ctime)
+        """metrics.csv of each training of the run but trials, in the order in which they began."""
+        found = [p for p in self.folder.rglob("metrics.csv") if "trials" not in p.relative_to(self.folder).parts]
+        files = sorted(found, key=lambda p: (p.parent / "checkpoints").stat().st_ctime)
         return {str(p.parent.relative_to(self.folder)): _metrics(p) for p in files}
 
     def _result(self) -> dict[str, Any]:

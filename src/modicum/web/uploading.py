@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
 
-from modicum.datasets.layouts.found import stem
 from modicum.errors import ModicumError
-from modicum.images import is_picture, picture_size
-from modicum.images.volumes import cached_grid, is_volume
+from modicum.images import is_picture, read_picture
+from modicum.images.volumes import is_volume, read_volume
 from modicum.web.studio import Studio, TheStudio
 
 router = APIRouter(prefix="/api")
@@ -25,21 +27,17 @@ async def upload(name: str, request: Request, studio: TheStudio) -> dict[str, An
     """Put a file among the pictures; refused where it is too large (before it is read), no picture, or there already."""
     if int(request.headers.get("content-length", 0)) > _MOST_BYTES:
         raise HTTPException(413, _TOO_LARGE)
-    path = _place(studio, name)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        size = 0
-        with unfinished.open("xb") as file:
+    path, size = _place(studio, name), 0
+    studio.workshop.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=studio.workshop) as own:
+        sent = Path(own) / path.name
+        with sent.open("xb") as file:
             async for chunk in request.stream():
                 size += len(chunk)
                 if size > _MOST_BYTES:
                     raise HTTPException(413, _TOO_LARGE)
-                file.write(chunk)
-        _take_up(studio, unfinished, path)
-    except FileExistsError:
-        raise ModicumError("is being sent by somebody else.", file=path) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+                await run_in_threadpool(file.write, chunk)
+        await run_in_threadpool(_take_up, studio, sent, path)
     return {"name": path.name}
 
 
@@ -52,25 +50,46 @@ def _place(studio: Studio, name: str) -> Path:
     if not name or name != Path(name).name or "\\" in name or name.startswith(".") or not name.isprintable():
         raise ModicumError(f"'{name}' is no name of a file.")
     path = Path(name)
+    if path.suffix.lower() == ".dcm":
+        raise ModicumError(
+            "is one file of a DICOM series.", file=path, remedy="Copy the series into a folder of its own there."
+        )
     if not is_picture(path) and not is_volume(path):
         raise ModicumError("is no kind of picture that is known.", file=path, remedy="Save it as PNG, JPEG, TIFF, NIfTI ...")
     root = studio.collection.root
     folders = Counter(c.image.parent for c in studio.collection.dataset.cases if c.image.parent.resolve().is_relative_to(root))
     folder = folders.most_common(1)[0][0] if folders else root
-    if (folder / name).exists() or stem(path) in {stem(c.image) for c in studio.collection.dataset.cases}:
+    if (folder / name).exists():
         raise ModicumError("a picture of this name is there already.", file=path, remedy="Give it another name.")
     return folder / name
 
 
 def _take_up(studio: Studio, sent: Path, path: Path) -> None:
-    """Into its place, and out of it again where it cannot be read or the layout of the data set has no place for it."""
-    sent.rename(path)
+    """Into its place, if it can be read; and out of it again where the layout has none, or it takes another's name or label."""
     try:
-        cached_grid(path) if is_volume(path) else picture_size(path)
-        studio.collection.look_again()
-        if not any(case.image == path for case in studio.collection.dataset.cases):
-            raise ModicumError(f"the layout of this data set ({studio.collection.dataset.layout}) has no place for it.")
+        read_volume(sent) if is_volume(sent) else read_picture(sent)
     except ModicumError as error:
-        path.unlink()
-        studio.collection.look_again()
         raise ModicumError(error.problem, file=path.name, remedy=error.remedy) from None
+    before = _labels(studio)
+    try:
+        os.link(sent, path)  # never over a file that has appeared meanwhile
+    except FileExistsError:
+        raise ModicumError("a picture of this name is there already.", file=path.name) from None
+    except OSError:  # a file system without links
+        sent.rename(path)
+    studio.collection.look_again()
+    now = _labels(studio)
+    if path in {image for image, *_ in now} and before <= now:
+        return
+    path.unlink()
+    studio.collection.look_again()
+    if before <= now:
+        raise ModicumError(
+            f"the layout of this data set ({studio.collection.dataset.layout}) has no place for it.", file=path.name
+        )
+    raise ModicumError("it would take another picture's name or label.", file=path.name, remedy="Give it another name.")
+
+
+def _labels(studio: Studio) -> set[tuple[Path, str, tuple[Path, ...]]]:
+    """File, name and labels of every picture."""
+    return {(c.image, c.id, c.labels) for c in studio.collection.dataset.cases}

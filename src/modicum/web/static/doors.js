@@ -5,7 +5,7 @@ import { h, notice } from "./dom.js";
 
 // `again` is called with the list as it is when there are new pictures.
 export function doors(data, again) {
-  const files = h("input", { type: "file", multiple: true, hidden: true, "aria-label": "Files", onchange: () => upload([...files.files], again) });
+  const files = h("input", { type: "file", multiple: true, hidden: true, "aria-label": "Files", onchange: () => { upload([...files.files], again); files.value = ""; } });
   const masked = data.pictures.some((p) => ["labelled", "accepted", "predicted"].includes(p.state));
   return h("div", { className: "doors row soft small" }, files, h("span", { className: "grow" }, "Drop pictures here to add them."),
     h("button", { onclick: () => files.click() }, "Add pictures"),

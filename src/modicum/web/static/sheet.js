@@ -5,6 +5,7 @@ import { fill, h, notice } from "./dom.js";
 import { doors, takesFiles } from "./doors.js";
 
 const STATES = ["unlabelled", "labelled", "predicted", "accepted", "problem"];
+const NO_LABEL = '""'; // the tag of a label that is not there
 const FIRST = 5; // labels before the first training
 const ORDERS = {
   "Name": (a, b) => a.id.localeCompare(b.id, undefined, { numeric: true }),
@@ -18,7 +19,7 @@ const chosen = { state: "", words: "", order: "Name" }; // kept while the page i
 export async function showSheet(main, data) {
   const runs = await api.runs();
   const sheet = h("div", { className: "sheet" });
-  const filters = h("div", { className: "filters" });
+  const filters = h("div", { className: "filters" }), ways = h("div");
   const again = (now) => { if (sheet.isConnected) showSheet(main, Object.assign(data, now)); };
   const changed = (picture) => { Object.assign(data.pictures.find((p) => p.id === picture.id), picture); draw(); };
   const draw = () => {
@@ -26,13 +27,14 @@ export async function showSheet(main, data) {
       && `${p.id} ${p.patient} ${p.author ?? ""}`.toLowerCase().includes(chosen.words.toLowerCase()));
     fill(filters, ...controls(data.pictures, draw), acceptAll(found, changed));
     fill(sheet, ...found.sort(ORDERS[chosen.order]).map(tile));
+    fill(ways, doors(data, again));
     if (!found.length) fill(sheet, h("p", { className: "soft" }, "No picture is like that."));
   };
   const page = h("div", { className: "page" },
     h("h1", {}, data.name),
     h("p", { className: "soft" }, `${data.pictures.length} pictures · ${data.layout} · ${data.classes.join(", ")}`),
     data.findings.map((text) => h("p", { className: "warning" }, text)),
-    next(data, runs, changed), filters, sheet, doors(data, again));
+    next(data, runs, changed), filters, sheet, ways);
   draw();
   fill(main, page);
   takesFiles(page, again);
@@ -78,15 +80,18 @@ function acceptAll(shown, changed) {
   const predicted = shown.filter((p) => p.state === "predicted" && !p.locked);
   if (chosen.state !== "predicted" || !predicted.length) return null;
   const accept = async () => {
-    for (const { id } of predicted) {
-      try {
-        const [numbers, { tag }] = await Promise.all([api.prediction(id), api.label(id)]);
-        changed(await api.saveLabel(id, numbers, tag, "accepted", localStorage.getItem("modicum-author") ?? ""));
+    let done = 0;
+    for (const { id, version } of predicted) {
+      try { // what was seen: the same model's prediction, and no label yet
+        if ((await api.picture(id)).version !== version) throw new Error("It has changed since you saw it. Open the page again.");
+        changed(await api.saveLabel(id, await api.prediction(id), NO_LABEL, "accepted", localStorage.getItem("modicum-author") ?? ""));
+        done += 1;
       } catch (error) {
-        return notice(error.message, { bad: true });
+        notice(`${id}: ${error.message}`, { bad: true });
+        break;
       }
     }
-    notice(`${predicted.length} predictions are labels now.`);
+    notice(`${done} ${done === 1 ? "prediction is a label" : "predictions are labels"} now.`);
   };
   return h("button", { onclick: () => notice(`Have you seen all ${predicted.length}? They will teach as if you had drawn them.`,
     { actions: { "Accept them": accept, "No": () => {} } }) }, `Accept all ${predicted.length} shown`);
@@ -96,7 +101,8 @@ function acceptAll(shown, changed) {
 function next(data, runs, changed) {
   const count = (...states) => data.pictures.filter((p) => states.includes(p.state)).length;
   const labelled = count("labelled", "accepted");
-  const [first, predicted] = ["unlabelled", "predicted"].map((state) => [...data.pictures].sort(ORDERS.Name).find((p) => p.state === state));
+  const first = [...data.pictures].sort(ORDERS.Name).find((p) => p.state === "unlabelled");
+  const predicted = [...data.pictures].sort(ORDERS["Doubtful first"]).find((p) => p.state === "predicted");
   const open = (picture, name, main = "main") => h("a", { className: `button ${main}`, href: `#/picture/${encodeURIComponent(picture.id)}` }, name);
   const train = (name, main = "main") => h("a", { className: `button ${main}`, href: "#/train" }, name);
   if (runs.some((r) => r.state === "running")) {
@@ -105,7 +111,7 @@ function next(data, runs, changed) {
   const model = runs.some((r) => r.state === "finished");
   if (model && count("predicted")) {
     return banner(`${count("predicted")} pictures have a prediction.`, "Open one, correct it or accept it, and train again: each correction teaches.",
-      predictAll(data, changed), train("Train again", ""), open(predicted, "Look at the next"));
+      predictAll(data, changed), train("Train again", ""), open(predicted, "Look at the most doubtful"));
   }
   if (model && first) {
     return banner("There is a model.", "Let it look at the pictures that have no label yet.", train("Train again", ""), predictAll(data, changed));
@@ -135,8 +141,7 @@ function predictAll(data, changed) {
         await api.prediction(id);
         changed(await api.picture(id));
       } catch (error) {
-        notice(error.message, { bad: true });
-        break;
+        notice(`${id}: ${error.message}`, { bad: true }); // the others may be in order
       }
     }
     button.textContent = "Predicted";
