@@ -58,6 +58,11 @@ def read(path: Path) -> np.ndarray:
     return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
 
 
+def peak_gib() -> float:
+    """The most memory that this process has held, or one of those that it has started and that have ended."""
+    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 2**20
+
+
 def finish(task: Task, segment: Segment, clock: Clock) -> None:
     """Segment the test pictures, write masks and what it cost."""
     trained = time.monotonic() - clock.since
@@ -69,6 +74,6 @@ def finish(task: Task, segment: Segment, clock: Clock) -> None:
         "steps": clock.steps,
         "training_seconds": trained,
         "inference_seconds": (time.monotonic() - began) / len(task.test),
-        "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "peak_gib": peak_gib(),
     }
     (task.out / "cost.json").write_text(json.dumps(cost))
