@@ -1,6 +1,7 @@
 """Classical methods on real data: vessel filters on DRIVE, pixels against networks at few labels, finishing on and off.
 
 `python benchmarks/classical.py vessels`     filters and pixel classifiers on all 20 test pictures of DRIVE
+`python benchmarks/classical.py simple`      thresholds and what grows from them; an atlas of hippocampi
 `python benchmarks/classical.py crossing`    a forest of pixels on 1, 2, 5 labelled pictures, three draws of them each
 `python benchmarks/classical.py crossing --minutes 5`   the same beside the U-Net that `auto` plans, in so many minutes each
 `python benchmarks/classical.py finishing --minutes 10` steps after a network on DRIVE, each on and off
@@ -27,6 +28,10 @@ from modicum.datasets import discover, load_field_of_view, load_label, load_pict
 from modicum.runs.compare import compare
 
 FILTERS = ("bcosfire", "matched-filter", "frangi", "pixel-forest", "pixel-boosting", "pixel-perceptron")
+SIMPLE = {
+    **dict.fromkeys(("isic2018", "kvasir_seg", "dsb2018"), ("otsu", "fixed-range", "region-growing", "otsu-snake")),
+    "msd_hippocampus": ("atlas",),
+}
 SETS, LABELS = ("drive", "dsb2018", "isic2018"), ("1", "2", "5")
 STEPS: dict[str, list[Any]] = {
     "none": [],
@@ -53,6 +58,19 @@ def vessels(out: Path, minutes: float | None, seeds: int, sets: list[str]) -> li
             f"{recipe:18}{row['recall']:<13.4f}{row['specificity']:<13.4f}{row['accuracy']:<10.4f}{row['auc']:<8.4f}"
             f"{row['dice']:<8.4f}{rows[-1]['seconds']:.0f}"
         )
+    return rows
+
+
+def simple(out: Path, minutes: float | None, seeds: int, sets: list[str]) -> list[dict[str, Any]]:
+    """Methods that learn next to nothing, with the split that `train` makes."""
+    rows = []
+    for data, recipes in SIMPLE.items():
+        for recipe in recipes:
+            run = md.train(DATA / data, out / "simple" / f"{data}-{recipe}", recipe=recipe)
+            dice = run.summary["test"]["dice"]
+            rows.append({"data": data, "recipe": recipe, **dice, "seconds": run.summary["seconds"]})
+            low, high = dice["ci95"]
+            print(f"{data:16}{recipe:16}Dice {dice['mean']:.3f} [{low:.3f}, {high:.3f}]  n {dice['n']}", flush=True)
     return rows
 
 
@@ -121,7 +139,7 @@ def cl_dice(found: np.ndarray, true: np.ndarray) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    experiments = {"vessels": vessels, "crossing": crossing, "finishing": finishing}
+    experiments = {"vessels": vessels, "simple": simple, "crossing": crossing, "finishing": finishing}
     parser.add_argument("experiments", nargs="*", default=["vessels", "crossing"])
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     parser.add_argument("--minutes", type=float)
