@@ -6,6 +6,7 @@ import csv
 import io
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import nibabel
@@ -125,3 +126,39 @@ def test_slices_of_volumes_are_measured_in_mm(tmp_path: Path) -> None:
     page = TestClient(create_app(tmp_path / "data"), base_url="http://127.0.0.1:8765")
     rows = list(csv.DictReader(io.StringIO(page.get("/api/export/measurements.csv").text)))
     assert sorted(float(r["area_mm2"]) for r in rows)[-1] == pytest.approx(4 * 0.5 * 2.0)
+
+
+def test_a_prediction_leaves_with_the_model_that_made_it(
+    page: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = page.app.state.studio
+    monkeypatch.setattr(studio.trainings, "newest_model", lambda: SimpleNamespace(number=3))
+    place = folder / ".modicum/predictions/3"
+    place.mkdir(parents=True)
+    cv2.imwrite(str(place / "case_02.png"), np.eye(48, dtype=np.uint8))
+    (place / "case_02.json").write_text('{"quality": 0.61, "reasons": "ragged"}')
+    told = page.get("/api/pictures/case_02").json()
+    assert (told["state"], told["quality"], told["reasons"]) == ("predicted", 0.61, "ragged")
+    row = list(csv.DictReader(io.StringIO(page.get("/api/export/measurements.csv").text)))[-1]
+    assert (row["picture"], row["mask"], row["expected_dice"], row["area_px"]) == ("case_02", "predicted by 3", "0.61", "48")
+    with zipfile.ZipFile(io.BytesIO(page.get("/api/export/masks.zip").content)) as archive:
+        written = cv2.imdecode(np.frombuffer(archive.read("predicted by 3/case_02.png"), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(written, 255 * np.eye(48)), "as the labels of this data set are"
+
+
+def test_a_broken_label_stops_nothing_and_is_named(page: TestClient, folder: Path) -> None:
+    cv2.imwrite(str(folder / "labels/case_00.png"), np.zeros((5, 5), np.uint8))
+    with zipfile.ZipFile(io.BytesIO(page.get("/api/export/masks.zip").content)) as archive:
+        assert archive.namelist() == ["labelled/case_01.png", "problems.txt"]
+        assert b"case_00" in archive.read("problems.txt")
+    rows = csv.DictReader(io.StringIO(page.get("/api/export/measurements.csv").text))
+    assert [r["picture"] for r in rows] == ["case_01"]
+
+
+@pytest.mark.parametrize("name", ["=1+1", "@x", "-y", "+z"])
+def test_no_name_becomes_a_formula(page: TestClient, folder: Path, name: str) -> None:
+    for kind in ("images", "labels"):
+        (folder / kind / "case_00.png").rename(folder / kind / f"{name}.png")
+    page.get("/api/data")
+    rows = csv.DictReader(io.StringIO(page.get("/api/export/measurements.csv").text))
+    assert f"'{name}" in {r["picture"] for r in rows}
