@@ -137,14 +137,14 @@ def test_label_train_look_accept(page: playwright.Page, data: Path, address: str
 
 
 def test_a_second_tab_does_not_overwrite_the_first(page: playwright.Page, data: Path, address: str) -> None:
-    label, empty = data / "labels/phantom_004.png", np.zeros((64, 64), np.uint8)
-    label.parent.mkdir(exist_ok=True)
-    cv2.imwrite(str(label), empty)
-    page.goto(f"{address}#/picture/phantom_004")
+    shutil.copy(data / "images/phantom_000.png", data / "images/fresh.png")  # neither labelled nor predicted
+    label = data / "labels/fresh.png"
+    page.goto(f"{address}#/picture/fresh")
+    page.reload()
     other = page.context.new_page()
-    other.goto(f"{address}#/picture/phantom_004")
+    other.goto(f"{address}#/picture/fresh")
     for tab in (page, other):
-        tab.locator(".stage canvas").wait_for()  # both have read the empty label
+        tab.locator(".stage canvas").wait_for()  # both have read the label that is not there yet
     for tab, x in ((page, 0.3), (other, 0.7)):
         tab.bring_to_front()
         draw(tab, (x, 0.3), (x, 0.7))
