@@ -73,7 +73,10 @@ def run(
     options: argparse.Namespace,
 ) -> None:
     """The comparison of these methods, or of those of them that were asked for."""
-    chosen = {k: v for k, v in methods.items() if not options.methods or k in options.methods.split(",")}
+    wanted = options.methods.split(",") if options.methods else list(methods)
+    if unknown := set(wanted) - set(methods):
+        raise SystemExit(f"--methods: {', '.join(sorted(unknown))} is none of {', '.join(methods)}")
+    chosen = {k: methods[k] for k in wanted}
     sizes = options.labels.split(",") if options.labels else [str(one) for one in labels]
     names = recipes(out / "recipes", base, chosen)
     compare(data, out, recipes=names, labels=sizes, seeds=options.seeds, minutes=options.minutes, ray=options.ray)
