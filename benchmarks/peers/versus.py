@@ -164,6 +164,8 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, required=True, help="Python of the peers' environment")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     options = parser.parse_args()
+    if unknown := {*options.tasks} - {*TASKS} | {*options.who} - {"modicum", *PEERS}:
+        parser.error(f"{', '.join(sorted(unknown))}: tasks are {', '.join(TASKS)}; --who is modicum, {', '.join(PEERS)}")
     results = [cell(task, who, m, options) for task in options.tasks for m in options.minutes for who in options.who]
     (options.out / "peers.json").write_text(json.dumps(results, indent=1))
     show(results)

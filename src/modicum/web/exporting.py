@@ -58,12 +58,13 @@ def masks(studio: TheStudio) -> StreamingResponse:
             except ModicumError as error:
                 problems.append(f"{entry.case.id}: {error}\n")
                 continue
-            if found is not None and found.origin != "predicted":
-                for label in entry.case.labels:
-                    archive.write(label, f"{found.origin}/{label.name}")
-            elif found is not None:
+            if found is None:
+                continue
+            for label in entry.case.labels:
+                archive.write(label, f"{found.origin}/{label.name}")
+            if not entry.case.labelled:
                 values = labels.encoded(found.numbers, studio.collection.dataset.code)
-                archive.writestr(f"predicted by {run.number if run else 0}/{entry.case.id}.png", as_png(values))
+                archive.writestr(f"{found.origin}/{entry.case.id}.png", as_png(values))
         if problems:
             archive.writestr("problems.txt", "".join(problems))
     file.seek(0)
@@ -88,7 +89,7 @@ def _measured(studio: Studio, entry: Entry, run: Run | None) -> Iterator[dict[st
         yield {
             "picture": _harmless(case.id),
             "patient": _harmless(case.patient),
-            "mask": found.origin if found.quality is None or run is None else f"predicted by {run.number}",
+            "mask": found.origin,
             "expected_dice": "" if found.quality is None else round(found.quality, 3),
             "class": name,
             "area_px": area,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from fastapi import Depends, Request
 
 from modicum.errors import ModicumError
-from modicum.web.collection import WORKSHOP, Collection, Entry, State
+from modicum.web.collection import WORKSHOP, Collection, Entry
 from modicum.web.predictions import Predictions
 from modicum.web.trainings import Run, Trainings
 
@@ -21,7 +21,7 @@ class Masked:
     """The mask that there is of a picture."""
 
     numbers: npt.NDArray[np.uint8]  # class numbers (H, W)
-    origin: State  # labelled, accepted or predicted
+    origin: str  # "labelled", "accepted" or "predicted by RUN"
     quality: float | None = None  # of a prediction: the Dice that is to be expected
 
 
@@ -52,7 +52,7 @@ class Studio:
             return None
         numbers = self.predictions.numbers(run, entry.case, len(self.collection.dataset.classes))
         judged = self.predictions.judged(run, entry.case)
-        return Masked(numbers, "predicted", None if judged is None else judged.quality)
+        return Masked(numbers, f"predicted by {run.number}", None if judged is None else judged.quality)
 
 
 def _studio(request: Request) -> Studio:

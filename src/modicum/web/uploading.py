@@ -79,17 +79,18 @@ def _take_up(studio: Studio, sent: Path, path: Path) -> None:
         sent.rename(path)
     studio.collection.look_again()
     now = _labels(studio)
-    if path in {image for image, *_ in now} and before <= now:
+    unharmed = all(case in now and labels <= now[case] for case, labels in before.items())  # others may save labels meanwhile
+    if unharmed and any(image == path for image, _ in now):
         return
     path.unlink()
     studio.collection.look_again()
-    if before <= now:
+    if unharmed:
         raise ModicumError(
             f"the layout of this data set ({studio.collection.dataset.layout}) has no place for it.", file=path.name
         )
     raise ModicumError("it would take another picture's name or label.", file=path.name, remedy="Give it another name.")
 
 
-def _labels(studio: Studio) -> set[tuple[Path, str, tuple[Path, ...]]]:
-    """File, name and labels of every picture."""
-    return {(c.image, c.id, c.labels) for c in studio.collection.dataset.cases}
+def _labels(studio: Studio) -> dict[tuple[Path, str], frozenset[Path]]:
+    """The labels of every picture, by its file and name."""
+    return {(c.image, c.id): frozenset(c.labels) for c in studio.collection.dataset.cases}
