@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -35,6 +36,7 @@ def test_ct_is_told_with_its_sizes_and_values(aortas: Path, capsys: pytest.Captu
     assert facts.values == (min(v.min() for v in voxels), max(v.max() for v in voxels))
     inside = np.concatenate([v[m] for v, m in zip(voxels, masks, strict=True)])
     assert facts.labelled["foreground"] == pytest.approx(np.percentile(inside, [5, 95]))
+    assert inspection.fingerprint.window == facts.window
     show_inspection(inspection)
     told = " ".join(capsys.readouterr().out.split())
     for words in ("3, each 6 slices of 48 x 48 voxels", "slices 3 mm apart", "Hounsfield units: CT", "[-160,240]", "Slices"):
@@ -54,8 +56,18 @@ def test_mri_is_no_ct(tmp_path: Path) -> None:
     facts = volume_facts(discover(tmp_path))
     assert facts is not None
     assert not facts.hounsfield
+    assert facts.window is None
     assert facts.depths == (5, 7)
     assert facts.labelled["foreground"][0] > 800
+
+
+def test_the_window_of_ct_is_as_wide_as_the_tissue_and_as_much_about_it(aortas: Path) -> None:
+    facts = volume_facts(discover(aortas))
+    assert facts is not None
+    wide = replace(facts, labelled={"fat": (-150.0, -50.0), "bone": (300.0, 900.0)})
+    assert wide.window == (-675, 1425)
+    assert replace(facts, labelled={"fat": (-150.0, -50.0)}).window == (-300, 100)
+    assert replace(facts, labelled={}).window is None
 
 
 def test_cases_are_counted_in_words(aortas: Path) -> None:

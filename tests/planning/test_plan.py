@@ -130,3 +130,13 @@ def test_colour_pictures_seen_whole_have_a_rival_that_knows_imagenet() -> None:
         "supervision=consistency",
     ):
         assert not plan(LESION, 5, [own]).rivals, "a rival would undo what was asked for"
+
+
+def test_ct_is_seen_in_a_window() -> None:
+    chosen = plan(variant(window=(-300, 100)), 5, [])
+    assert chosen.recipe.images.window == (-300, 100)
+    assert any(reason.startswith("Window: -300 to 100 Hounsfield units") for reason in chosen.reasons)
+    by_user = plan(variant(window=(-300, 100)), 5, ["images.window=[-160,240]"])
+    assert by_user.recipe.images.window == (-160, 240)
+    assert not any(reason.startswith("Window") for reason in by_user.reasons)
+    assert plan(LESION, 5, []).recipe.images.window is None

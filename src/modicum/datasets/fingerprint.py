@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from modicum.datasets.case import Case, Dataset
 from modicum.datasets.loading import case_size, load_field_of_view, load_label, load_picture
+from modicum.datasets.volume_facts import volume_facts
 from modicum.errors import ModicumError
 from modicum.images.volumes import cached_grid
 
@@ -42,6 +43,7 @@ class Fingerprint:
     max_width: int = 0
     spacing: tuple[float, float, float] | None = None  # of volumes: median mm between voxels along depth, height, width
     spacing_spread: float = 0.0  # how far a volume's in height or width lies from that, at most; .1 is a tenth
+    window: tuple[int, int] | None = None  # of CT: Hounsfield units among which the objects and what borders on them lie
     channels: tuple[int, ...] = ()  # all that occur
     dtypes: tuple[str, ...] = ()
     examined: int = 0  # labelled pictures that the figures below come from
@@ -76,6 +78,7 @@ def fingerprint(dataset: Dataset, progress: Progress | None = None, *, seed: int
             progress(done, len(looked_at))
     labelled = [s for s in seen if s.shares]
     spacing, spread = _spacing(dataset)
+    volumes = volume_facts(dataset)
     return Fingerprint(
         pictures=len(dataset.cases),
         labelled=len(dataset.labelled),
@@ -89,6 +92,7 @@ def fingerprint(dataset: Dataset, progress: Progress | None = None, *, seed: int
         max_width=int(widths.max()),
         spacing=spacing,
         spacing_spread=spread,
+        window=volumes.window if volumes is not None else None,
         channels=tuple(sorted({s.channels for s in seen})),
         dtypes=tuple(sorted({s.dtype for s in seen})),
         examined=len(labelled),

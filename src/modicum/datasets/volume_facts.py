@@ -16,6 +16,7 @@ from modicum.images.volumes import cached_grid, cached_volume
 _LOOKED_AT = 12  # volumes whose voxels are read
 _VOXELS = 200_000  # of each
 _AIR = -900  # Hounsfield units: what has such values is CT
+_WIDE = 400  # Hounsfield units that a window for soft tissue spans
 WINDOWS = {  # least and greatest Hounsfield units that are told apart; usual in radiology, the last two from document D
     "soft tissue": (-160, 240),
     "lungs": (-1350, 150),
@@ -42,6 +43,15 @@ class VolumeFacts:
     percentiles: Range  # .5 and 99.5
     labelled: dict[str, Range]  # of each class the values of its voxels, 5th and 95th percentile
     hounsfield: bool  # values as those of CT
+
+    @property
+    def window(self) -> tuple[int, int] | None:
+        """Of CT with labels: the Hounsfield units of all classes and half as many on either side, 400 at least; else None."""
+        if not (self.hounsfield and self.labelled):
+            return None
+        low, high = min(low for low, _ in self.labelled.values()), max(high for _, high in self.labelled.values())
+        half = max(high - low, _WIDE / 2)
+        return round((low + high) / 2 - half), round((low + high) / 2 + half)
 
     def to_json(self) -> dict[str, Any]:
         """Only what JSON knows."""

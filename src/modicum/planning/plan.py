@@ -43,6 +43,11 @@ def plan(seen: Fingerprint, minutes: float, changes: Sequence[str]) -> Plan:
     values, reasons = (_patches if _needs_full_resolution(seen) else _whole)(seen, minutes)
     if (advice := _advice(seen)) is not None:
         reasons["view.advice"] = advice
+    if seen.window is not None:
+        values["images"] = {"window": list(seen.window)}
+        reasons["images.window"] = (
+            f"Window: {seen.window[0]} to {seen.window[1]} Hounsfield units, the labelled tissue and as much about it."
+        )
     values |= {"name": "auto", "description": "Chosen from the data and the budget."}
     values["fit"] |= {"budget": minutes}
     told = [reason for axis, reason in reasons.items() if not any(touches(change, axis) for change in changes)]
