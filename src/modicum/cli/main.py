@@ -55,9 +55,10 @@ def plan(data: Data, recipe: RecipeName = "auto", budget: Budget = None, changes
     from modicum.cli.show import show_plan
     from modicum.datasets import discover
     from modicum.runs.estimate import training_time
+    from modicum.runs.growing import grown
     from modicum.runs.prepare import prepare
 
-    prepared = prepare(discover(data), recipe, _minutes(budget), None, changes or [], seed)
+    prepared = grown(prepare(discover(data), recipe, _minutes(budget), None, changes or [], seed))
     show_plan(prepared.plan, [prepared.splits[0].reason, training_time(prepared)])
 
 

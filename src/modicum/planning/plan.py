@@ -9,6 +9,7 @@ from typing import Any
 
 from modicum.datasets.fingerprint import Fingerprint
 from modicum.errors import ModicumError
+from modicum.planning.larger import Larger, larger_ones
 from modicum.planning.rivals import Rival, rivals_of, touches
 from modicum.recipes import Recipe, change, checked
 
@@ -18,7 +19,6 @@ _OFF_MIDDLE = 1.15  # the farthest corner is that much farther from an object th
 _FEW = 5  # objects in a picture
 _NEARLY_ALL, _ROUNDISH, _SOLID, _SMALL = 0.85, 0.5, 0.85, 0.1  # of pictures; roundness; solidity; diameter to longer side
 _SAME_SPACING = 0.1  # volumes whose pixels lie so nearly alike are left as they are
-_STEPS_COUNT = "many steps of a small network teach more in {:g} minutes than few steps of a large one."
 _TRIALS = "Trials, where the budget has room for them and no folds share it, tell"
 _AUGMENTATION = (
     "Augmentation: any rotation and flips, scale +-25 %, colour and brightness: with few labels, the more the better."
@@ -32,6 +32,7 @@ class Plan:
     recipe: Recipe
     reasons: tuple[str, ...]
     rivals: tuple[Rival, ...] = ()  # to be tried beside it, where the budget allows
+    larger: tuple[Larger, ...] = ()  # in its place, where this machine makes enough steps of them in the budget
 
 
 def plan(seen: Fingerprint, minutes: float, changes: Sequence[str]) -> Plan:
@@ -40,7 +41,7 @@ def plan(seen: Fingerprint, minutes: float, changes: Sequence[str]) -> Plan:
     Args:
         changes: "key.key=value", applied last; what they touch is no longer the plan's, and its reason is left out.
     """
-    values, reasons = (_patches if _needs_full_resolution(seen) else _whole)(seen, minutes)
+    values, reasons = (_patches if _needs_full_resolution(seen) else _whole)(seen)
     if (advice := _advice(seen)) is not None:
         reasons["view.advice"] = advice
     if seen.window is not None:
@@ -54,7 +55,7 @@ def plan(seen: Fingerprint, minutes: float, changes: Sequence[str]) -> Plan:
     recipe = checked(change(values, list(changes)))
     rivals = rivals_of(recipe, seen, changes)
     told += [f"{_TRIALS} whether {rival.recipe.name} is better: {rival.reason}." for rival in rivals]
-    return Plan(recipe, tuple(told), rivals)
+    return Plan(recipe, tuple(told), rivals, larger_ones(recipe, seen, changes))
 
 
 def with_angles(chosen: Plan, seen: Fingerprint) -> Plan:
@@ -142,33 +143,25 @@ def _needs_full_resolution(seen: Fingerprint) -> bool:
     return seen.object_thickness_px / shrink < _THIN or (seen.objects_per_picture > _FEW and shrink > 1.5)
 
 
-def _patches(seen: Fingerprint, minutes: float) -> tuple[dict[str, Any], dict[str, str]]:
-    wide = minutes >= 15 and seen.labelled >= 15
-    widths = [16, 32, 64, 128] if wide else [8, 16, 32, 64]
+def _patches(seen: Fingerprint) -> tuple[dict[str, Any], dict[str, str]]:
     size = min(192, _multiple_of_32(min(seen.min_height, seen.min_width)))
     reasons = {
         "view": f"View: patches of {size} pixels at full resolution, because structures are {seen.object_thickness_px:.1f} "
         f"pixels across{_many(seen)}, and too little of them would be left if the pictures "
         f"({seen.median_width}x{seen.median_height}) were made small.",
-        "network": f"Network: U-Net with {widths[0]} to {widths[-1]} channels; {_STEPS_COUNT.format(minutes)}",
         "fit.augmentation": _AUGMENTATION,
     }
     view = {"name": "patches", "size": size}
-    return {"view": view, "network": {"name": "unet", "encoder": {"widths": widths}}, "fit": {"rate": 6e-3}}, reasons
+    return {"view": view, "network": {"name": "unet", "encoder": {"widths": [8, 16, 32, 64]}}, "fit": {"rate": 6e-3}}, reasons
 
 
-def _whole(seen: Fingerprint, minutes: float) -> tuple[dict[str, Any], dict[str, str]]:
-    size = _WHOLE if minutes < 15 else 128
-    widths = [16, 32, 64, 128, 256]
+def _whole(seen: Fingerprint) -> tuple[dict[str, Any], dict[str, str]]:
     reasons = {
-        "view": f"View: the whole picture at {size} pixels, because the objects are large enough "
-        f"({seen.object_thickness_px:.0f} pixels across in pictures of {seen.median_width}x{seen.median_height}) and their "
-        "surroundings help to find them.",
-        "network": f"Network: U-Net with {widths[0]} to {widths[-1]} channels, which sees the whole picture at its lowest "
-        f"resolution; {_STEPS_COUNT.format(minutes)}",
+        "view": f"View: the whole picture made small, because the objects are large enough ({seen.object_thickness_px:.0f} "
+        f"pixels across in pictures of {seen.median_width}x{seen.median_height}) and their surroundings help to find them.",
         "fit.augmentation": _AUGMENTATION,
     }
-    view = {"name": "whole", "size": size}
+    view, widths = {"name": "whole", "size": _WHOLE}, [16, 32, 64, 128, 256]
     return {"view": view, "network": {"name": "unet", "encoder": {"widths": widths}}, "fit": {"rate": 4e-3}}, reasons
 
 

@@ -51,8 +51,12 @@ class Step:
     seconds: float
 
 
-def measured_step(recipe: Recipe, dataset: Dataset, seen: Fingerprint) -> Step:
-    """A step of the recipe's network on random numbers; takes some seconds."""
+def measured_step(recipe: Recipe, dataset: Dataset, seen: Fingerprint, compute: Compute | None = None) -> Step:
+    """A step of the recipe's network on random numbers; takes some seconds.
+
+    Args:
+        compute: how to do the arithmetic; None: the fastest way is looked for.
+    """
     channels = recipe.images.channels or max(seen.channels, default=3)
     if any(c.slice is not None for c in dataset.cases):
         channels = recipe.images.slicing.channels
@@ -60,7 +64,7 @@ def measured_step(recipe: Recipe, dataset: Dataset, seen: Fingerprint) -> Step:
     network = NETWORKS.build(recipe.network, channels, outputs)
     block = [] if recipe.images.block is None else [recipe.images.block]
     shape = (recipe.fit.batch_size, channels, *block, *VIEWS.build(recipe.view).size)
-    compute = choose_compute(network, shape, recipe.fit.precision)
+    compute = compute or choose_compute(network, shape, recipe.fit.precision)
     seconds = step_seconds(network, shape, compute.precision, compute.channels_last, compute.accelerator)
     return Step(shape, compute, seconds)
 

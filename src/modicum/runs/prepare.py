@@ -42,6 +42,12 @@ class Prepared:
         """What is tried beside the plan; nothing where folds share the budget, because each would have to choose for itself."""
         return self.plan.rivals if len(self.splits) == 1 else ()
 
+    @property
+    def minutes_each(self) -> float | None:
+        """Of each training: of the only one, or of the folds' and one more on all labelled pictures."""
+        budget, several = self.plan.recipe.fit.budget, len(self.splits) > 1
+        return None if budget is None else budget / (len(self.splits) + several)
+
 
 def prepare(
     dataset: Dataset, recipe: str, minutes: float | None, folds: int | None, changes: Sequence[str], seed: int | None

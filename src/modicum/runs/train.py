@@ -22,6 +22,7 @@ from modicum.evaluation import Evaluator
 from modicum.images import read_picture
 from modicum.recipes import dump
 from modicum.runs.folder import RunFolder
+from modicum.runs.growing import grown
 from modicum.runs.material import Training
 from modicum.runs.prepare import Prepared, prepare, tell
 from modicum.runs.reporting import Outcome, write_run_report
@@ -89,12 +90,12 @@ def _run(prepared: Prepared, folder: RunFolder) -> Run:
     if folder.claim(prepared.dataset, recipes, prepared.splits) and folder.report.exists():
         say("This run is finished; nothing was done.")  # the report is the last thing that a run writes
         return _finished(folder)
+    prepared = grown(prepared, folder)
     for reason in (*prepared.plan.reasons, prepared.splits[0].reason):
         say(f"- {reason}")
     tested, model = _train(prepared, folder)
     model.bundle.save(folder.bundle)
-    if model.trials is not None:
-        folder.write("recipe.yaml", dump(model.bundle.recipe))
+    folder.write("recipe.yaml", dump(model.bundle.recipe))
     evaluator, steps, failed = _test(prepared, tested, model, folder)
     trainings = tested if model is tested[0] else [*tested, model]
     findings = tuple(dict.fromkeys([*prepared.findings, *(f for t in trainings for f in t.all_findings), *failed]))
@@ -110,9 +111,8 @@ def _run(prepared: Prepared, folder: RunFolder) -> Run:
 
 def _train(prepared: Prepared, folder: RunFolder) -> tuple[list[Trained], Trained]:
     """One training for each split, and that of the model: the only one, or one more on all labelled pictures."""
-    recipe, splits = prepared.plan.recipe, prepared.splits
+    splits, share = prepared.splits, prepared.minutes_each
     several = len(splits) > 1
-    share = None if recipe.fit.budget is None else recipe.fit.budget / (len(splits) + several)
     tested = []
     for number, split in enumerate(splits, 1):
         if several:
