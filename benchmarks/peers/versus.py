@@ -7,7 +7,8 @@ benchmarks/peers/requirements.txt`, then `--peers PEERS/bin/python`. What is don
 Only the training clock counts for the peers; reading, planning and preprocessing do not. Modicum's budget counts its trials
 with all that belongs to them, and its training; not reading, nor what it learns of thresholds and trust afterwards. The peers
 begin with random weights, Modicum where the table says small-imagenet with ImageNet's: no other is to be had from a package
-index. All masks are measured alike, within the field of view where there is one.
+index. All masks are measured alike, within the field of view where there is one. With BUDGETS=processor in the environment all
+of them count the processor's seconds instead of the clock's.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ import os
 import random
 import subprocess
 import sys
-import time
+from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pandas as pd
-from task import peak_gib
+from hearts import hearts
+from task import now, peak_gib
 
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("MODICUM_DATA", HERE.parents[2] / "shared" / "data"))
@@ -37,6 +40,7 @@ TASKS = {  # data set, labels, test pictures (None: the official ones), side of 
     "isic40": ("isic2018", 40, 100, 256),
     "kvasir40": ("kvasir_seg", 40, 100, 256),
     "dsb20": ("dsb2018", 20, 100, 256),
+    "acdc5": ("acdc", 5, 10, 256),  # patients; the left ventricle, slice by slice, measured volume by volume
 }
 PEERS = ("plain_unet", "smp_unet", "monai_basic_unet", "nnunet")
 
@@ -50,11 +54,20 @@ class Row:
     label: str
     fov: str
     part: str
+    whole: str  # what is measured as one: the picture, or the volume that it is a slice of
+    patient: str
 
 
-def rows(task: str) -> list[Row]:
-    """Official parts where there are any, else a draw by a fixed seed; labels are the first of their part."""
+def rows(task: str, out: Path) -> list[Row]:
+    """Official parts where there are any, else a draw by a fixed seed; labels are the first of their part.
+
+    Args:
+        out: where slices of volumes are kept as pictures.
+    """
     name, labels, tested, _ = TASKS[task]
+    if name == "acdc":
+        slices = hearts(DATA / name, out.parent / "hearts", labels, tested or 0)
+        return [Row(s.stem, str(s.image), str(s.label), "", s.part, s.whole, s.patient) for s in slices]
     images = {p.stem: p for p in sorted((DATA / name / "images").iterdir())}
     if tested is None:
         official = json.loads((DATA / name / "split.json").read_text())
@@ -66,24 +79,26 @@ def rows(task: str) -> list[Row]:
     for part, stems in (("train", train[:labels]), ("test", test)):
         for stem in stems:
             label, fov = (DATA / name / kind / f"{stem}.png" for kind in ("labels", "fov"))
-            found.append(Row(stem, str(images[stem]), str(label), str(fov) if fov.exists() else "", part))
+            found.append(Row(stem, str(images[stem]), str(label), str(fov) if fov.exists() else "", part, stem, stem))
     return found
 
 
 def modicum(task: str, seconds: float, out: Path) -> None:
     """This very process trains `auto`, so that its memory is its own."""
+    sys.path.append(str(HERE.parent))
+    import cells  # noqa: F401 - which clock a budget goes by
     import modicum as md
     from modicum.bundle import class_numbers
     from modicum.images import read_picture
 
     table = out / "manifest.csv"
-    pd.DataFrame([asdict(row) for row in rows(task)]).rename(columns={"part": "split"}).drop(columns="stem").to_csv(
-        table, index=False
-    )
+    pd.DataFrame([asdict(row) for row in rows(task, out)]).rename(columns={"part": "split"}).drop(
+        columns=["stem", "whole"]
+    ).to_csv(table, index=False)
     run = md.train(table, out / "run", minutes=seconds / 60)
     (out / "masks").mkdir(exist_ok=True)
     bundle = run.bundle
-    segmenter, test, began = bundle.segmenter(), [row for row in rows(task) if row.part == "test"], time.monotonic()
+    segmenter, test, began = bundle.segmenter(), [row for row in rows(task, out) if row.part == "test"], now()
     for row in test:
         picture = read_picture(Path(row.image))
         found = class_numbers(segmenter.probabilities(picture), bundle, picture)
@@ -91,7 +106,7 @@ def modicum(task: str, seconds: float, out: Path) -> None:
     cost = {
         "steps": run.summary["steps"],
         "training_seconds": run.summary["seconds"],
-        "inference_seconds": (time.monotonic() - began) / len(test),
+        "inference_seconds": (now() - began) / len(test),
         "peak_gib": peak_gib(),
         "recipe": run.summary["recipe"],
     }
@@ -103,7 +118,7 @@ def cell(task: str, who: str, minutes: float, options: argparse.Namespace) -> di
     out = (options.out / "peers" / f"{task}-{who}-{minutes:g}m").resolve()
     if not (out / "cost.json").exists():
         out.mkdir(parents=True, exist_ok=True)
-        every = rows(task)
+        every = rows(task, out)
         about = {
             "train": [asdict(row) for row in every if row.part == "train"],
             "test": {row.stem: row.image for row in every if row.part == "test"},
@@ -116,21 +131,21 @@ def cell(task: str, who: str, minutes: float, options: argparse.Namespace) -> di
         command = own if who == "modicum" else [str(options.peers), str(HERE / f"{who}.py"), str(out / "task.json")]
         with (out / "log.txt").open("w") as log:
             subprocess.run(command, check=True, stdout=log, stderr=subprocess.STDOUT)
-    dice = measured(task, out / "masks")
+    dice = measured(task, out)
     return {"task": task, "who": who, "minutes": minutes, "dice": dice, **json.loads((out / "cost.json").read_text())}
 
 
-def measured(task: str, masks: Path) -> dict[str, float]:
-    """Dice of every test picture."""
+def measured(task: str, out: Path) -> dict[str, float]:
+    """Dice of every test picture, or test volume."""
     from modicum.evaluation import binary_metrics
 
-    found = {}
-    for row in rows(task):
+    pairs: dict[str, list[tuple[np.ndarray, ...]]] = defaultdict(list)
+    for row in rows(task, out):
         if row.part == "test":
-            mask, true = (cv2.imread(str(p), cv2.IMREAD_GRAYSCALE) > 127 for p in (masks / f"{row.stem}.png", row.label))
-            valid = cv2.imread(row.fov, cv2.IMREAD_GRAYSCALE) > 0 if row.fov else None
-            found[row.stem] = float(binary_metrics(mask, true, valid, distances=False)["dice"])
-    return found
+            files = out / "masks" / f"{row.stem}.png", row.label, *([row.fov] if row.fov else [])
+            pairs[row.whole].append(tuple(cv2.imread(str(p), cv2.IMREAD_GRAYSCALE) > 127 for p in files))
+    stacked = {whole: [np.stack(each) for each in zip(*own, strict=True)] for whole, own in pairs.items()}
+    return {whole: float(binary_metrics(*masks, distances=False)["dice"]) for whole, masks in stacked.items()}
 
 
 def show(results: list[dict[str, Any]]) -> None:
