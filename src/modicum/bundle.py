@@ -1,7 +1,7 @@
 """The trained model as one file that travels: weights, recipe, provenance. A zip archive; nothing in it is executable.
 
 Inside: `bundle.json` (what the model is, with a checksum of the weights), `recipe.yaml`, `weights.safetensors`, and for a
-model of two networks `localiser.modicum`, a bundle as well.
+model of two networks `localiser.modicum`, a bundle as well; `other-1.modicum` and so on are further members of an ensemble.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from torch import nn
 from modicum.classical import METHODS, ClassicalSegmenter, OtsuThreshold
 from modicum.errors import ModicumError
 from modicum.images.intensity import Intensity
-from modicum.inference import FromHeatmap, FromMask, Localiser, Predictor, Rough, Segmenter, ready
+from modicum.inference import Ensemble, FromHeatmap, FromMask, Localiser, Predictor, Rough, Segmenter, ready
 from modicum.inference.finishing import Evidence, finished
 from modicum.inference.finishing.table import Image, Spacing
 from modicum.inference.trust import Trust
@@ -35,7 +35,8 @@ from modicum.networks import NETWORKS
 from modicum.recipes import Recipe, checked, dump
 from modicum.views import VIEWS
 
-FORMAT = 4  # raised when older programs could no longer read the file; 4: preparations, finishing steps, classical methods
+FORMAT = 5  # raised when older programs could no longer read the file; 4: preparations, finishing steps, classical methods
+_ENSEMBLES = 5  # the format of those; all other models are still written in the one before
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Bundle:
     localiser_settings: dict[str, Any] = field(default_factory=dict)  # what it learned besides
     temperature: float = 1.0  # of its probabilities; the thresholds are for what comes out
     trust: Trust | None = None  # by which it judges its own predictions
+    others: tuple[Bundle, ...] = ()  # whose probability maps are averaged with its own: an ensemble
 
     @property
     def outputs(self) -> int:
@@ -79,6 +81,9 @@ class Bundle:
             flips: overrides the recipe.
             prepared: pictures come as working pixels, to which the recipe's preparations were applied already.
         """
+        if self.others:
+            members = (replace(self, others=()), *self.others)
+            return Ensemble([one.segmenter(flips=flips, bf16=bf16, prepared=prepared) for one in members])
         prepare = () if prepared else self.recipe.images.prepare
         if self.recipe.method is not None:
             state = {key: value.numpy() for key, value in self.weights.items()}
@@ -102,7 +107,7 @@ class Bundle:
         """Numbers that were learned: of the network, or all that a classical method keeps."""
         if self.recipe.method is not None:
             return sum(w.numel() for w in self.weights.values())
-        return sum(p.numel() for p in self.network().parameters())
+        return sum(p.numel() for p in self.network().parameters()) + sum(other.parameters for other in self.others)
 
     @property
     def unfinished(self) -> Bundle:
@@ -163,7 +168,7 @@ class Bundle:
         """The content of the file."""
         weights = save_weights({k: v.detach().cpu().contiguous() for k, v in self.weights.items()})
         about = {
-            "format": FORMAT,
+            "format": _ENSEMBLES if self.others else _ENSEMBLES - 1,
             "classes": self.classes,
             "intensity": asdict(self.intensity),
             "threshold": self.threshold,
@@ -182,6 +187,8 @@ class Bundle:
             archive.writestr("weights.safetensors", weights)
             if self.localiser is not None:
                 archive.writestr("localiser.modicum", self.localiser.packed())
+            for number, other in enumerate(self.others, 1):
+                archive.writestr(f"other-{number}.modicum", other.packed())
         return content.getvalue()
 
     @classmethod
@@ -202,7 +209,7 @@ class Bundle:
             with zipfile.ZipFile(content) as archive:
                 about = _known_format(json.loads(archive.read("bundle.json")), path)
                 recipe_text, weights = archive.read("recipe.yaml"), archive.read("weights.safetensors")
-                inner = io.BytesIO(archive.read("localiser.modicum")) if "localiser.modicum" in archive.namelist() else None
+                inner = {name: io.BytesIO(archive.read(name)) for name in archive.namelist() if name.endswith(".modicum")}
         except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError, NotImplementedError) as error:
             raise ModicumError(
                 f"this is not a Modicum bundle, or it is damaged ({error}).",
@@ -215,7 +222,7 @@ class Bundle:
                 file=path,
                 remedy="Copy it again from where it was made.",
             )
-        scale = about["intensity"]
+        scale, localiser = about["intensity"], inner.pop("localiser.modicum", None)
         return cls(
             recipe=checked(yaml.safe_load(recipe_text), str(path)),
             weights=load_weights(weights),
@@ -225,7 +232,8 @@ class Bundle:
             label_values=tuple(about["label_values"]),
             provenance=about["provenance"],
             low=about.get("low"),
-            localiser=None if inner is None else cls._unpacked(inner, path),
+            localiser=None if localiser is None else cls._unpacked(localiser, path),
+            others=tuple(cls._unpacked(other, path) for other in inner.values()),
             localiser_settings=about.get("localiser_settings", {}),
             temperature=about.get("temperature", 1.0),
             trust=Trust.from_plain(about["trust"]) if about.get("trust") else None,

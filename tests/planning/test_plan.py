@@ -140,3 +140,10 @@ def test_ct_is_seen_in_a_window() -> None:
     assert by_user.recipe.images.window == (-160, 240)
     assert not any(reason.startswith("Window") for reason in by_user.reasons)
     assert plan(LESION, 5, []).recipe.images.window is None
+
+
+@pytest.mark.parametrize(
+    ("minutes", "changes", "told"), [(5, [], False), (480, [], True), (480, ["finish.ensemble=true"], False)]
+)
+def test_hours_are_worth_an_ensemble(minutes: float, changes: list[str], told: bool) -> None:
+    assert any("finish.ensemble" in reason for reason in plan(LESION, minutes, changes).reasons) is told

@@ -93,11 +93,11 @@ class Recipe(Axis):
             raise ModicumError(
                 f"the network '{self.network['name']}' cannot learn '{self.start['name']}'.", remedy="Use --set start=random"
             )
-        if self.alone is not None and self.localiser is not None and self.localiser["name"] == "truth":
+        if self.taught_by.unlabelled is not None and self.localiser is not None and self.localiser["name"] == "truth":
             raise ModicumError(
                 "nobody knows where the objects of unlabelled pictures truly are.", remedy="Use --set localiser=segmenter"
             )
-        if self.alone is not None and own_cost:
+        if self.taught_by.unlabelled is not None and own_cost:
             raise ModicumError(
                 f"unlabelled pictures cannot teach the network '{self.network['name']}'.",
                 remedy="Use --set supervision=labelled",
@@ -200,7 +200,7 @@ class Recipe(Axis):
     def alone(self) -> Recipe | None:
         """The recipe of the training on labelled pictures alone that comes first where unlabelled pictures teach too."""
         taught = self.taught_by
-        if taught.unlabelled is None:
+        if taught.unlabelled is None or taught.teacher is not None:
             return None
         own = dict(taught.first or {})
         if self.fit.budget is not None:  # a length demanded of the whole outweighs the document's

@@ -44,9 +44,13 @@ class Prepared:
 
     @property
     def minutes_each(self) -> float | None:
-        """Of each training: of the only one, or of the folds' and one more on all labelled pictures."""
-        budget, several = self.plan.recipe.fit.budget, len(self.splits) > 1
-        return None if budget is None else budget / (len(self.splits) + several)
+        """Of each training: of the only one, or of the folds' and, without an ensemble, one more on all labelled pictures."""
+        recipe, several = self.plan.recipe, len(self.splits) > 1
+        return (
+            None
+            if recipe.fit.budget is None
+            else recipe.fit.budget / (len(self.splits) + (several and not recipe.finish.ensemble))
+        )
 
 
 def prepare(
@@ -72,6 +76,10 @@ def prepare(
     tested = frozenset(splits[0].test) if len(splits) == 1 else frozenset()
     seen = fingerprint(replace(dataset, cases=tuple(c for c in dataset.cases if c.id not in tested)))
     chosen = choose_recipe(seen, recipe, minutes, changes, seed)
+    if chosen.recipe.finish.ensemble and len(splits) == 1:
+        raise ModicumError(
+            "an ensemble is made of the networks of folds, and there are none.", remedy="Ask for some: --folds 5"
+        )
     for fitted in (with_angles, with_cubes, with_spacing):
         chosen = fitted(chosen, seen)
     return Prepared(dataset, tuple(findings), tuple(splits), seen, chosen)

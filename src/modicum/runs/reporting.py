@@ -79,9 +79,10 @@ class Outcome:
         """How the figures were made, in words."""
         notes, things = [], "volumes" if any(c.slice is not None for c in self.dataset.labelled) else "pictures"
         if len(self.splits) > 1:
+            made = "averages those" if self.model.bundle.others else f"was trained on all labelled {things}"
             notes.append(
                 f"Every {things[:-1]} was tested by a model that had not seen its patient ({len(self.splits)} folds); the "
-                f"model in the bundle was trained on all labelled {things} and has itself not been tested."
+                f"model in the bundle {made} and has itself not been tested."
             )
             if self.plan.recipe.name == "auto":
                 notes.append(f"With folds no {things[:-1]} is set aside for good: the recipe was planned from all of them.")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
+from modicum.bundle import Bundle
 from modicum.console import say
-from modicum.datasets.case import Case
-from modicum.errors import Finding
+from modicum.datasets.case import Case, Dataset
+from modicum.errors import Finding, ModicumError
 from modicum.runs.fitting import fit_method
 from modicum.runs.localising import first_recipe
 from modicum.runs.material import Material, Training, read_material
@@ -93,24 +95,38 @@ def _localiser(training: Training, material: Material) -> Trained | None:
 def _with_unlabelled(training: Training, cases: Sequence[Case], material: Material, train: Callable[..., Trained]) -> Trained:
     """Labelled pictures alone, then, in one round or several, unlabelled ones with them."""
     recipe, part = training.recipe, training.part
-    taught, alone = recipe.taught_by, recipe.alone
-    assert alone is not None, "unlabelled pictures teach"
+    taught = recipe.taught_by
     rounds, anew = (
         (taught.unlabelled.rounds, taught.unlabelled.anew) if isinstance(taught.unlabelled, PseudoLabels) else (1, False)
     )
-    say("Labelled pictures alone")
-    latest = _within(training, replace(_share(training, taught.share), recipe=alone, part=f"{part}alone/"), train)
-    left, before = _less(training, latest.seconds), [latest]
+    if recipe.alone is None:
+        teacher, left, trained = _teacher(Path(taught.teacher or ""), training.dataset), training, []
+    else:
+        say("Labelled pictures alone")
+        own = replace(_share(training, taught.share), recipe=recipe.alone, part=f"{part}alone/")
+        trained = [_within(training, own, train)]
+        teacher, left = trained[0].bundle, _less(training, trained[0].seconds)
     for number in range(1, rounds + 1):
         say("With unlabelled pictures" + (f", round {number} of {rounds}" if rounds > 1 else ""))
         own = replace(_share(left, 1 / (rounds - number + 1)), part=part if number == rounds else f"{part}round-{number}/")
-        beside = taught_pictures(latest.bundle, cases, own, material)
-        more = {} if anew else {"weights": latest.bundle.weights, "again": True}
+        beside = taught_pictures(teacher, cases, own, material)
+        more = {} if anew or not trained else {"weights": teacher.weights, "again": True}
         latest = _within(left, own, partial(train, beside=beside, **more))
         latest = replace(latest, beside=replace(beside, pictures=()))  # they have taught
-        left = _less(left, latest.seconds)
-        before.append(latest)
-    return replace(latest, before=tuple(before[:-1]))
+        left, teacher = _less(left, latest.seconds), latest.bundle
+        trained.append(latest)
+    return replace(trained[-1], before=tuple(trained[:-1]))
+
+
+def _teacher(file: Path, dataset: Dataset) -> Bundle:
+    teacher = Bundle.load(file)
+    if teacher.classes != dataset.classes:
+        raise ModicumError(
+            f"the teacher knows {', '.join(teacher.classes)}, and the data set has {', '.join(dataset.classes)}.",
+            file=file,
+            remedy="Name a model of the same classes with supervision.teacher.",
+        )
+    return teacher
 
 
 def _share(training: Training, share: float) -> Training:

@@ -110,7 +110,7 @@ def _run(prepared: Prepared, folder: RunFolder) -> Run:
 
 
 def _train(prepared: Prepared, folder: RunFolder) -> tuple[list[Trained], Trained]:
-    """One training for each split, and that of the model: the only one, or one more on all labelled pictures."""
+    """One training for each split, and that of the model: the only one, all of them averaged, or one more on all pictures."""
     splits, share = prepared.splits, prepared.minutes_each
     several = len(splits) > 1
     tested = []
@@ -120,6 +120,8 @@ def _train(prepared: Prepared, folder: RunFolder) -> tuple[list[Trained], Traine
         tested.append(_train_part(prepared, split, folder, f"fold-{number}/" if several else "", share))
     if not several:
         return tested, tested[0]
+    if prepared.plan.recipe.finish.ensemble:
+        return tested, _averaged(tested)
     say("The model: trained on all labelled pictures")
     model = _train_part(prepared, _everything(splits), folder, "all/", share)
     return tested, replace(model, bundle=_with_medians(model.bundle, [t.bundle for t in tested]))
@@ -135,6 +137,13 @@ def _train_part(prepared: Prepared, split: Split, folder: RunFolder, part: str, 
     except BudgetTooShort as error:
         whole = prepared.plan.recipe.fit.budget
         raise error if share is None or whole is None else error.scaled(whole / share) from None
+
+
+def _averaged(tested: Sequence[Trained]) -> Trained:
+    """The model that averages those of the folds; nothing more was trained for it."""
+    bundles = [t.bundle for t in tested]
+    bundle = replace(_with_medians(bundles[0], bundles), others=tuple(bundles[1:]))
+    return Trained(bundle, [], [], tested[0].compute, bundle.parameters, 0.0)
 
 
 def _with_medians(bundle: Bundle, tested: Sequence[Bundle]) -> Bundle:

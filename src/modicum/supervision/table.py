@@ -26,6 +26,7 @@ class PseudoLabels:
     unsure: float  # pixels whose probability lies nearer to .5 than this do not teach
     real: float  # share of labelled pictures in a batch
     anew: bool  # every round begins as the first training did; else with the weights of the last one
+    teacher: str | None  # file of a trained model that labels them, in the place of a first one
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Supervision:
     folder: str | None = None  # of more unlabelled pictures
     share: float = 0.0  # of the budget, for the training on labelled pictures alone that comes first
     first: Mapping[str, Any] | None = None  # what that training's `fit` has different
+
+    @property
+    def teacher(self) -> str | None:
+        """File of a trained model that labels the unlabelled pictures."""
+        return self.unlabelled.teacher if isinstance(self.unlabelled, PseudoLabels) else None
 
 
 SUPERVISIONS: Table[Supervision] = Table("supervision")
@@ -82,18 +88,19 @@ def pseudo_labels(
     unsure: _Unsure = 0.1,
     real: _Share = 0.5,
     anew: bool = True,
+    teacher: str | None = None,
     share: _Share = 0.4,
     fit: dict[str, Any] = {},  # noqa: B006 (never changed)
 ) -> Supervision:
     """Unlabelled pictures too, labelled by a model trained before on the labelled ones, as far as they can be believed.
 
     `share` of the budget goes to that first model, the rest to the `rounds` after it; `fit` is what its training does
-    differently. A picture is believed if the share of its foreground lies in `share_range` (null: computed from the labelled
-    pictures) and the mean probability of what was found is at least `confidence`; its pixels, if their probability is not
-    within `unsure` of .5.
+    differently. With `teacher`, the file of a model, there is none: so an ensemble is distilled into one network. A picture
+    is believed if the share of its foreground lies in `share_range` (null: computed from the labelled pictures) and the mean
+    probability of what was found is at least `confidence`; its pixels, if their probability is not within `unsure` of .5.
     """
-    teacher = PseudoLabels(rounds, share_range, confidence, unsure, real, anew)
-    return Supervision(unlabelled=teacher, folder=folder, share=share, first=fit)
+    labelling = PseudoLabels(rounds, share_range, confidence, unsure, real, anew, teacher)
+    return Supervision(unlabelled=labelling, folder=folder, share=share, first=fit)
 
 
 @SUPERVISIONS.register("consistency", "Sohn et al. 2020 (FixMatch), Yang et al. 2023 (UniMatch), French et al. 2020 (CutMix)")
