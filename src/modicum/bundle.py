@@ -97,6 +97,7 @@ class Bundle:
             flips=self.recipe.finish.flips if flips is None else flips,
             localiser=self._localiser(flips, bf16),
             block=self.recipe.images.block,
+            depth=self.recipe.images.depth,
             with_localiser=self.with_localiser,
             prepare=prepare,
             temperature=self.temperature,

@@ -93,3 +93,26 @@ def test_per_picture_normalisation_ignores_the_light() -> None:
         values = (changed / 255 - mean) / sd
         assert abs(values.mean()) < 1e-5
         assert abs(values.std() - 1) < 1e-2
+
+
+class Height(nn.Module):
+    """A network that looks at the last channel alone: surely foreground where that is 204."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(1000.0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.scale * (0.1 - (x[:, -1:] - 0.8).abs())
+
+
+def test_a_slice_is_as_high_beyond_its_border() -> None:
+    picture = np.dstack([np.zeros((40, 40), np.uint8), np.full((40, 40), 204, np.uint8)])
+    mask = np.zeros((40, 40), bool)
+    mask[:6, :6] = True
+    view, intensity = VIEWS.build({"name": "polar", "size": [32, 32]}), Intensity((0.0, 0.0), (1.0, 1.0))
+    for depth in (False, True):
+        one = Segmenter(Height().eval(), view, intensity, 1, depth=depth)
+        glimpses = one.look(picture, mask).glimpses
+        answer = np.stack(list(one.answers(picture, glimpses)))
+        assert bool((answer > 0.5).all()) is depth

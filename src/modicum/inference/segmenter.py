@@ -85,6 +85,7 @@ class Segmenter:
     block: int | None = None  # slices that a network of three dimensions sees at once; it segments volumes
     with_localiser: bool = False  # average with the probability maps of the localiser, which knows the same classes
     prepare: Sequence[Mapping[str, Any]] = ()  # preparations of pictures that were not prepared before
+    depth: bool = False  # the last channel says how high a slice lies
     temperature: float = 1.0  # of the probabilities that are told; `answers` are the network's own
 
     def probabilities(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
@@ -161,6 +162,8 @@ class Segmenter:
                 table = ((glimpse.stretched(plain) - mean) / sd).astype(np.float32)
                 table = table if self.block is None else np.repeat(table, self.block, axis=1)
                 shown = sample(pixels, glimpse.by, border=self.view.border)
+                if self.depth:  # beyond the border of the slice as well
+                    shown[..., -1] = pixels[0, 0, -1]
                 seen.append(cv2.LUT(shown, table[None]).reshape(*glimpse.by.target, -1))
             images = torch.from_numpy(np.stack(seen)).permute(0, 3, 1, 2)
             yield from self.answer(images if self.block is None else images[:, None]).flatten(1, -3).cpu().numpy()

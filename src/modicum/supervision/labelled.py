@@ -88,10 +88,9 @@ class LabelledPictures:
         by, table = glimpse.by, self._table(which, glimpse, rng)
         table = table if self.slicing.block is None else np.repeat(table, self.slicing.block, axis=1)
         cv2.LUT(sample(picture.image, by, border=self.view.border), table[None], dst=image)
-        place = image[..., -1].copy() if self.slicing.depth else None
         random_detail(self.policy, image, rng, unit=float(1 / sd.mean()))
-        if place is not None:
-            image[..., -1] = place
+        if self.slicing.depth:  # how high the slice lies is so beyond its border as well
+            image[..., -1] = table[picture.image[0, 0, -1], -1]
         target[...] = sample(picture.label, by, border=self.view.border, nearest=True)
         if valid is not None and picture.valid is not None:
             valid[...] = sample(picture.valid, by, border=self.view.border, nearest=True)
