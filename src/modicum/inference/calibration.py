@@ -14,6 +14,7 @@ import numpy.typing as npt
 _SURE = 2.0**-12  # nearest to 1 that float16 can tell from it: a 1 says at least so much
 _COLDEST, _HOTTEST = 0.2, 5.0
 _PIXELS = 10_000  # of each picture: all count the same, however large
+_AT_ONCE = 2**16  # pixels, of a picture or volume as large as may be
 
 Sample = tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]  # probabilities (n, K + 1), background first; true classes (n,)
 
@@ -28,11 +29,12 @@ def tempered(probability: npt.NDArray[np.float16], temperature: float) -> npt.ND
     """
     if temperature == 1:
         return probability
-    out = np.empty_like(probability)
-    for row in range(probability.shape[1]):  # of a picture or volume as large as may be, a little at a time
-        every = with_background(probability[:, row].astype(np.float32))
-        out[:, row] = _divided(every, temperature)[1:]
-    return out
+    flat = probability.reshape(len(probability), -1)
+    out = np.empty_like(flat)
+    for start in range(0, flat.shape[1], _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        out[:, part] = _divided(with_background(flat[:, part].astype(np.float32)), temperature)[1:]
+    return out.reshape(probability.shape)
 
 
 def with_background(probability: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
