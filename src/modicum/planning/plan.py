@@ -20,6 +20,10 @@ _NEARLY_ALL, _ROUNDISH, _SOLID, _SMALL = 0.85, 0.5, 0.85, 0.1  # of pictures; ro
 _SAME_SPACING = 0.1  # volumes whose pixels lie so nearly alike are left as they are
 _STEPS_COUNT = "many steps of a small network teach more in {:g} minutes than few steps of a large one."
 _TRIALS = "Trials, where the budget has room for them and no folds share it, tell"
+_UNSEEN = (
+    "View: the whole picture at {} pixels; how large the objects are, marks do not tell. For thin or small ones: --recipe "
+    "small-patches --set supervision=scribbles."
+)
 _AUGMENTATION = (
     "Augmentation: any rotation and flips, scale +-25 %, colour and brightness: with few labels, the more the better."
 )
@@ -40,7 +44,13 @@ def plan(seen: Fingerprint, minutes: float, changes: Sequence[str]) -> Plan:
     Args:
         changes: "key.key=value", applied last; what they touch is no longer the plan's, and its reason is left out.
     """
-    values, reasons = (_patches if _needs_full_resolution(seen) else _whole)(seen, minutes)
+    unseen = seen.marked_in_part > 0 and not seen.examined
+    values, reasons = (_patches if _needs_full_resolution(seen) and not unseen else _whole)(seen, minutes)
+    if seen.marked_in_part:
+        values["supervision"] = "scribbles"
+        reasons["supervision"] = f"Supervision: scribbles, because {seen.marked_in_part} labels are marked in part."
+    if unseen:
+        reasons["view"] = _UNSEEN.format(values["view"]["size"])
     if (advice := _advice(seen)) is not None:
         reasons["view.advice"] = advice
     values |= {"name": "auto", "description": "Chosen from the data and the budget."}

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from modicum.datasets import load_field_of_view, load_label
+from modicum.datasets import load_label, load_valid
 from modicum.datasets.case import Case, LabelCode
 from modicum.datasets.layouts.found import pictures_in, stem
 from modicum.datasets.loading import decode
@@ -60,7 +60,7 @@ def picture_pair(found: Path, true: Path, fov: Path | None, code: LabelCode) -> 
         raise ModicumError(f"is a volume, its true mask {true.name} a picture.", file=found)
     values = read_mask(found)
     prediction = decode(values, _their_code(values, code, found))
-    return Pair(truth=load_label(case, code), prediction=prediction, valid=load_field_of_view(case), spacing=None)
+    return Pair(truth=load_label(case, code), prediction=prediction, valid=load_valid(case, code), spacing=None)
 
 
 def volume_pair(found: Path, true: Path, fov: Path | None, code: LabelCode) -> Pair:
@@ -107,7 +107,7 @@ def _their_code(values: npt.NDArray[Any], code: LabelCode, path: Path) -> LabelC
     Raises:
         ModicumError: it is a probability map or numbers its objects, where a mask of two values is expected.
     """
-    if code.kind != "binary":
+    if code.kind != "binary" and len(code.values) != 1:
         return code
     top = float(values.max(initial=0))
     between = (values > 0.1 * top) & (values < 0.9 * top)

@@ -21,7 +21,7 @@ from modicum.images.volumes import is_volume
 from modicum.runs.anybodys_masks import masks_in, picture_pair, volume_pair
 from modicum.runs.folder import RunFolder, environment
 from modicum.runs.steps import second_looks, steps_of, threshold_of
-from modicum.runs.testing import calibration, examples, test_bundle
+from modicum.runs.testing import calibration, examples, measured_in_part, test_bundle
 
 
 def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str = "auto") -> tuple[dict[str, Any], Path]:
@@ -42,6 +42,7 @@ def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str =
     failed = test_bundle(bundle, cases, code, evaluator, folder.predictions, steps)
     if len(failed) == len(cases):
         raise ModicumError(failed[0].message, file=failed[0].file, remedy=failed[0].remedy)
+    failed += measured_in_part(cases, code)
     dice = {str(case): float(value) for case, value in evaluator.table().groupby("case")["dice"].mean().items()}
     whole = _figures(evaluator, [*notes, *steps.notes(bundle)], failed) | steps.summary(evaluator)
     whole["calibration"] = calibration(evaluator, bundle.temperature)
@@ -135,7 +136,7 @@ def _code_for(bundle: Bundle, dataset: Dataset) -> LabelCode:
         raise ModicumError(f"labels hold {unknown}, the model knows {values}; {said}", file=dataset.root)
     if set(theirs) == set(ours) and theirs != ours:
         raise ModicumError(f"the classes have other numbers here; {said}", file=dataset.root)
-    return LabelCode("index", bundle.label_values)
+    return LabelCode("index", bundle.label_values, ground=dataset.code.ground, unmarked=dataset.code.unmarked)
 
 
 def _place(path: Path) -> RunFolder:
