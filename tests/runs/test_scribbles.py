@@ -96,3 +96,18 @@ def test_predictions_of_such_a_model_are_measured_against_marks(marks: Path, tmp
     run = md.train(marks, tmp_path / "run", recipe="small-scribbles", changes=TINY)
     found, _ = evaluate_bundle(run.folder / "model.modicum", marks, tmp_path / "out", "val")
     assert "measured-in-part" in {f["kind"] for f in found["findings"]}
+
+
+def test_anybodys_masks_are_measured_on_marked_pixels_alone(tmp_path: Path) -> None:
+    from modicum.runs.evaluating import evaluate_folders
+
+    for sub in ("labels", "found"):
+        (tmp_path / sub).mkdir()
+    (tmp_path / "classes.json").write_text('{"disc": 1, "unmarked": 255}')
+    true, found = np.full((20, 20), 255, np.uint8), np.zeros((20, 20), np.uint8)
+    true[:4], true[4:8], found[:10] = 1, 0, 255
+    for name in ("a", "b"):
+        cv2.imwrite(str(tmp_path / "labels" / f"{name}.png"), true)
+        cv2.imwrite(str(tmp_path / "found" / f"{name}.png"), found)
+    done = evaluate_folders(tmp_path / "found", tmp_path / "labels", None)
+    assert done["test"]["dice"]["mean"] == pytest.approx(2 * 4 / (8 + 4))

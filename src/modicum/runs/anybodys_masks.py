@@ -11,7 +11,7 @@ import numpy.typing as npt
 from modicum.datasets import load_label, load_valid
 from modicum.datasets.case import Case, LabelCode
 from modicum.datasets.layouts.found import pictures_in, stem
-from modicum.datasets.loading import decode
+from modicum.datasets.loading import decode, marked
 from modicum.errors import ModicumError
 from modicum.images import read_mask
 from modicum.images.volumes import Volume, is_volume, read_volume
@@ -70,11 +70,15 @@ def volume_pair(found: Path, true: Path, fov: Path | None, code: LabelCode) -> P
         ModicumError: one cannot be read, is no mask, or lies elsewhere than the true one.
     """
     truth = read_volume(true)
-    theirs = mask_values(_beside(found, truth, true), found)
+    values, theirs = mask_values(truth, true), mask_values(_beside(found, truth, true), found)
+    valid = None if code.unmarked is None else np.stack([marked(one, code) for one in values])
+    if fov is not None:
+        inside = mask_values(_beside(fov, truth, true), fov) > 0
+        valid = inside if valid is None else valid & inside
     return Pair(
-        truth=_slices(mask_values(truth, true), code),
+        truth=_slices(values, code),
         prediction=_slices(theirs, _their_code(theirs, code, found)),
-        valid=None if fov is None else mask_values(_beside(fov, truth, true), fov) > 0,
+        valid=valid,
         spacing=truth.spacing,
     )
 

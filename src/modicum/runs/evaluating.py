@@ -13,6 +13,7 @@ from modicum.bundle import Bundle
 from modicum.console import say
 from modicum.datasets import LabelCode, discover, guess_patients, infer_code
 from modicum.datasets.case import Case, Dataset
+from modicum.datasets.discover import class_table
 from modicum.datasets.patients import told_of_volumes
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator, ReportData, write_report
@@ -60,6 +61,8 @@ def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str =
 def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Path | None = None) -> dict[str, Any]:
     """Figures of masks from anywhere, of pictures or of volumes, against true masks of the same stem.
 
+    A `classes.json` in the folder of the true masks, or beside it, names their classes and the value of unmarked pixels.
+
     Args:
         fov: folder with masks of the pixels that count, by the same stems.
 
@@ -77,7 +80,7 @@ def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Pat
                 file=folder,
                 remedy="Name each file as its true mask; leave out none.",
             )
-    code, classes, notes = infer_code(list(true.values()))
+    code, classes, notes = infer_code(list(true.values()), class_table(labels) or class_table(labels.parent))
     patients, guessed = guess_patients(list(true))
     if all(map(is_volume, true.values())):
         guessed = told_of_volumes(guessed)
