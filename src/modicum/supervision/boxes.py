@@ -11,7 +11,7 @@ Box = tuple[slice, slice]
 _SIDE = 128  # pixels of the longer side of what is looked at
 _MARGIN = 0.5  # of the box's sides, looked at around it
 _ROUNDS = 5
-_LEAST = 0.2  # below this share of its box what was found is no object
+_LEAST = 0.5  # below this share of its box what was found is no object
 
 
 def inside_of(box: Box, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:

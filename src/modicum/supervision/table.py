@@ -80,7 +80,7 @@ def points() -> Supervision:
 
 
 @SUPERVISIONS.register("scribbles", "Obukhov et al. 2019, arXiv:1906.04651 (gated CRF), Tang et al. 2018 (SYSTEMS C8)")
-def scribbles(*, pairwise: Annotated[float, Field(ge=0)] = 1.0) -> Supervision:
+def scribbles(*, pairwise: Annotated[float, Field(ge=0)] = 10.0) -> Supervision:
     """Pictures of which only some pixels are marked: the loss is that of these, and neighbours of like colour must agree.
 
     `pairwise` is the weight of the agreement. Where the label files do not say which pixels are unmarked ("unmarked" in
@@ -94,7 +94,7 @@ def centre_lines(
     *,
     near: Annotated[float, Field(ge=0)] = 0.002,
     far: Annotated[float, Field(gt=0)] = 0.012,
-    pairwise: Annotated[float, Field(ge=0)] = 1.0,
+    pairwise: Annotated[float, Field(ge=0)] = 10.0,
 ) -> Supervision:
     """Labelled pictures, as if no more than the centre line of each vessel were known.
 
