@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from modicum.datasets import check, discover, fingerprint, load_label, load_valid
+from modicum.datasets import LabelCode, check, discover, fingerprint, load_label, load_valid
 from modicum.errors import ModicumError
 
 
@@ -140,3 +140,7 @@ def test_the_label_ignore_of_nnunet_is_unmarked(tmp_path: Path) -> None:
     assert data.layout == "nnU-Net"
     assert data.classes == ("lesion",)
     assert data.code.unmarked == 2
+
+
+def test_run_folders_of_full_labels_are_known_as_before() -> None:
+    assert repr(LabelCode("binary", (255,))) == "LabelCode(kind='binary', values=(255,), colours=(), background=(0, 0, 0))"
