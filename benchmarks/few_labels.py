@@ -147,7 +147,7 @@ def weak(out: Path, options: argparse.Namespace) -> None:
     vessels: dict[str, dict[str, object]] = {
         "vessels-full": {},
         "centre-lines": {"supervision": "centre_lines"},
-        "centre-lines-alone": {"supervision": {"name": "centre_lines", "pairwise": 0}},
+        "centre-lines-pairwise": {"supervision": {"name": "centre_lines", "pairwise": 10}},
     }
     wanted = options.methods.split(",") if options.methods else [*lesions, *vessels]
     if unknown := set(wanted) - {*lesions, *vessels}:

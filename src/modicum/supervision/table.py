@@ -89,17 +89,17 @@ def scribbles(*, pairwise: Annotated[float, Field(ge=0)] = 10.0) -> Supervision:
     return Supervision("scribbles", pairwise=pairwise)
 
 
-@SUPERVISIONS.register("centre_lines", "Obukhov et al. 2019, arXiv:1906.04651 (gated CRF) (SYSTEMS C8)")
+@SUPERVISIONS.register("centre_lines", "SYSTEMS C8")
 def centre_lines(
     *,
     near: Annotated[float, Field(ge=0)] = 0.002,
     far: Annotated[float, Field(gt=0)] = 0.012,
-    pairwise: Annotated[float, Field(ge=0)] = 10.0,
+    pairwise: Annotated[float, Field(ge=0)] = 0.0,
 ) -> Supervision:
     """Labelled pictures, as if no more than the centre line of each vessel were known.
 
     Within `near` of a line is vessel, beyond `far` is background (shares of the picture's longer side), and between the two
-    nothing is known but that neighbours of like colour agree, with the weight `pairwise`.
+    nothing is known; `pairwise` is the weight with which neighbours of like colour must agree: much of it hides thin vessels.
     """
     return Supervision("centre_lines", pairwise=pairwise, near=near, far=far)
 
