@@ -9,6 +9,7 @@ experiments:
   hrf       hrf, 5 labels and all, fundus pictures of other cameras unlabelled (thesis-unlabelled-retina, table 4.1)
   fundus    2 and 5 labels of drive, the rest of drive and chase_db1 unlabelled
   acdc      acdc, both volumes of 1, 3 and 7 patients labelled, the others unlabelled
+  weak      isic2018, 20 labels, and drive, 5, as if less of them were known: scribbles, boxes, centre lines
   suggest   isic2018, 20 labels, then 20 more: suggested by the first model, or drawn at random
 """
 
@@ -134,6 +135,29 @@ def acdc(out: Path, options: argparse.Namespace) -> None:
     run(DATA / "acdc", out, {**WHOLE, "view": {"name": "whole", "size": 128}}, kept, ["1p", "3p", "7p"], options)
 
 
+def weak(out: Path, options: argparse.Namespace) -> None:
+    """The same pictures with full labels and with weak ones, which are made from them; test pictures are measured in full."""
+    lesions: dict[str, dict[str, object]] = {
+        "full": {},
+        "scribbles": {"supervision": "scribbles"},
+        "scribbles-alone": {"supervision": {"name": "scribbles", "pairwise": 0}},
+        "boxes": {"supervision": "boxes"},
+        "boxes-filled": {"supervision": {"name": "boxes", "inside": "filled"}},
+    }
+    vessels: dict[str, dict[str, object]] = {
+        "vessels-full": {},
+        "centre-lines": {"supervision": "centre_lines"},
+        "centre-lines-pairwise": {"supervision": {"name": "centre_lines", "pairwise": 10}},
+    }
+    wanted = options.methods.split(",") if options.methods else [*lesions, *vessels]
+    if unknown := set(wanted) - {*lesions, *vessels}:
+        raise SystemExit(f"--methods: {', '.join(sorted(unknown))} is none of {', '.join([*lesions, *vessels])}")
+    for data, base, known, labels in (("isic2018", WHOLE, lesions, 20), ("drive", PATCHES, vessels, 5)):
+        if chosen := [name for name in wanted if name in known]:
+            mine = argparse.Namespace(**{**vars(options), "methods": ",".join(chosen)})
+            run(DATA / data, out / data, base, known, [labels], mine)
+
+
 def suggested(out: Path, options: argparse.Namespace) -> None:
     """20 labels to begin with; 20 more that the model suggests, or 20 drawn at random; the same test pictures for all."""
     stems = [p.stem for p in sorted((DATA / "isic2018" / "images").iterdir())]
@@ -177,7 +201,7 @@ def _table(path: Path, heads: Sequence[str], rows: Sequence[Sequence[object]]) -
     return path
 
 
-EXPERIMENTS = {"isic": isic, "kvasir": kvasir, "hrf": hrf, "fundus": fundus, "acdc": acdc, "suggest": suggested}
+EXPERIMENTS = {"isic": isic, "kvasir": kvasir, "hrf": hrf, "fundus": fundus, "acdc": acdc, "weak": weak, "suggest": suggested}
 
 
 def main() -> None:

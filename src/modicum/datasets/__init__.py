@@ -7,7 +7,7 @@ from modicum.datasets.fingerprint import Fingerprint, fingerprint
 from modicum.datasets.inspection import Inspection, inspect
 from modicum.datasets.labels import infer_code
 from modicum.datasets.leaks import check_split, join_findings
-from modicum.datasets.loading import foreground_share, load_field_of_view, load_label, load_picture
+from modicum.datasets.loading import foreground_share, load_field_of_view, load_label, load_marked, load_picture, load_valid
 from modicum.datasets.patients import guess_patients
 from modicum.datasets.splits import choose_evaluation, make_folds, make_split
 
@@ -31,7 +31,9 @@ __all__ = [
     "join_findings",
     "load_field_of_view",
     "load_label",
+    "load_marked",
     "load_picture",
+    "load_valid",
     "make_folds",
     "make_split",
 ]

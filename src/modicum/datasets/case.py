@@ -49,13 +49,16 @@ class LabelCode:
     kind "colour": the same for RGB colours in `colours`, the nearest colour wins.
 
     For "binary", `values` holds the one value of the foreground (1, 255 ...) where it is known, or 1 and the largest number
-    where labels number the objects.
+    where labels number the objects. Pixels of the value or colour `unmarked` say nothing and count nowhere: of scribbles, most.
     """
 
     kind: Literal["binary", "index", "colour"]
     values: tuple[int, ...] = ()
     colours: tuple[tuple[int, int, int], ...] = ()
     background: tuple[int, int, int] = (0, 0, 0)  # colour of what belongs to no class
+    # Not in `repr`, by which run folders know labels without unmarked pixels (runs/folder.py).
+    ground: int = field(default=0, repr=False)  # of kind "index": the value of the background
+    unmarked: int | tuple[int, int, int] | None = field(default=None, repr=False)  # None: every pixel is marked
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ def check(dataset: Dataset, split: Split | None = None, progress: Progress | Non
     findings = [f for one in seen for f in one.findings]
     usable = [s for s in seen if s.size is not None]
     findings += _masks(dataset, usable)
+    findings += _marks(usable)
     sides = [sides_of(dataset, split)]
     findings += patients_apart(dataset, sides)
     findings += copies(dataset, sides, resemblance(dataset, seen))
@@ -63,7 +64,7 @@ def _masks(dataset: Dataset, seen: Sequence[Examined]) -> list[Finding]:
         share, file = one.share or 0.0, str(one.case.labels[0])
         if one.case.slice is not None:  # above and below an object there is nothing
             continue
-        if share == 0:
+        if share == 0 and one.marked:
             message = "the mask is empty."
             remedy = "Right if nothing is to be seen in the picture; else label it."
             findings.append(Finding("warning", "empty-mask", message, file, remedy))
@@ -74,6 +75,27 @@ def _masks(dataset: Dataset, seen: Sequence[Examined]) -> list[Finding]:
         message = f"the masks may all be inverted: {median:.0%} is foreground, up to every border."
         remedy = "Look at some; swap black and white if objects are black."
         findings.append(Finding("warning", "all-masks-maybe-inverted", message, remedy=remedy))
+    return findings
+
+
+def _marks(seen: Sequence[Examined]) -> list[Finding]:
+    """Labels that say something of some pixels only."""
+    labelled = [s for s in seen if s.share is not None]
+    partly = [s for s in labelled if s.marked < 1]
+    if not partly:
+        return []
+    if not any(s.ground for s in labelled):
+        message = "no label marks any background: nothing would tell what is not an object."
+        remedy = "Mark some background in each picture, with the value that classes.json gives it, or 0."
+        return [Finding("error", "no-background-marked", message, remedy=remedy)]
+    median = float(np.median([s.marked for s in partly]))
+    message = (
+        f"{len(partly)} of {len(labelled)} labels are marked in part: in half of them less than {median:.1%} of the pixels."
+    )
+    findings = [Finding("note", "partly-marked", message, remedy="Figures are of marked pixels alone; test on full labels.")]
+    for one in (s for s in partly if not s.marked):
+        remedy = "Mark something in it, or remove the label."
+        findings.append(Finding("warning", "nothing-marked", "nothing is marked in it.", str(one.case.labels[0]), remedy))
     return findings
 
 

@@ -44,7 +44,7 @@ def discover(path: Path | str) -> Dataset:
     if found.layout != "manifest":
         cases = _prescribed(root, cases, notes, findings)
     cases = _with_patients(cases, notes)
-    table = found.classes or _class_table(root)
+    table = found.classes or class_table(root)
     code, classes, said = infer_code([p for c in cases for p in c.labels], table)
     cases = sliced(cases, findings, notes)
     if not cases:
@@ -143,7 +143,8 @@ def _with_patients(cases: list[Case], notes: list[str]) -> list[Case]:
     return [replace(c, patient=patients[c.id]) for c in cases]
 
 
-def _class_table(root: Path) -> Mapping[str, Any] | None:
+def class_table(root: Path) -> Mapping[str, Any] | None:
+    """What `classes.json` in a folder says, if there is one."""
     path = root / "classes.json"
     return _json_object(path) if path.is_file() else None
 

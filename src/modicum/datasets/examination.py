@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from modicum.datasets.case import Case, LabelCode
 from modicum.datasets.label_values import grey, nearly_grey, strange_values, values_of
-from modicum.datasets.loading import decode, load_mask, load_picture
+from modicum.datasets.loading import decode, load_mask, load_picture, marked
 from modicum.errors import Finding, ModicumError
 from modicum.images.volumes import cached_volume
 
@@ -33,17 +33,21 @@ class Examined:
     thumb: npt.NDArray[np.float32] | None = None  # (32, 32), grey, mean 0, standard deviation 1
     share: float | None = None  # of foreground; None: no usable label
     border: float = 0.0  # share of the picture's border that is foreground
+    marked: float = 1.0  # share of pixels of which the label says anything
+    ground: bool = True  # whether any of them is background
 
 
 def examine(case: Case, code: LabelCode) -> Examined:
     """Read the files of a case; whatever is wrong becomes a finding."""
     one = Examined(case)
     _picture(one)
-    label = _label(one, code)
+    label, told = _label(one, code)
     if label is not None:
         one.share = float((label > 0).mean())
         edge = np.concatenate([label[0], label[-1], label[:, 0], label[:, -1]])
         one.border = float((edge > 0).mean())
+    if label is not None and told is not None:
+        one.marked, one.ground = float(told.mean()), bool((told & (label == 0)).any())
     if case.field_of_view is not None:
         valid = _read(one, case.field_of_view, lambda path: load_mask(path, case))
         if valid is not None:
@@ -75,8 +79,10 @@ def _picture(one: Examined) -> None:
         one.thumb = _thumb(picture)
 
 
-def _label(one: Examined, code: LabelCode) -> npt.NDArray[np.uint8] | None:
+def _label(one: Examined, code: LabelCode) -> tuple[npt.NDArray[np.uint8] | None, npt.NDArray[np.bool_] | None]:
+    """Class numbers (H, W), and of which pixels a label says anything; None: of all, or there is no usable label."""
     united: npt.NDArray[np.uint8] | None = None
+    told: npt.NDArray[np.bool_] | None = None
     for path in one.case.labels:
         values = _read(one, path, lambda p: load_mask(p, one.case))
         if values is None:
@@ -86,7 +92,9 @@ def _label(one: Examined, code: LabelCode) -> npt.NDArray[np.uint8] | None:
         numbers = decode(values, code)
         if united is None or united.shape == numbers.shape:
             united = numbers if united is None else np.where(numbers > 0, numbers, united)
-    return united
+            if code.unmarked is not None:
+                told = marked(values, code) if told is None else told | marked(values, code)
+    return united, told
 
 
 def _read(one: Examined, path: Path, reader: Any) -> npt.NDArray[Any] | None:
@@ -123,7 +131,7 @@ def _unknown_values(one: Examined, path: Path, values: npt.NDArray[Any], code: L
         one.findings.append(Finding("error", "unknown-label-value", message, str(path), remedy))
         return
     found = values_of(grey(values))
-    if code.kind == "index" and (unknown := sorted(found.keys() - {0, *code.values})):
+    if code.kind == "index" and (unknown := sorted(found.keys() - {code.ground, code.unmarked, *code.values})):
         message = f"holds values that are no class and count as background: {_listed(unknown)}."
         one.findings.append(Finding("warning", "unknown-label-value", message, str(path), "Add them to classes.json."))
     if code.kind == "binary" and len(code.values) == 1:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.datasets.case import Case, Dataset
-from modicum.datasets.loading import case_size, load_field_of_view, load_label, load_picture
+from modicum.datasets.loading import case_size, load_field_of_view, load_label, load_marked, load_picture
 from modicum.datasets.volume_facts import volume_facts
 from modicum.errors import ModicumError
 from modicum.images.volumes import cached_grid
@@ -26,7 +26,8 @@ _MOST_OBJECTS = 60  # in one picture, the largest, whose shape is measured
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Of all pictures: their number and size. Of labelled ones (at most 60, drawn by seed): what the objects are like.
+    """Of all pictures: their number and size. Of labelled ones (at most 60, drawn by seed): what the objects are like; those
+    that are marked in part do not tell.
 
     Lengths are in pixels of the original pictures; shares and relative lengths 0 to 1; 0 where nothing is labelled.
     """
@@ -46,6 +47,7 @@ class Fingerprint:
     window: tuple[int, int] | None = None  # of CT: Hounsfield units among which the objects and what borders on them lie
     channels: tuple[int, ...] = ()  # all that occur
     dtypes: tuple[str, ...] = ()
+    marked_in_part: int = 0  # labelled pictures, among those looked at, whose labels say nothing of some pixels
     examined: int = 0  # labelled pictures that the figures below come from
     foreground_share: dict[str, dict[str, float]] = field(default_factory=dict)  # class -> mean, min, max
     objects_per_picture: float = 0.0  # median
@@ -95,6 +97,7 @@ def fingerprint(dataset: Dataset, progress: Progress | None = None, *, seed: int
         window=volumes.window if volumes is not None else None,
         channels=tuple(sorted({s.channels for s in seen})),
         dtypes=tuple(sorted({s.dtype for s in seen})),
+        marked_in_part=sum(s.in_part for s in seen),
         examined=len(labelled),
         foreground_share=_shares(dataset.classes, labelled),
         objects_per_picture=_median([s.objects for s in labelled]),
@@ -115,6 +118,7 @@ class _Seen:
     longest: int
     shares: list[float]
     thickness: dict[int, float]
+    in_part: bool = False
     objects: int = 0
     diameters: list[float] = field(default_factory=list)
     roundness: list[float] = field(default_factory=list)
@@ -149,9 +153,12 @@ def _examine(case: Case, dataset: Dataset) -> _Seen | None:
         if not case.labelled:
             return seen
         label = load_label(case, dataset.code)
-        valid = load_field_of_view(case)
+        valid, told = load_field_of_view(case), load_marked(case, dataset.code)
     except ModicumError:
         return None
+    if told is not None and not (told.all() if valid is None else told[valid].all()):
+        seen.in_part = True
+        return seen
     inside = label.size if valid is None else max(int(valid.sum()), 1)
     if valid is not None:
         label = np.where(valid, label, np.uint8(0))

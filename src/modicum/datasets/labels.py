@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from modicum.errors import ModicumError
 _SAMPLE = 24  # label files looked at first; often they tell enough
 _MOST_FILES = 3000  # label files looked at when classes may hide in any of them,
 _MOST_PIXELS = 3e8  # but no more of them than hold so many pixels: about two seconds
+_UNMARKED = ("unmarked", "ignore")  # the latter as nnU-Net calls it
+_VOID = 255  # the value that unmarked pixels have by convention; it may mean foreground as well
 _NAMES = {
     (255, 0, 0): "red",
     (0, 255, 0): "green",
@@ -40,12 +43,16 @@ def infer_code(paths: Sequence[Path], table: Mapping[str, Any] | None = None, *,
 
     Args:
         paths: label files; unreadable ones are passed over.
-        table: class name -> value or [r, g, b]; its "background" (or value 0) is no class.
+        table: class name -> value or [r, g, b]; its "background" (or value 0) is no class, and pixels that are "unmarked"
+            (or "ignore") say nothing.
 
     Raises:
-        ModicumError: colour labels with too many colours and no class table, or a class table that makes no sense.
+        ModicumError: colour labels with too many colours and no class table, a class table that makes no sense, or labels
+            that may have unmarked pixels, which nobody declared.
     """
     given = _checked(table)
+    if any(name.lower() in _UNMARKED for name in table or {}):
+        return _partly_marked(given, table or {})
     if given and isinstance(next(iter(given.values())), tuple):
         return _given_colours(given, table or {})
     order = [paths[i] for i in np.random.default_rng(seed).permutation(len(paths))]
@@ -60,6 +67,8 @@ def infer_code(paths: Sequence[Path], table: Mapping[str, Any] | None = None, *,
     if any(look.colours for look in looks):
         return _colours(looks)
     counts = count(looks)
+    if _VOID not in given.values() and _may_be_unmarked(looks):
+        raise _undeclared(counts)
     if _table_decides(looks, given):
         return LabelCode("index", tuple(given.values())), tuple(given), ("Class names come from the class table.",)
     if is_binary(counts):
@@ -98,10 +107,49 @@ def _checked(table: Mapping[str, Any] | None) -> dict[str, Any]:
             raise ModicumError(f"the class '{name}' of the class table has the value {value!r}.", remedy=remedy)
     if len({type(v) for v in found.values()}) > 1:
         raise ModicumError("the class table mixes values and colours.", remedy="Use one of them for all classes.")
-    given = {n: v for n, v in found.items() if n.lower() != "background" and v != 0}
+    given = {n: v for n, v in found.items() if n.lower() not in ("background", *_UNMARKED) and v != 0}
     if len(set(given.values())) < len(given):
         raise ModicumError("two classes of the class table have the same value.", remedy="Give each its own.")
     return given if any(isinstance(v, tuple) for v in given.values()) else dict(sorted(given.items(), key=lambda i: i[1]))
+
+
+def _partly_marked(given: dict[str, Any], table: Mapping[str, Any]) -> Inferred:
+    """Labels as a table describes them that names the value or colour of unmarked pixels."""
+    names = {name.lower(): tuple(v) if isinstance(v, list) else v for name, v in table.items()}
+    values = [names[name] for name in _UNMARKED if name in names]
+    unmarked = values[0]
+    ground = names.get("background", (0, 0, 0) if isinstance(unmarked, tuple) else 0)
+    if not given or len(values) > 1 or len({unmarked, ground, *given.values()}) < 2 + len(given):
+        raise ModicumError(
+            "the class table names unmarked pixels, and they cannot be told from the others.",
+            remedy='Give every class and the unmarked pixels a value of their own: {"lesion": 1, "unmarked": 255}; where 0 is '
+            'unmarked, the background too: {"unmarked": 0, "background": 1, "lesion": 2}.',
+        )
+    if isinstance(unmarked, tuple):
+        code, classes, notes = _given_colours(given, {n: v for n, v in table.items() if n.lower() not in _UNMARKED})
+        return replace(code, unmarked=unmarked), classes, (*notes, _said_of(unmarked))
+    assert isinstance(ground, int), "the table has values throughout"
+    code = LabelCode("index", tuple(given.values()), ground=ground, unmarked=unmarked)
+    return code, tuple(given), ("Class names come from the class table.", _said_of(unmarked))
+
+
+def _said_of(unmarked: object) -> str:
+    return f"Pixels of {unmarked} are unmarked: they count neither in training nor in any figure."
+
+
+def _may_be_unmarked(looks: Sequence[Look]) -> bool:
+    """Whether labels hold 0, 1 ... and 255 alone, most files some of both: few classes and unmarked pixels, or stray values."""
+    values = {v for v in count(looks) if v} - {_VOID}
+    both = sum(_VOID in look.greys and any(v in look.greys for v in values) for look in looks)
+    return bool(values) and values == set(range(1, len(values) + 1)) and len(values) < MOST_CLASSES and 2 * both > len(looks)
+
+
+def _undeclared(counts: Counter[int]) -> ModicumError:
+    held = ", ".join(str(v) for v in sorted(counts))
+    return ModicumError(
+        f"the labels hold {held}: whether 255 is foreground, or pixels that nobody has marked, is not known.",
+        remedy='Say it in classes.json beside the pictures: {"lesion": 1, "unmarked": 255}, or {"lesion": 255}.',
+    )
 
 
 def _given_colours(given: dict[str, Any], table: Mapping[str, Any]) -> Inferred:

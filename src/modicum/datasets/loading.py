@@ -1,4 +1,4 @@
-"""The pixels of a case: picture, label as class numbers, field of view."""
+"""The pixels of a case: picture, label as class numbers, which of them count."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def case_size(case: Case) -> tuple[int, int]:
 
 
 def load_label(case: Case, code: LabelCode) -> npt.NDArray[np.uint8]:
-    """Class numbers (H, W), 0 is background; several files are united; of a case with `tissue` that alone.
+    """Class numbers (H, W), 0 is background or unmarked; several files are united; of a case with `tissue` that alone.
 
     Raises:
         ModicumError: there is no label, it cannot be read, or its size differs from the picture's.
@@ -84,10 +84,39 @@ def load_field_of_view(case: Case) -> npt.NDArray[np.bool_] | None:
     return valid
 
 
+def load_marked(case: Case, code: LabelCode) -> npt.NDArray[np.bool_] | None:
+    """Pixels (H, W) of which the label says anything, or None where it does of all; of several files any.
+
+    Raises:
+        ModicumError: it cannot be read.
+    """
+    if code.unmarked is None:
+        return None
+    return np.asarray(np.any([marked(load_mask(path, case), code) for path in case.labels], axis=0))
+
+
+def load_valid(case: Case, code: LabelCode) -> npt.NDArray[np.bool_] | None:
+    """Pixels (H, W) that count, marked and inside the field of view, or None where all do.
+
+    Raises:
+        ModicumError: as `load_field_of_view` and `load_marked`.
+    """
+    inside, told = load_field_of_view(case), load_marked(case, code)
+    return told if inside is None else inside if told is None else inside & told
+
+
+def marked(mask: npt.NDArray[Any], code: LabelCode) -> npt.NDArray[np.bool_]:
+    """Pixels (H, W) of raw mask values (H, W) or (H, W, 3) that are not unmarked."""
+    if code.kind == "colour":
+        return _nearest_colour(mask, code) <= len(code.colours)
+    return np.asarray(grey(mask) != code.unmarked)
+
+
 def decode(mask: npt.NDArray[Any], code: LabelCode) -> npt.NDArray[np.uint8]:
     """Class numbers (H, W) uint8 of raw mask values (H, W) or (H, W, 3)."""
     if code.kind == "colour":
-        return _nearest_colour(mask, code)
+        nearest = _nearest_colour(mask, code)
+        return np.where(nearest > len(code.colours), np.uint8(0), nearest)
     values = grey(mask)
     if code.kind == "binary":
         return (values > _middle(values, code)).astype(np.uint8)
@@ -130,10 +159,12 @@ def _middle(values: npt.NDArray[Any], code: LabelCode) -> float:
 
 
 def _nearest_colour(mask: npt.NDArray[Any], code: LabelCode) -> npt.NDArray[np.uint8]:
+    """Class numbers (H, W) by the nearest colour; one more than there are classes is unmarked."""
     rgb = mask if mask.ndim == 3 else np.repeat(mask[..., None], 3, axis=2)
     nearest = np.full(rgb.shape[:2], np.inf, np.float32)
     numbers = np.zeros(rgb.shape[:2], np.uint8)
-    for number, colour in enumerate((code.background, *code.colours)):
+    unmarked = () if code.unmarked is None else (code.unmarked,)
+    for number, colour in enumerate((code.background, *code.colours, *unmarked)):
         distance = ((rgb.astype(np.float32) - np.array(colour, np.float32)) ** 2).sum(axis=2)
         closer = distance < nearest
         numbers[closer] = number

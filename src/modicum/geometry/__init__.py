@@ -3,7 +3,7 @@
 from modicum.geometry.chain import Chain, Inverse, compose, inverse
 from modicum.geometry.maps import Affine, CoordinateMap, Elastic, Shape, about_centre, crop, identity, resize
 from modicum.geometry.polar import Polar, polar, reach
-from modicum.geometry.sampling import Border, pixel_grid, sample, shrink_label, shrink_picture
+from modicum.geometry.sampling import Border, pixel_grid, sample, shrink_label, shrink_marks, shrink_picture
 
 __all__ = [
     "Affine",
@@ -25,5 +25,6 @@ __all__ = [
     "resize",
     "sample",
     "shrink_label",
+    "shrink_marks",
     "shrink_picture",
 ]

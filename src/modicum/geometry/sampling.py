@@ -113,6 +113,20 @@ def shrink_label(label: Pixels, smallest: Shape) -> Pixels:
     return np.asarray(classes[np.argmax(area, axis=0)], label.dtype)
 
 
+def shrink_marks(label: Pixels, valid: Pixels, smallest: Shape) -> tuple[Pixels, Pixels]:
+    """`shrink_label` where only some pixels count (`valid`, 0 or 1): a thin stroke stays, as wide as one new pixel.
+
+    Of each new pixel that holds one that counts, the class is that which covers most of what counts in it.
+    """
+    factor = shrink_factor((label.shape[0], label.shape[1]), smallest)
+    if factor == 1:
+        return label, valid
+    classes = np.unique(label)
+    area = [_shrink(((label == c) & (valid > 0)).astype(np.float32), factor) for c in classes]
+    numbers = np.asarray(classes[np.argmax(area, axis=0)], label.dtype)
+    return numbers, np.asarray(np.max(area, axis=0) > 0, valid.dtype)
+
+
 def _shrink(picture: Pixels, factor: int) -> Pixels:
     if factor == 1:
         return picture

@@ -14,6 +14,7 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 C is 1 for one foreground class (sigmoid), otherwise background and K classes (softmax)."""
 
 LOSSES: Table[Loss] = Table("loss")
+OF_SHAPES = ("cldice", "boundary", "hausdorff", "weighted_ce", "heatmap")  # they look at where pixels lie, not only at each
 
 
 def leave_out(logits: torch.Tensor, target: torch.Tensor, valid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -25,6 +25,10 @@ _ENSEMBLE = (
     "Worth trying in a budget this long: --folds 5 --set finish.ensemble=true. Five networks share it, every labelled picture "
     "is tested, and the model is their mean; predictions take five times as long."
 )
+_UNSEEN = (
+    "View: the whole picture made small; how large the objects are, marks do not tell. For thin or small ones: --recipe "
+    "small-patches --set supervision=scribbles."
+)
 _AUGMENTATION = (
     "Augmentation: any rotation and flips, scale +-25 %, colour and brightness: with few labels, the more the better."
 )
@@ -46,7 +50,25 @@ def plan(seen: Fingerprint, minutes: float, changes: Sequence[str]) -> Plan:
     Args:
         changes: "key.key=value", applied last; what they touch is no longer the plan's, and its reason is left out.
     """
-    values, reasons = (_patches if _needs_full_resolution(seen) else _whole)(seen)
+    unseen = seen.marked_in_part > 0 and not seen.examined
+    values, reasons = (_patches if _needs_full_resolution(seen) and not unseen else _whole)(seen)
+    if unseen:
+        reasons["view"] = _UNSEEN
+    _add(values, reasons, seen, minutes)
+    values |= {"name": "auto", "description": "Chosen from the data and the budget."}
+    values["fit"] |= {"budget": minutes}
+    told = [reason for axis, reason in reasons.items() if not any(touches(change, axis) for change in changes)]
+    recipe = checked(change(values, list(changes)))
+    rivals = rivals_of(recipe, seen, changes)
+    told += [f"{_TRIALS} whether {rival.recipe.name} is better: {rival.reason}." for rival in rivals]
+    return Plan(recipe, tuple(told), rivals, larger_ones(recipe, seen, changes))
+
+
+def _add(values: dict[str, Any], reasons: dict[str, str], seen: Fingerprint, minutes: float) -> None:
+    """What does not depend on the view."""
+    if seen.marked_in_part:
+        values["supervision"] = "scribbles"
+        reasons["supervision"] = f"Supervision: scribbles, because {seen.marked_in_part} labels are marked in part."
     if (advice := _advice(seen)) is not None:
         reasons["view.advice"] = advice
     if seen.window is not None:
@@ -56,13 +78,6 @@ def plan(seen: Fingerprint, minutes: float, changes: Sequence[str]) -> Plan:
         )
     if minutes >= _LONG:
         reasons["finish.ensemble"] = _ENSEMBLE
-    values |= {"name": "auto", "description": "Chosen from the data and the budget."}
-    values["fit"] |= {"budget": minutes}
-    told = [reason for axis, reason in reasons.items() if not any(touches(change, axis) for change in changes)]
-    recipe = checked(change(values, list(changes)))
-    rivals = rivals_of(recipe, seen, changes)
-    told += [f"{_TRIALS} whether {rival.recipe.name} is better: {rival.reason}." for rival in rivals]
-    return Plan(recipe, tuple(told), rivals, larger_ones(recipe, seen, changes))
 
 
 def with_angles(chosen: Plan, seen: Fingerprint) -> Plan:

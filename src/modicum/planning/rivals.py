@@ -36,6 +36,8 @@ class Rival:
 
 def rivals_of(planned: Recipe, seen: Fingerprint, changes: Sequence[str]) -> tuple[Rival, ...]:
     """What is worth a trial beside a planned recipe with these changes by the user ("key.key=value")."""
+    if planned.leaves_pixels_out:  # marks of held-out pictures tell little of which is better
+        return ()
     chosen_by_user = any(touches(one, key) for one in changes for key in _ITS_OWN)
     if chosen_by_user or planned.name == _RIVAL or planned.view["name"] != "whole" or max(seen.channels, default=1) < 3:
         return ()

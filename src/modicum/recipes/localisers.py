@@ -102,7 +102,8 @@ def segmenter(
     Raises:
         ModicumError: a model trained before is to be trained otherwise.
     """
-    own = {key: value for key, value in (("network", network), ("supervision", supervision)) if value}
+    told = {"name": "boxes", "inside": "filled"} if supervision == "boxes" else supervision
+    own = {key: value for key, value in (("network", network), ("supervision", told)) if value}
     if bundle is not None:
         if own or fit:
             raise ModicumError("localiser.bundle is trained already: it has its own network, supervision and fit.")

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from modicum.classical import METHODS
 from modicum.errors import ModicumError
+from modicum.losses import OF_SHAPES
 from modicum.networks import NETWORKS, SOLID
 from modicum.recipes.axes import Axis, Data, EncoderFit, Finish, Fit, Images, Part, of_table
 from modicum.recipes.localisers import LOCALISERS, encoder_of
@@ -18,6 +19,7 @@ from modicum.starts import PUBLISHED, STARTS
 from modicum.supervision import SUPERVISIONS, Labels, Supervision
 from modicum.views import VIEWS, View
 
+WITHOUT_WHOLE_MASKS = "Use the view whole or patches, a network of one step and the loss dice_ce."
 FOR_NETWORKS = ("view", "network", "localiser", "start", "supervision", "fit")  # axes that a classical method does not have
 OF_NETWORKS = {"images": ("normalise",), "finish": ("flips", "with_localiser")}  # and keys of those that it has
 
@@ -105,6 +107,12 @@ class Recipe(Axis):
         return self
 
     @model_validator(mode="after")
+    def _whole_masks_where_they_are_needed(self) -> Recipe:
+        if self.leaves_pixels_out and (why := self.needs_whole_masks):
+            raise ModicumError(f"{why}, which {self.labels.replace('_', ' ')} do not show.", remedy=WITHOUT_WHOLE_MASKS)
+        return self
+
+    @model_validator(mode="after")
     def _dimensions_that_fit(self) -> Recipe:
         solid, block = self.network["name"] in SOLID, self.images.block is not None
         if solid != block:
@@ -166,6 +174,24 @@ class Recipe(Axis):
     def labels(self) -> Labels:
         """What is known of the labelled pictures."""
         return self.taught_by.labels
+
+    @property
+    def leaves_pixels_out(self) -> bool:
+        """Whether it is made for labels that say nothing of many pixels."""
+        return self.labels in ("scribbles", "centre_lines")
+
+    @property
+    def needs_whole_masks(self) -> str:
+        """In words what of this recipe must see whole objects in the labels; "" if nothing."""
+        if self.method is not None:
+            return ""
+        if self.localiser is not None and VIEWS.build(self.view).localised:
+            return f"the view '{self.view['name']}' looks at whole objects"
+        if self.network["name"] == "mask_rcnn":
+            return "the network 'mask_rcnn' looks at whole objects"
+        if self.fit.loss["name"] in OF_SHAPES:
+            return f"the loss '{self.fit.loss['name']}' looks at shapes"
+        return ""
 
     @property
     def tissue(self) -> tuple[float, float] | None:

@@ -8,10 +8,10 @@ from typing import Any, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from modicum.datasets import load_field_of_view, load_label
+from modicum.datasets import load_label, load_valid
 from modicum.datasets.case import Case, LabelCode
 from modicum.datasets.layouts.found import pictures_in, stem
-from modicum.datasets.loading import decode
+from modicum.datasets.loading import decode, marked
 from modicum.errors import ModicumError
 from modicum.images import read_mask
 from modicum.images.volumes import Volume, is_volume, read_volume
@@ -60,7 +60,7 @@ def picture_pair(found: Path, true: Path, fov: Path | None, code: LabelCode) -> 
         raise ModicumError(f"is a volume, its true mask {true.name} a picture.", file=found)
     values = read_mask(found)
     prediction = decode(values, _their_code(values, code, found))
-    return Pair(truth=load_label(case, code), prediction=prediction, valid=load_field_of_view(case), spacing=None)
+    return Pair(truth=load_label(case, code), prediction=prediction, valid=load_valid(case, code), spacing=None)
 
 
 def volume_pair(found: Path, true: Path, fov: Path | None, code: LabelCode) -> Pair:
@@ -70,11 +70,15 @@ def volume_pair(found: Path, true: Path, fov: Path | None, code: LabelCode) -> P
         ModicumError: one cannot be read, is no mask, or lies elsewhere than the true one.
     """
     truth = read_volume(true)
-    theirs = mask_values(_beside(found, truth, true), found)
+    values, theirs = mask_values(truth, true), mask_values(_beside(found, truth, true), found)
+    valid = None if code.unmarked is None else np.stack([marked(one, code) for one in values])
+    if fov is not None:
+        inside = mask_values(_beside(fov, truth, true), fov) > 0
+        valid = inside if valid is None else valid & inside
     return Pair(
-        truth=_slices(mask_values(truth, true), code),
+        truth=_slices(values, code),
         prediction=_slices(theirs, _their_code(theirs, code, found)),
-        valid=None if fov is None else mask_values(_beside(fov, truth, true), fov) > 0,
+        valid=valid,
         spacing=truth.spacing,
     )
 
@@ -107,7 +111,7 @@ def _their_code(values: npt.NDArray[Any], code: LabelCode, path: Path) -> LabelC
     Raises:
         ModicumError: it is a probability map or numbers its objects, where a mask of two values is expected.
     """
-    if code.kind != "binary":
+    if code.kind != "binary" and len(code.values) != 1:
         return code
     top = float(values.max(initial=0))
     between = (values > 0.1 * top) & (values < 0.9 * top)

@@ -13,6 +13,7 @@ from modicum.bundle import Bundle
 from modicum.console import say
 from modicum.datasets import LabelCode, discover, guess_patients, infer_code
 from modicum.datasets.case import Case, Dataset
+from modicum.datasets.discover import class_table
 from modicum.datasets.patients import told_of_volumes
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator, ReportData, write_report
@@ -21,7 +22,7 @@ from modicum.images.volumes import is_volume
 from modicum.runs.anybodys_masks import masks_in, picture_pair, volume_pair
 from modicum.runs.folder import RunFolder, environment
 from modicum.runs.steps import second_looks, steps_of, threshold_of
-from modicum.runs.testing import calibration, examples, test_bundle
+from modicum.runs.testing import calibration, examples, measured_in_part, test_bundle
 
 
 def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str = "auto") -> tuple[dict[str, Any], Path]:
@@ -42,6 +43,7 @@ def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str =
     failed = test_bundle(bundle, cases, code, evaluator, folder.predictions, steps)
     if len(failed) == len(cases):
         raise ModicumError(failed[0].message, file=failed[0].file, remedy=failed[0].remedy)
+    failed += measured_in_part(cases, code)
     dice = {str(case): float(value) for case, value in evaluator.table().groupby("case")["dice"].mean().items()}
     whole = _figures(evaluator, [*notes, *steps.notes(bundle)], failed) | steps.summary(evaluator)
     whole["calibration"] = calibration(evaluator, bundle.temperature)
@@ -58,6 +60,8 @@ def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str =
 
 def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Path | None = None) -> dict[str, Any]:
     """Figures of masks from anywhere, of pictures or of volumes, against true masks of the same stem.
+
+    A `classes.json` in the folder of the true masks, or beside it, names their classes and the value of unmarked pixels.
 
     Args:
         fov: folder with masks of the pixels that count, by the same stems.
@@ -76,7 +80,7 @@ def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Pat
                 file=folder,
                 remedy="Name each file as its true mask; leave out none.",
             )
-    code, classes, notes = infer_code(list(true.values()))
+    code, classes, notes = infer_code(list(true.values()), class_table(labels) or class_table(labels.parent))
     patients, guessed = guess_patients(list(true))
     if all(map(is_volume, true.values())):
         guessed = told_of_volumes(guessed)
@@ -135,7 +139,7 @@ def _code_for(bundle: Bundle, dataset: Dataset) -> LabelCode:
         raise ModicumError(f"labels hold {unknown}, the model knows {values}; {said}", file=dataset.root)
     if set(theirs) == set(ours) and theirs != ours:
         raise ModicumError(f"the classes have other numbers here; {said}", file=dataset.root)
-    return LabelCode("index", bundle.label_values)
+    return LabelCode("index", bundle.label_values, ground=dataset.code.ground, unmarked=dataset.code.unmarked)
 
 
 def _place(path: Path) -> RunFolder:

@@ -195,6 +195,8 @@ def _used_unlabelled(dataset: Dataset, recipe: Recipe) -> list[str]:
 def _data_identity(dataset: Dataset, splits: Sequence[Split], unlabelled: Sequence[str]) -> str:
     """Of the files' content, what the labels mean, patients and split; not of the place, so that a data set may move."""
     whole = hashlib.sha256(repr((dataset.classes, dataset.code)).encode())
+    if dataset.code.unmarked is not None:
+        whole.update(repr((dataset.code.unmarked, dataset.code.ground)).encode())
     for case in sorted(dataset.labelled, key=lambda c: c.id):
         files = [digest(p) for p in (case.image, *case.labels, case.field_of_view) if p is not None]
         whole.update(repr((case.id, case.patient, files)).encode())

@@ -12,6 +12,7 @@ from modicum.recipes import Recipe
 from modicum.runs.folder import RunFolder
 from modicum.runs.pictures import load_training
 from modicum.starts import expected_scale
+from modicum.supervision import Supervision
 from modicum.supervision.labelled import LabelledPictures
 from modicum.supervision.weak import weakened
 from modicum.views import VIEWS, TrainingPicture
@@ -47,8 +48,11 @@ def read_material(training: Training) -> Material:
     cases = {c.id: c for c in dataset.labelled}
     view, images = VIEWS.build(recipe.view), recipe.images
 
+    drawn = recipe.labels == "scribbles" and dataset.code.unmarked is not None  # nothing to simulate
+    weaker = partial(weakened, taught=Supervision() if drawn else recipe.taught_by, seed=recipe.seed)
+
     def keep(picture: TrainingPicture) -> TrainingPicture:
-        return picture if recipe.method else view.prepare(weakened(picture, recipe.labels))
+        return picture if recipe.method else view.prepare(weaker(picture))
 
     train = load_training([cases[i] for i in split.train], dataset, keep, None, images=images)
     channels = 1 if images.block else train[0].image.shape[2]
@@ -66,9 +70,7 @@ def read_material(training: Training) -> Material:
             seed=recipe.seed,
             slicing=images.slicing,
         ),
-        lambda most: load_training(
-            [cases[i] for i in split.val[:most]], dataset, lambda p: weakened(p, recipe.labels), channels, images=images
-        ),
+        lambda most: load_training([cases[i] for i in split.val[:most]], dataset, weaker, channels, images=images),
     )
 
 

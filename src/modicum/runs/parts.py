@@ -13,6 +13,7 @@ from modicum.recipes import Recipe
 from modicum.runs.folder import RunFolder
 from modicum.supervision import Consistency
 from modicum.supervision.consistency import Agreement
+from modicum.supervision.marks import Marks
 from modicum.training.checkpoint import Checkpoints
 from modicum.training.device import Compute, choose_compute
 from modicum.training.ema import AveragedWeights
@@ -58,7 +59,7 @@ def build_parts(
     average.network.to(fabric.device)
     if hasattr(network, "cost"):
         wrapped.mark_forward_method("cost")
-    taught = recipe.taught_by.unlabelled
+    taught, pairwise = recipe.taught_by.unlabelled, recipe.taught_by.pairwise
     return Parts(
         fabric=fabric,
         network=wrapped,
@@ -72,6 +73,7 @@ def build_parts(
         checkpoints=checkpoints,
         patience=recipe.fit.patience,
         unlabelled=Agreement(taught, loss, outputs) if isinstance(taught, Consistency) else None,
+        marks=Marks(loss, pairwise) if recipe.leaves_pixels_out else None,
         validated=validated,
     )
 

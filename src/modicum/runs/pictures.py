@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.console import bar
-from modicum.datasets import load_field_of_view, load_label, load_picture
+from modicum.datasets import load_field_of_view, load_label, load_marked, load_picture
 from modicum.datasets.case import Case, Dataset, counted
 from modicum.errors import ModicumError
 from modicum.images.intensity import working_pixels
@@ -27,9 +27,14 @@ def load_case(case: Case, dataset: Dataset, channels: int | None, *, images: Ima
         ModicumError: unreadable, sizes that differ, more channels than the model knows; the file is named.
     """
     pixels = _pixels(case, channels, images)
-    label, valid = as_shown(load_label(case, dataset.code), (pixels.shape[0], pixels.shape[1])), _field_of_view(case, pixels)
+    shape = pixels.shape[0], pixels.shape[1]
+    label, valid = as_shown(load_label(case, dataset.code), shape), _field_of_view(case, pixels)
+    told = load_marked(case, dataset.code)
+    marked = None if told is None else as_shown(told.astype(np.uint8), shape) > 0
     if valid is not None and _dark_outside(pixels, valid):
-        label, valid = label * valid, None
+        label, marked, valid = label * valid, None if marked is None else marked | ~valid, None
+    if marked is not None:
+        valid = marked if valid is None else marked & valid
     return TrainingPicture(case.id, pixels, label, None if valid is None else valid.astype(np.uint8))
 
 

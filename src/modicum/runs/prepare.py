@@ -20,7 +20,7 @@ from modicum.datasets.case import Split
 from modicum.datasets.fingerprint import Fingerprint
 from modicum.errors import Finding, ModicumError
 from modicum.planning import Plan, Rival, plan, with_angles, with_cubes, with_spacing
-from modicum.recipes import load, unchecked
+from modicum.recipes import WITHOUT_WHOLE_MASKS, Recipe, load, unchecked
 from modicum.recipes.axes import Data
 from modicum.tables import nearest
 
@@ -80,6 +80,9 @@ def prepare(
         raise ModicumError(
             "an ensemble is made of the networks of folds, and there are none.", remedy="Ask for some: --folds 5"
         )
+    weak = _of_weak_labels(dataset, chosen.recipe)
+    tell(weak)
+    findings += weak
     for fitted in (with_angles, with_cubes, with_spacing):
         chosen = fitted(chosen, seen)
     return Prepared(dataset, tuple(findings), tuple(splits), seen, chosen)
@@ -124,6 +127,22 @@ def examine(dataset: Dataset) -> tuple[list[Finding], frozenset[str]]:
     if whole:
         raise ModicumError(whole[0].message, file=dataset.root, remedy=whole[0].remedy)
     return findings, unusable
+
+
+def _of_weak_labels(dataset: Dataset, recipe: Recipe) -> list[Finding]:
+    """A warning where scribbles will be made of full labels.
+
+    Raises:
+        ModicumError: the recipe needs whole objects, and labels are marked in part.
+    """
+    in_part = dataset.code.unmarked is not None
+    if in_part and (why := recipe.needs_whole_masks):
+        raise ModicumError(f"{why}, which labels with unmarked pixels do not show.", remedy=WITHOUT_WHOLE_MASKS)
+    if in_part or recipe.labels != "scribbles":
+        return []
+    message = "the labels have no unmarked pixels: scribbles are drawn into them, as if no more were known."
+    remedy = 'If they are scribbles, give the value of unmarked pixels in classes.json: {"lesion": 1, "unmarked": 255}.'
+    return [Finding("warning", "scribbles-simulated", message, remedy=remedy)]
 
 
 def _without(dataset: Dataset, left_out: Sequence[str]) -> Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from modicum.bundle import Bundle, class_numbers
 from modicum.console import bar
-from modicum.datasets import foreground_share, load_field_of_view, load_label, load_picture
+from modicum.datasets import foreground_share, load_label, load_marked, load_picture, load_valid
 from modicum.datasets.case import Case, LabelCode, counted
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator, Example
@@ -74,7 +75,7 @@ def _test(
             told_looks.append(segmenter.look(picture, label > 0))
         labels.append(label)
         truths.append(load_label(replace(case, tissue=bundle.recipe.tissue), code))
-        fields.append(load_field_of_view(case))
+        fields.append(load_valid(case, code))
     case = replace(group[0], id=group[0].volume or group[0].id)
     look, truth, valid = (
         at_full_size(_stacked(looks, case), truths[0].shape),
@@ -102,6 +103,22 @@ def _test(
     else:
         write_volume_mask(volume.nameless(), volume_values(numbers, bundle), masks, case.id, bundle.classes)
     steps.add(case, _joined(labels, case), truth, valid, look, told, bundle, decide)
+
+
+def measured_in_part(cases: Sequence[Case], code: LabelCode) -> list[Finding]:
+    """A warning where test pictures are marked in part: their figures are of the marked pixels alone."""
+    partly = []
+    for case in cases if code.unmarked is not None else ():
+        with suppress(ModicumError):  # told already
+            told = load_marked(case, code)
+            partly += [float(told.mean())] if told is not None and not told.all() else []
+    if not partly:
+        return []
+    message = (
+        f"{len(partly)} of {len(cases)} test pictures are marked in part (in half of them less than {np.median(partly):.1%} of "
+        "the pixels): their figures are of marked pixels alone, and say little of borders."
+    )
+    return [Finding("warning", "measured-in-part", message, remedy="Label some pictures in full, and test on those.")]
 
 
 def one_temperature(bundles: Iterable[Bundle]) -> float:
@@ -171,4 +188,4 @@ def _example(case: Case, dice: float, role: str, code: LabelCode, bundle: Bundle
         numbers[written == value] = number
     image: npt.NDArray[np.uint8] = working_pixels(load_picture(case), 3)
     truth = load_label(replace(case, tissue=bundle.recipe.tissue), code)
-    return Example(case.id, dice, image, truth, numbers, load_field_of_view(case), role)
+    return Example(case.id, dice, image, truth, numbers, load_valid(case, code), role)

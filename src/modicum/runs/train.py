@@ -28,7 +28,7 @@ from modicum.runs.prepare import Prepared, prepare, tell
 from modicum.runs.reporting import Outcome, write_run_report
 from modicum.runs.stages import train_once
 from modicum.runs.steps import Steps, steps_of, threshold_of
-from modicum.runs.testing import test_bundle
+from modicum.runs.testing import measured_in_part, test_bundle
 from modicum.runs.trained import Trained
 from modicum.runs.trials import tried
 from modicum.runs.trusting import with_trust
@@ -178,6 +178,7 @@ def _test(
             steps.labelled_share = trained.before[0].seconds / trained.whole_seconds
             steps.labelled = steps.labelled or Evaluator(dataset.classes, threshold_of(alone))
             test_bundle(alone, chosen, dataset.code, steps.labelled, folder.path / "predictions-labels-alone")
+    failed += measured_in_part([cases[i] for split in prepared.splits for i in split.test], dataset.code)
     tell(failed)
     return evaluator, steps, failed
 

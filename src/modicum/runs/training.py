@@ -64,7 +64,8 @@ def train_network(
     classes = ("object",) if recipe.finds_centres else dataset.classes
     labelled = material.show(material.train, POLICIES.build(recipe.fit.augmentation))
     given = None if localiser else given_bundle(recipe, material.intensity.channels)
-    findings = [*_examine(material.train, labelled, classes), *seen_by(localiser or given, dataset, split)]
+    whole = dataset.code.unmarked is None and not recipe.leaves_pixels_out
+    findings = [*_examine(material.train, labelled, classes, whole=whole), *seen_by(localiser or given, dataset, split)]
     torch.manual_seed(recipe.seed)
     network = NETWORKS.build(recipe.network, material.intensity.channels, outputs_for(len(classes)))
     checkpoints = Checkpoints(folder.path / part / "checkpoints")
@@ -163,7 +164,7 @@ def _begin(
 
 def _early(training: Training, material: Material, compute: Compute) -> EarlyLook | None:
     """The look at the training pictures that finds doubtful labels; not where labels are made weaker than they are."""
-    if training.recipe.finds_centres or training.recipe.labels != "labelled":
+    if training.recipe.finds_centres or training.recipe.labels != "labelled" or training.dataset.code.unmarked is not None:
         return None
     return EarlyLook(
         training.folder, training.part, material.show(material.train, POLICIES.build("none")), partial(_forward, compute)
@@ -183,11 +184,15 @@ def _guarded(parts: Parts, history: Sequence[EpochRecord]) -> list[Finding]:
     return [Finding("warning", "unlabelled-stopped", said, remedy="Compare with the row of labelled pictures alone.")]
 
 
-def _examine(train: Sequence[TrainingPicture], source: LabelledPictures, classes: Sequence[str]) -> list[Finding]:
-    """What the doctor sees before the first step."""
+def _examine(
+    train: Sequence[TrainingPicture], source: LabelledPictures, classes: Sequence[str], *, whole: bool
+) -> list[Finding]:
+    """What the doctor sees before the first step; of borders only where labels show `whole` objects."""
+    shown = [source.batch(i).target.clamp(max=len(classes)) for i in range(8)]
+    if not whole:
+        return rare_classes(shown, classes)
     shift = label_shift([middle_slice(p) if p.label.ndim == 3 else (p.image, p.label) for p in train[:16]])
-    rare = rare_classes([source.batch(i).target.clamp(max=len(classes)) for i in range(8)], classes)
-    return ([shift] if shift else []) + rare
+    return ([shift] if shift else []) + rare_classes(shown, classes)
 
 
 def _forward(compute: Compute, network: nn.Module, images: torch.Tensor) -> torch.Tensor:

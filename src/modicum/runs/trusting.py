@@ -65,7 +65,9 @@ class Judge:
 
 
 def with_trust(bundle: Bundle, training: Training) -> Bundle:
-    """The bundle with what it must know to judge its own predictions; as it is where it does not segment whole pictures.
+    """The bundle with what it must know to judge its own predictions.
+
+    As it is where it does not segment whole pictures, or has learned from marks.
 
     Weights are learned where there are at least eight validation pictures: each is looked at as it is and once blurred,
     darkened or noisy, because pictures like those of the training do not show what trouble looks like.
@@ -74,6 +76,8 @@ def with_trust(bundle: Bundle, training: Training) -> Bundle:
     if bundle.upper_bound or recipe.by_region or recipe.finds_centres or recipe.images.block is not None:
         return bundle
     cases = {c.id: c for c in dataset.labelled}
+    if dataset.code.unmarked is not None or recipe.leaves_pixels_out:  # marks tell neither size nor shape
+        return bundle
     if any(c.slice is not None for c in cases.values()) or len(training.split.train) < 2:
         return bundle
 

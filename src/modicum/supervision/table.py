@@ -10,7 +10,7 @@ from pydantic import Field
 
 from modicum.tables import Table
 
-Labels = Literal["labelled", "boxes", "points"]
+Labels = Literal["labelled", "boxes", "points", "scribbles", "centre_lines"]
 _Share = Annotated[float, Field(gt=0, lt=1)]
 _Part = Annotated[float, Field(ge=0, le=1)]
 _Unsure = Annotated[float, Field(ge=0, lt=0.5)]
@@ -46,6 +46,10 @@ class Supervision:
     """What teaches a network."""
 
     labels: Labels = "labelled"
+    pairwise: float = 0.0  # weight of the agreement of alike neighbours, where labels leave pixels out
+    grabcut: bool = False  # boxes: GrabCut says what of them is the object
+    near: float = 0.0  # centre lines: what lies so near is their class, as a share of the picture's longer side,
+    far: float = 0.0  # and what lies beyond this is background
     unlabelled: PseudoLabels | Consistency | None = None
     folder: str | None = None  # of more unlabelled pictures
     share: float = 0.0  # of the budget, for the training on labelled pictures alone that comes first
@@ -67,15 +71,43 @@ def labelled() -> Supervision:
 
 
 @SUPERVISIONS.register("boxes", "thesis-data-efficient-segmentation 7 (SYSTEMS C8)")
-def boxes() -> Supervision:
-    """Labelled pictures, as if no more than the bounding box of each object were known."""
-    return Supervision("boxes")
+def boxes(*, inside: Literal["filled", "grabcut"] = "grabcut") -> Supervision:
+    """Labelled pictures, as if no more than the bounding box of each object were known.
+
+    `inside` a box everything is the object (filled), or what GrabCut tells from the colours around it.
+    """
+    return Supervision("boxes", grabcut=inside == "grabcut")
 
 
 @SUPERVISIONS.register("points", "SYSTEMS C8")
 def points() -> Supervision:
     """Labelled pictures, as if no more than the centre of each object were known."""
     return Supervision("points")
+
+
+@SUPERVISIONS.register("scribbles", "Obukhov et al. 2019, arXiv:1906.04651 (gated CRF), Tang et al. 2018 (SYSTEMS C8)")
+def scribbles(*, pairwise: Annotated[float, Field(ge=0)] = 10.0) -> Supervision:
+    """Pictures of which only some pixels are marked: the loss is that of these, and neighbours of like colour must agree.
+
+    `pairwise` is the weight of the agreement. Where the label files do not say which pixels are unmarked ("unmarked" in
+    classes.json), strokes are drawn into each object and the background, as if no more were known.
+    """
+    return Supervision("scribbles", pairwise=pairwise)
+
+
+@SUPERVISIONS.register("centre_lines", "SYSTEMS C8")
+def centre_lines(
+    *,
+    near: Annotated[float, Field(ge=0)] = 0.002,
+    far: Annotated[float, Field(gt=0)] = 0.012,
+    pairwise: Annotated[float, Field(ge=0)] = 0.0,
+) -> Supervision:
+    """Labelled pictures, as if no more than the centre line of each vessel were known.
+
+    Within `near` of a line is vessel, beyond `far` is background (shares of the picture's longer side), and between the two
+    nothing is known; `pairwise` is the weight with which neighbours of like colour must agree: much of it hides thin vessels.
+    """
+    return Supervision("centre_lines", pairwise=pairwise, near=near, far=far)
 
 
 @SUPERVISIONS.register("pseudo_labels", "thesis-unlabelled-retina 3.3; Lee 2013 (SYSTEMS C2)")

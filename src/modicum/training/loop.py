@@ -57,6 +57,14 @@ class FromUnlabelled(Protocol):
     def stopped(self, dice: Sequence[float]) -> bool: ...
 
 
+class FromMarks(Protocol):
+    """What pictures cost of which only some pixels are labelled (see supervision.marks)."""
+
+    def cost(
+        self, answer: torch.Tensor, target: torch.Tensor, valid: torch.Tensor | None, images: torch.Tensor
+    ) -> torch.Tensor: ...
+
+
 @dataclass(frozen=True)
 class Parts:
     """What a training is made of."""
@@ -73,6 +81,7 @@ class Parts:
     checkpoints: Checkpoints
     patience: int | None  # epochs without a better validation loss before it stops
     unlabelled: FromUnlabelled | None = None
+    marks: FromMarks | None = None  # instead of the loss
     validated: bool = True  # on other pictures than those of the training
 
 
@@ -158,7 +167,7 @@ def _step(parts: Parts, batch: Batch, rate: float, more: FromUnlabelled | None, 
             loss = cost(images, target if valid is None else target.masked_fill(~valid, 0))
     else:
         answers = parts.network(images).float().split(parts.outputs, dim=1)
-        loss = torch.stack([_cost(parts.loss, answer, target, valid) for answer in answers]).mean()
+        loss = torch.stack([_cost(parts, answer, target, valid, images) for answer in answers]).mean()
     whole = loss
     if more is not None and batch.unlabelled is not None:
         whole = loss + more.cost(parts.network, _averaged(parts), batch.unlabelled.to(device), progress)
@@ -177,9 +186,13 @@ def _step(parts: Parts, batch: Batch, rate: float, more: FromUnlabelled | None, 
     return value, norm
 
 
-def _cost(loss: Loss, answer: torch.Tensor, target: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
+def _cost(
+    parts: Parts, answer: torch.Tensor, target: torch.Tensor, valid: torch.Tensor | None, images: torch.Tensor
+) -> torch.Tensor:
     """The loss of one answer, without the pixels that do not count."""
-    return loss(answer, target) if valid is None else loss(*leave_out(answer, target, valid))
+    if parts.marks is not None:
+        return parts.marks.cost(answer, target, valid, images)
+    return parts.loss(answer, target) if valid is None else parts.loss(*leave_out(answer, target, valid))
 
 
 def _averaged(parts: Parts) -> Callable[[torch.Tensor], torch.Tensor]:

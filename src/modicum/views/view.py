@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.errors import ModicumError
-from modicum.geometry import Border, CoordinateMap, Shape, compose, crop, resize, shrink_label, shrink_picture
+from modicum.geometry import Border, CoordinateMap, Shape, compose, crop, resize, shrink_label, shrink_marks, shrink_picture
 from modicum.tables import Table
 from modicum.views.fusion import Answer, averaged
 from modicum.views.places import Box, Levels, Place
@@ -98,12 +98,11 @@ class View(ABC):
 
 def shrunk(picture: TrainingPicture, smallest: Shape) -> TrainingPicture:
     """The picture area-averaged by the largest whole factor that keeps at least this size."""
-    return replace(
-        picture,
-        image=shrink_picture(picture.image, smallest),
-        label=shrink_label(picture.label, smallest),
-        valid=None if picture.valid is None else shrink_label(picture.valid, smallest),
-    )
+    image = shrink_picture(picture.image, smallest)
+    if picture.valid is None:
+        return replace(picture, image=image, label=shrink_label(picture.label, smallest))
+    label, valid = shrink_marks(picture.label, picture.valid, smallest)
+    return replace(picture, image=image, label=label, valid=valid)
 
 
 def framed(box: Box, shape: Shape, size: Shape, move: Move | None = None) -> Glimpse:

@@ -31,7 +31,7 @@ def read(root: Path) -> Found | None:
         found = _decathlon(root, listed)
     else:
         found = _nnunet(root)
-    found.classes = _classes(described.get("labels"), found, root / "dataset.json")
+    found.classes = _classes(described.get("labels"), root / "dataset.json")
     return found
 
 
@@ -103,7 +103,7 @@ def _describe(path: Path) -> dict[str, Any]:
     return described if isinstance(described, dict) else {}
 
 
-def _classes(labels: Any, found: Found, file: Path) -> dict[str, Any] | None:
+def _classes(labels: Any, file: Path) -> dict[str, Any] | None:
     """Class name -> value, from {"vessel": 1} (nnU-Net v2) or {"1": "vessel"} (v1 and Decathlon)."""
     if not isinstance(labels, dict):
         return None
@@ -116,9 +116,7 @@ def _classes(labels: Any, found: Found, file: Path) -> dict[str, Any] | None:
                 file=file,
                 remedy="Give each label its own class in dataset.json.",
             )
-        if name.lower() == "ignore":
-            found.notes.append("The label 'ignore' counts as background here.")
-        elif name.lower() != "background" and (whole := _whole(name, number, file)) != 0:
+        if name.lower() != "background" and (whole := _whole(name, number, file)) != 0:
             classes[name] = whole
     return classes or None
 
