@@ -48,7 +48,7 @@ def test_a_volume_joins_volumes(tmp_path: Path) -> None:
     page = TestClient(create_app(tmp_path / "data"), base_url="http://127.0.0.1:8765")
     content = (tmp_path / "data/images/a.nii.gz").read_bytes()
     assert page.post("/api/pictures", params={"name": "b.nii.gz"}, content=content).status_code == 200
-    assert len(page.get("/api/data").json()["pictures"]) == 8
+    assert [(p["id"], p["depth"]) for p in page.get("/api/data").json()["pictures"]] == [("a", 4), ("b", 4)]
 
 
 @pytest.mark.parametrize(
@@ -117,15 +117,16 @@ def test_measurements_are_those_of_the_masks(page: TestClient, folder: Path) -> 
     assert float(first["area_share"]) == pytest.approx(area / 48**2, abs=1e-6)
 
 
-def test_slices_of_volumes_are_measured_in_mm(tmp_path: Path) -> None:
+def test_volumes_are_measured_in_millilitres(tmp_path: Path) -> None:
     for kind in ("images", "labels"):
         (tmp_path / "data" / kind).mkdir(parents=True)
         values = np.zeros((6, 5, 4), np.int16)
         values[1:3, 1:3, 2] = 1
         nibabel.save(nibabel.Nifti1Image(values, np.diag([0.5, 2.0, 3.0, 1.0])), tmp_path / "data" / kind / "a.nii.gz")
     page = TestClient(create_app(tmp_path / "data"), base_url="http://127.0.0.1:8765")
-    rows = list(csv.DictReader(io.StringIO(page.get("/api/export/measurements.csv").text)))
-    assert sorted(float(r["area_mm2"]) for r in rows)[-1] == pytest.approx(4 * 0.5 * 2.0)
+    (row,) = csv.DictReader(io.StringIO(page.get("/api/export/measurements.csv").text))
+    assert (row["picture"], row["pieces"]) == ("a", "1")
+    assert float(row["volume_ml"]) == pytest.approx(4 * 0.5 * 2.0 * 3.0 / 1000)
 
 
 def test_a_prediction_leaves_with_the_model_that_made_it(

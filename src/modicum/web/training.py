@@ -47,7 +47,7 @@ def runs(studio: TheStudio) -> list[dict[str, Any]]:
 def start(wish: Wish, studio: TheStudio) -> dict[str, Any]:
     """Begin a training on all labels that are there now."""
     studio.collection.look_again()
-    labelled = len(studio.collection.dataset.labelled)
+    labelled = len({c.volume or c.id for c in studio.collection.dataset.labelled})
     return studio.trainings.start(wish.recipe, wish.minutes, labelled).told()
 
 

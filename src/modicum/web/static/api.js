@@ -24,6 +24,8 @@ export const data = () => json("/api/data");
 export const picture = (id) => json(at(id));
 export const thumbnail = (p) => `${at(p.id)}/thumbnail?v=${p.version}`;
 export const image = (p) => `${at(p.id)}/image?v=${p.version.split("-")[0]}`;
+export const windows = (id) => json(`${at(id)}/windows`);
+export const slice = async (p, z) => new Float32Array((await bytes(await ask(`${at(p.id)}/slices/${z}?v=${p.version.split("-")[0]}`))).buffer);
 export const prediction = async (id) => bytes(await ask(`${at(id)}/prediction`));
 export const nameClasses = (names) => send("/api/classes", "PUT", { names });
 
@@ -38,8 +40,9 @@ export function saveLabel(id, numbers, tag, origin, author) {
   return json(`${at(id)}/label?${query}`, { method: "PUT", headers: { "If-Match": tag }, body: numbers });
 }
 
-export async function refine(id, box, seeds, number) {
-  const query = new URLSearchParams({ ...box, number });
+// `seen` says in which slice of a volume, and in which window.
+export async function refine(id, box, seeds, number, seen = {}) {
+  const query = new URLSearchParams({ ...box, number, ...seen });
   return bytes(await ask(`${at(id)}/refine?${query}`, { method: "POST", body: seeds }));
 }
 
