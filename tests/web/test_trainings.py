@@ -85,5 +85,8 @@ def test_events_tell_of_a_training_and_end_with_it(stopped: Run) -> None:
     assert answer.headers["content-type"].startswith("text/event-stream")
     (line,) = [line for line in answer.text.splitlines() if line.startswith("data: ")]
     assert json.loads(line.removeprefix("data: "))["state"] == "stopped"
+    assert page.get("/api/runs/1/samples").status_code == 404
+    (stopped.folder / "fold-2/samples.png").write_bytes(b"picture")
+    assert page.get("/api/runs/1/samples").content == b"picture"
     assert page.get("/api/runs/7/events").status_code == 404
     assert page.get("/api/runs/1/report").status_code == 404

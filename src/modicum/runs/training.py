@@ -21,6 +21,7 @@ from modicum.runs.early import EarlyLook
 from modicum.runs.localising import given_bundle, seen_by
 from modicum.runs.material import Material, Training
 from modicum.runs.parts import build_parts, measured_compute, pace_of, tuning_of
+from modicum.runs.samples import Samples
 from modicum.runs.thresholds import with_threshold
 from modicum.runs.trained import Trained
 from modicum.runs.unlabelled import Unlabelled, with_unlabelled
@@ -77,7 +78,7 @@ def train_network(
     source, shown = with_unlabelled(labelled, beside, recipe, material)
     pace = pace_of(recipe, training.minutes, shown)
     early = _early(training, material, compute)
-    history = _run(training, parts, source, _looks(material, loss, compute), pace, early)
+    history = _run(training, parts, source, _looks(material, loss, compute), pace, early, _samples(training, material, compute))
     best = parts.checkpoints.best() if recipe.fit.keep == "best" else None
     if best is not None:
         parts.average.network.load_state_dict(best["average"])
@@ -103,6 +104,7 @@ def _run(
     validate: Callable[[nn.Module], Validation],
     pace: Pace,
     early: EarlyLook | None,
+    samples: Samples | None,
 ) -> list[EpochRecord]:
     """The loop itself, with its progress bar and metrics.csv; the records of all epochs."""
     recipe = training.recipe
@@ -115,6 +117,8 @@ def _run(
         if early is not None:
             early.take(parts.average.network, pace.progress, record.epoch)
         training.folder.write_metrics(training.part, history)
+        if samples is not None:
+            samples.take(parts.average.network)
 
     with bar("Training", 1.0) as progress:
 
@@ -168,6 +172,14 @@ def _early(training: Training, material: Material, compute: Compute) -> EarlyLoo
     return EarlyLook(
         training.folder, training.part, material.show(material.train, POLICIES.build("none")), partial(_forward, compute)
     )
+
+
+def _samples(training: Training, material: Material, compute: Compute) -> Samples | None:
+    """What is shown of the training while it goes on; a network that knows only centres has no contours."""
+    if training.recipe.finds_centres:
+        return None
+    looks = material.show(material.val, POLICIES.build("none"))
+    return Samples(training.folder.path / training.part / "samples.png", looks, partial(_forward, compute))
 
 
 def _guarded(parts: Parts, history: Sequence[EpochRecord]) -> list[Finding]:

@@ -77,6 +77,15 @@ def report(number: int, studio: TheStudio) -> FileResponse:
     return FileResponse(_existing(studio.trainings.run(number), "report.html"), headers=_REPORT)
 
 
+@router.get("/runs/{number}/samples")
+def samples(number: int, studio: TheStudio) -> FileResponse:
+    """A few square pictures side by side, with what the network in training says of them now."""
+    path = studio.trainings.run(number).samples
+    if path is None:
+        raise KeyError("samples")
+    return FileResponse(path)
+
+
 @router.get("/runs/{number}/model")
 def model(number: int, studio: TheStudio) -> FileResponse:
     """The model as one file that travels."""

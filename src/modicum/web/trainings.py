@@ -98,8 +98,19 @@ class Run:
             "parts": parts,
             "said": said,
             "problem": said[-1][9:] if state == "stopped" and said and said[-1].startswith("modicum: ") else "",
+            "samples": self._seen(),
             "result": self._result() if state == "finished" else None,
         }
+
+    @property
+    def samples(self) -> Path | None:
+        """The newest picture of what the networks of the run say of a few pictures."""
+        found = {path: path.stat().st_mtime_ns for path in self.folder.rglob("samples.png")}
+        return max(found, key=lambda path: found[path], default=None)
+
+    def _seen(self) -> str | None:
+        """By what the page knows that there are other samples."""
+        return None if self.samples is None else f"{self.samples.stat().st_mtime_ns}"
 
     def _tried(self) -> float:
         """Seconds that went into trials."""

@@ -56,6 +56,7 @@ export const train = (recipe, minutes) => send("/api/runs", "POST", { recipe, mi
 export const stop = (number) => send(`/api/runs/${number}/stop`, "POST");
 export const resume = (number) => send(`/api/runs/${number}/resume`, "POST");
 export const report = (number) => `/api/runs/${number}/report`;
+export const seen = (run) => `/api/runs/${run.number}/samples?v=${run.samples}`;
 export const model = (number) => `/api/runs/${number}/model`;
 
 // Calls `told` with the training whenever something of it changes; returns how to stop listening.

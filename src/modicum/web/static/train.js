@@ -63,7 +63,7 @@ function list(runs, number, choose) {
 }
 
 function trainingView(data, newest, again) {
-  const element = h("div");
+  const element = h("div"), seen = live();
   const act = (name, call, main) => h("button", { className: main ? "main" : "", onclick: async (event) => {
     event.target.disabled = true;
     await call().catch((error) => notice(error.message, { bad: true }));
@@ -78,7 +78,7 @@ function trainingView(data, newest, again) {
       h("p", { className: "soft small", style: "margin:2px 0 0" }, about),
       h("div", { className: "bar", role: "progressbar", "aria-valuenow": Math.round(run.progress * 100) }, h("i", { style: `width:${run.progress * 100}%` })),
       run.problem && h("p", { className: "warning" }, run.problem),
-      run.result && outcome(run), chart(run.parts), run.state === "running" && h("ul", { className: "said" }, run.said.slice(-3).map((text) => h("li", {}, text))));
+      run.result && outcome(run), run.state === "running" && seen.show(run), chart(run.parts), run.state === "running" && h("ul", { className: "said" }, run.said.slice(-3).map((text) => h("li", {}, text))));
     const old = element.querySelector("iframe");
     if (run.state === "finished" && !old) fill(element, head, newest && samples(data), report(run));
     else if (element.firstChild) element.firstChild.replaceWith(head);
@@ -109,6 +109,28 @@ function outcome(run) {
 function spread(dice) {
   const [low, high] = dice.ci95 ?? [null, null];
   return { mean: dice.mean, low, high };
+}
+
+// What the network in training says of a few pictures now; they change when the new ones are there.
+function live() {
+  const tiles = h("div", { className: "samples" });
+  const element = h("div", { className: "live" }, h("div", { className: "row small soft" }, h("span", { className: "grow" }, "What it sees now"),
+    h("span", {}, "coloured: the model · white: the label")), tiles);
+  let latest = null;
+  function show(run) {
+    if (!run.samples) return null;
+    if (run.samples === latest) return element;
+    latest = run.samples;
+    const strip = new Image();
+    strip.onload = () => {
+      const count = Math.round(strip.naturalWidth / strip.naturalHeight);
+      const at = (i) => `background: url("${strip.src}") ${count > 1 ? (100 * i) / (count - 1) : 0}% 0 / ${100 * count}% 100%`;
+      fill(tiles, Array.from({ length: count }, (_, i) => h("div", { className: "sample", style: at(i) })));
+    };
+    strip.src = api.seen(run);
+    return element;
+  }
+  return { show };
 }
 
 // What the newest model says of a few pictures without a label, one after the other as they are done.
