@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +17,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from discs import write_discs
+from modicum.datasets import Case
 from modicum.web.app import create_app
 
 
@@ -145,6 +148,27 @@ def test_a_prediction_leaves_with_the_model_that_made_it(
     with zipfile.ZipFile(io.BytesIO(page.get("/api/export/masks.zip").content)) as archive:
         written = cv2.imdecode(np.frombuffer(archive.read("predicted by 3/case_02.png"), np.uint8), cv2.IMREAD_UNCHANGED)
     assert np.array_equal(written, 255 * np.eye(48)), "as the labels of this data set are"
+
+
+def test_two_tabs_that_ask_for_the_same_prediction_get_it_once_made(
+    page: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def predict(path: Path, bundle: object, segmenter: object, judge: object, case: Case) -> object:
+        made.append(case.id)
+        time.sleep(0.05)
+        return np.eye(48, dtype=np.uint8), (0.5, "")
+
+    (folder / "model.modicum").touch()
+    run = SimpleNamespace(number=3, bundle=folder / "model.modicum")
+    monkeypatch.setattr(page.app.state.studio.trainings, "newest_model", lambda: run)
+    monkeypatch.setattr("modicum.web.predictions._model", lambda *_: (SimpleNamespace(classes=("a",)), None, None))
+    monkeypatch.setattr("modicum.web.predictions._picture", predict)
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda _: page.get("/api/pictures/case_02/prediction"), range(6)))
+    assert {a.content for a in answers} == {np.eye(48, dtype=np.uint8).tobytes()}
+    assert made == ["case_02"]
 
 
 def test_a_broken_label_stops_nothing_and_is_named(page: TestClient, folder: Path) -> None:

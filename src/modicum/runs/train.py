@@ -22,6 +22,7 @@ from modicum.evaluation import Evaluator
 from modicum.images import read_picture
 from modicum.recipes import dump
 from modicum.runs.folder import RunFolder
+from modicum.runs.localising import anew
 from modicum.runs.material import Training
 from modicum.runs.prepare import Prepared, prepare, tell
 from modicum.runs.reporting import Outcome, write_run_report
@@ -109,15 +110,20 @@ def _run(prepared: Prepared, folder: RunFolder) -> Run:
 
 
 def _train(prepared: Prepared, folder: RunFolder) -> tuple[list[Trained], Trained]:
-    """One training for each split, and that of the model: the only one, or one more on all labelled pictures."""
+    """One training for each split, and that of the model: the only one, or one more on all labelled pictures.
+
+    Where the model begins with another's weights, the folds do not: those have seen their test pictures.
+    """
     recipe, splits = prepared.plan.recipe, prepared.splits
     several = len(splits) > 1
     share = None if recipe.fit.budget is None else recipe.fit.budget / (len(splits) + several)
-    tested = []
+    tested, first = [], prepared
+    if several:  # a model that is continued has seen the pictures of every fold
+        first = replace(prepared, plan=replace(prepared.plan, recipe=anew(recipe)))
     for number, split in enumerate(splits, 1):
         if several:
             say(f"Fold {number} of {len(splits)}")
-        tested.append(_train_part(prepared, split, folder, f"fold-{number}/" if several else "", share))
+        tested.append(_train_part(first, split, folder, f"fold-{number}/" if several else "", share))
     if not several:
         return tested, tested[0]
     say("The model: trained on all labelled pictures")

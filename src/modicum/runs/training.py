@@ -18,7 +18,7 @@ from modicum.losses import LOSSES, Loss
 from modicum.networks import NETWORKS
 from modicum.runs.bundling import new_bundle
 from modicum.runs.early import EarlyLook
-from modicum.runs.localising import given_bundle, seen_by
+from modicum.runs.localising import given_bundle, seen_by, start_bundle
 from modicum.runs.material import Material, Training
 from modicum.runs.parts import build_parts, measured_compute, pace_of, tuning_of
 from modicum.runs.samples import Samples
@@ -65,7 +65,11 @@ def train_network(
     classes = ("object",) if recipe.finds_centres else dataset.classes
     labelled = material.show(material.train, POLICIES.build(recipe.fit.augmentation))
     given = None if localiser else given_bundle(recipe, material.intensity.channels)
-    findings = [*_examine(material.train, labelled, classes), *seen_by(localiser or given, dataset, split)]
+    before = start_bundle(recipe)
+    findings = [*_examine(material.train, labelled, classes), *seen_by(localiser or given, "localiser", dataset, split)]
+    findings += seen_by(before, "start", dataset, split)
+    if before is not None and weights is None:
+        weights, again = before.weights, True
     torch.manual_seed(recipe.seed)
     network = NETWORKS.build(recipe.network, material.intensity.channels, outputs_for(len(classes)))
     checkpoints = Checkpoints(folder.path / part / "checkpoints")
@@ -82,13 +86,15 @@ def train_network(
     best = parts.checkpoints.best() if recipe.fit.keep == "best" else None
     if best is not None:
         parts.average.network.load_state_dict(best["average"])
-    findings += diagnose(history, own_validation=bool(split.val), masks=not recipe.finds_centres, again=again)
+    findings += diagnose(
+        history, own_validation=bool(split.val), masks=not recipe.finds_centres, again=again or before is not None
+    )
     findings += _guarded(parts, history)
     files = {name: [str(p) for p in c.labels] for c in dataset.labelled for name in (c.id, c.volume or c.id)}
     findings += doubts(early.dice, files) if early else []
     for finding in findings:
         folder.log(f"{part}doctor: {finding.kind}: {finding.message}")
-    seen = {**seen, **(beside.seen if beside else {})}
+    seen = {**(before.provenance.get("seen", {}) if before else {}), **seen, **(beside.seen if beside else {})}
     bundle = new_bundle(training, parts.average.network.state_dict(), material, localiser or given, seen)
     if not recipe.finds_centres:
         slices = any(c.slice is not None for c in dataset.labelled)
@@ -159,7 +165,7 @@ def _begin(
         return []
     told = f"{begun.copied:,} of {begun.parameters:,} weights begin as {whose}"
     training.folder.log(f"{training.part}{told}")
-    if recipe.start["name"] != "localiser" or begun.copied >= 0.5 * begun.parameters:
+    if recipe.start["name"] not in ("localiser", "model") or begun.copied >= 0.5 * begun.parameters:
         return []
     remedy = "Give both the same network, or use --set start=random"
     return [Finding("warning", "start-hardly-alike", f"only {told}.", remedy=remedy)]

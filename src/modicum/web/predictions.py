@@ -67,18 +67,24 @@ class Predictions:
         path = self.path(run, case)
         if not self.has(run, case):
             with _computing:
-                bundle, segmenter, judge = _model(run.bundle, run.bundle.stat().st_mtime_ns)
-                if len(bundle.classes) != classes:
-                    raise ModicumError("the classes have changed since the model was trained.", remedy="Train again.")
-                predict = _picture if case.slice is None else _volume
-                found, (quality, reasons) = predict(run.bundle, bundle, segmenter, judge, case)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(_beside(path), json.dumps({"quality": quality, "reasons": reasons}))
-            if case.slice is None:
-                write_mask(path, found)
-            else:
-                write_whole(case, found, path, bundle.classes, "accepted")
+                if not self.has(run, case):  # another tab may have asked for the same
+                    self._make(run, case, classes)
         return np.asarray(read_mask(path) if case.slice is None else cached_mask(path, case.image), np.uint8)
+
+    def _make(self, run: Run, case: Case, classes: int) -> None:
+        """Predict, and keep what was found."""
+        path = self.path(run, case)
+        bundle, segmenter, judge = _model(run.bundle, run.bundle.stat().st_mtime_ns)
+        if len(bundle.classes) != classes:
+            raise ModicumError("the classes have changed since the model was trained.", remedy="Train again.")
+        predict = _picture if case.slice is None else _volume
+        found, (quality, reasons) = predict(run.bundle, bundle, segmenter, judge, case)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(_beside(path), json.dumps({"quality": quality, "reasons": reasons}))
+        if case.slice is None:
+            write_mask(path, found)
+        else:
+            write_whole(case, found, path, bundle.classes, "accepted")
 
     def judged(self, run: Run | None, case: Case) -> Judged | None:
         """What the model itself expects of a prediction that was made; None where it was not."""

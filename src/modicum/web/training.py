@@ -29,6 +29,7 @@ class Wish(BaseModel):
 
     recipe: str = "auto"
     minutes: float = 2.0
+    onward: bool = False  # from the newest model
 
 
 @router.get("/recipes")
@@ -48,7 +49,7 @@ def start(wish: Wish, studio: TheStudio) -> dict[str, Any]:
     """Begin a training on all labels that are there now."""
     studio.collection.look_again()
     labelled = len({c.volume or c.id for c in studio.collection.dataset.labelled})
-    return studio.trainings.start(wish.recipe, wish.minutes, labelled).told()
+    return studio.trainings.start(wish.recipe, wish.minutes, labelled, onward=wish.onward).told()
 
 
 @router.post("/runs/{number}/stop")

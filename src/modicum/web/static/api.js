@@ -52,7 +52,7 @@ export const measurements = "/api/export/measurements.csv";
 
 export const recipes = () => json("/api/recipes");
 export const runs = () => json("/api/runs");
-export const train = (recipe, minutes) => send("/api/runs", "POST", { recipe, minutes });
+export const train = (recipe, minutes, onward) => send("/api/runs", "POST", { recipe, minutes, onward });
 export const stop = (number) => send(`/api/runs/${number}/stop`, "POST");
 export const resume = (number) => send(`/api/runs/${number}/resume`, "POST");
 export const report = (number) => `/api/runs/${number}/report`;
