@@ -115,7 +115,7 @@ class Show:
             canvas.empty(found)
         canvas.box(truth) if by == "box" else canvas.outline_and_fill(truth)
         page.keyboard.press("s")
-        page.get_by_text("Saved.").last.wait_for()
+        page.locator(".headline .state", has_text="labelled").wait_for()
         drawn = cv2.imread(str(self.data / "labels" / f"{name}.png"), cv2.IMREAD_GRAYSCALE)
         return dice(drawn > 0, truth)
 

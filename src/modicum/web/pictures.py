@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Annotated, Any
 
 import numpy as np
@@ -58,15 +59,10 @@ def picture(name: str, studio: TheStudio) -> dict[str, Any]:
 @router.get("/pictures/{name}/thumbnail")
 def small(name: str, studio: TheStudio) -> Response:
     """A small JPEG, with the label, or else the prediction, laid over it; of a volume the slice in which most is marked."""
-    entry = studio.collection.entry(name)
+    entry, run = studio.collection.entry(name), studio.trainings.newest_model()
     _refuse_broken(entry)
-    found = studio.mask(entry, studio.trainings.newest_model())
-    numbers, number = None if found is None else found.numbers, None
-    if numbers is not None and numbers.ndim == 3:
-        number = volumes.fullest(numbers)
-        numbers = numbers[number]
-    small = thumbnail(studio.collection.picture(entry.case, number), numbers)
-    return Response(small, media_type="image/jpeg", headers=_KEPT)
+    predicted = studio.predictions.has(run, entry.case)
+    return Response(_thumbnail(studio, name, _version(entry, run, predicted)), media_type="image/jpeg", headers=_KEPT)
 
 
 @router.get("/pictures/{name}/image")
@@ -153,6 +149,23 @@ def name_classes(classes: Classes, studio: TheStudio) -> dict[str, Any]:
     return described(studio.collection.dataset, studio.collection.root.name)
 
 
+@lru_cache(maxsize=2000)  # some 30 MB: many people look at the same pictures
+def _thumbnail(studio: Studio, name: str, version: str) -> bytes:
+    """Made once for each version of a picture and its mask."""
+    entry = studio.collection.entry(name)
+    found = studio.mask(entry, studio.trainings.newest_model())
+    numbers, number = None if found is None else found.numbers, None
+    if numbers is not None and numbers.ndim == 3:
+        number = volumes.fullest(numbers)
+        numbers = numbers[number]
+    return thumbnail(studio.collection.picture(entry.case, number), numbers)
+
+
+def _version(entry: Entry, run: Run | None, predicted: bool) -> str:
+    """Changes with the picture, its label, or the model that has predicted it."""
+    return entry.version + (f"-{run.number}" if run and predicted else "")
+
+
 def _told(studio: Studio, entry: Entry, run: Run | None) -> dict[str, Any]:
     predicted = studio.predictions.has(run, entry.case)
     judged = studio.predictions.judged(run, entry.case) if predicted else None
@@ -163,7 +176,7 @@ def _told(studio: Studio, entry: Entry, run: Run | None) -> dict[str, Any]:
         "depth": entry.depth,
         "height": entry.height,
         "width": entry.width,
-        "version": entry.version + (f"-{run.number}" if run and predicted else ""),
+        "version": _version(entry, run, predicted),
         "problem": entry.problem,
         "locked": labels.why_not_editable(entry.case, studio.collection.dataset),
         "patient": entry.case.patient,
