@@ -124,9 +124,9 @@ class Show:
         page = self.page
         page.goto(f"{self.address}#/train")
         page.reload()
-        page.get_by_label("Time").select_option(minutes)
+        page.get_by_role("combobox", name="Time").select_option(minutes)
         if number > 1:
-            page.get_by_label("Begin").select_option("onward" if onward else "")
+            page.get_by_role("combobox", name="Begin").select_option("onward" if onward else "")
         page.get_by_role("button", name="Train", exact=True).click()
         page.get_by_text(f"Training {number} is finished").wait_for(timeout=1_800_000)
 
