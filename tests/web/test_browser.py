@@ -9,15 +9,19 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
+import nibabel
 import numpy as np
 import pytest
 
 from modicum.datasets.phantoms import write_fundus_dataset
+from modicum.images.volumes import read_volume_mask
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+HERE = "http://127.0.0.1:"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed: apt-get install chromium")
 
@@ -33,6 +37,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(data: Path) -> Iterator[str]:
+    with served(data) as found:
+        yield found
+
+
+@contextmanager
+def served(data: Path) -> Iterator[str]:
+    """The address of the page of a folder."""
     command = [sys.executable, "-m", "modicum", "serve", str(data), "--port", "0", "--no-browser"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
@@ -51,7 +62,7 @@ def page(address: str) -> Iterator[playwright.Page]:
         page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
         page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda r: wrong.append(r.url) if not r.url.startswith((address, "blob:", "data:")) else None)
+        page.on("request", lambda r: wrong.append(r.url) if not r.url.startswith((HERE, "blob:", "data:")) else None)
         page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status not in (200, 304, 412) else None)
         page.goto(address)
         yield page
@@ -134,6 +145,31 @@ def test_label_train_look_accept(page: playwright.Page, data: Path, address: str
         page.get_by_role("link", name="All masks").click()
     with zipfile.ZipFile(download.value.path()) as archive:
         assert len(archive.namelist()) == 5
+
+
+def test_a_volume_is_labelled_slice_by_slice(page: playwright.Page, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    rng = np.random.default_rng(0)
+    nibabel.save(nibabel.Nifti1Image(rng.normal(0, 50, (40, 40, 9)), np.diag([-1, -1, 3, 1])), tmp_path / "images/head.nii.gz")
+    with served(tmp_path) as address:
+        page.goto(f"{address}#/picture/head")
+        page.get_by_text("5 of 9").wait_for()
+        draw(page, (0.2, 0.5), (0.8, 0.5))
+        page.keyboard.press("ArrowUp")
+        page.get_by_text("6 of 9").wait_for()
+        page.mouse.wheel(0, -100)
+        page.get_by_text("7 of 9").wait_for()
+        page.get_by_role("button", name="strong").click()
+        page.keyboard.press("w")
+        draw(page, (0.5, 0.5), (0.7, 0.2))  # the window, and no label
+        page.keyboard.press("b")
+        draw(page, (0.5, 0.2), (0.5, 0.8))
+        page.keyboard.press("s")
+        page.get_by_text("Saved.").wait_for()
+        found = read_volume_mask(tmp_path / "labels/head.nii.gz")
+        assert found.any(axis=(1, 2)).tolist() == [False] * 4 + [True, False, True] + [False] * 2
+        assert found[4, 20, 10:30].all()
+        assert found[6, 10:30, 20].all()
 
 
 def test_a_second_tab_does_not_overwrite_the_first(page: playwright.Page, data: Path, address: str) -> None:

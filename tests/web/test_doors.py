@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +17,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from discs import write_discs
+from modicum.datasets import Case
 from modicum.web.app import create_app
 
 
@@ -48,7 +51,7 @@ def test_a_volume_joins_volumes(tmp_path: Path) -> None:
     page = TestClient(create_app(tmp_path / "data"), base_url="http://127.0.0.1:8765")
     content = (tmp_path / "data/images/a.nii.gz").read_bytes()
     assert page.post("/api/pictures", params={"name": "b.nii.gz"}, content=content).status_code == 200
-    assert len(page.get("/api/data").json()["pictures"]) == 8
+    assert [(p["id"], p["depth"]) for p in page.get("/api/data").json()["pictures"]] == [("a", 4), ("b", 4)]
 
 
 @pytest.mark.parametrize(
@@ -117,15 +120,16 @@ def test_measurements_are_those_of_the_masks(page: TestClient, folder: Path) -> 
     assert float(first["area_share"]) == pytest.approx(area / 48**2, abs=1e-6)
 
 
-def test_slices_of_volumes_are_measured_in_mm(tmp_path: Path) -> None:
+def test_volumes_are_measured_in_millilitres(tmp_path: Path) -> None:
     for kind in ("images", "labels"):
         (tmp_path / "data" / kind).mkdir(parents=True)
         values = np.zeros((6, 5, 4), np.int16)
         values[1:3, 1:3, 2] = 1
         nibabel.save(nibabel.Nifti1Image(values, np.diag([0.5, 2.0, 3.0, 1.0])), tmp_path / "data" / kind / "a.nii.gz")
     page = TestClient(create_app(tmp_path / "data"), base_url="http://127.0.0.1:8765")
-    rows = list(csv.DictReader(io.StringIO(page.get("/api/export/measurements.csv").text)))
-    assert sorted(float(r["area_mm2"]) for r in rows)[-1] == pytest.approx(4 * 0.5 * 2.0)
+    (row,) = csv.DictReader(io.StringIO(page.get("/api/export/measurements.csv").text))
+    assert (row["picture"], row["pieces"]) == ("a", "1")
+    assert float(row["volume_ml"]) == pytest.approx(4 * 0.5 * 2.0 * 3.0 / 1000)
 
 
 def test_a_prediction_leaves_with_the_model_that_made_it(
@@ -144,6 +148,27 @@ def test_a_prediction_leaves_with_the_model_that_made_it(
     with zipfile.ZipFile(io.BytesIO(page.get("/api/export/masks.zip").content)) as archive:
         written = cv2.imdecode(np.frombuffer(archive.read("predicted by 3/case_02.png"), np.uint8), cv2.IMREAD_UNCHANGED)
     assert np.array_equal(written, 255 * np.eye(48)), "as the labels of this data set are"
+
+
+def test_two_tabs_that_ask_for_the_same_prediction_get_it_once_made(
+    page: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def predict(path: Path, bundle: object, segmenter: object, judge: object, case: Case) -> object:
+        made.append(case.id)
+        time.sleep(0.05)
+        return np.eye(48, dtype=np.uint8), (0.5, "")
+
+    (folder / "model.modicum").touch()
+    run = SimpleNamespace(number=3, bundle=folder / "model.modicum")
+    monkeypatch.setattr(page.app.state.studio.trainings, "newest_model", lambda: run)
+    monkeypatch.setattr("modicum.web.predictions._model", lambda *_: (SimpleNamespace(classes=("a",)), None, None))
+    monkeypatch.setattr("modicum.web.predictions._picture", predict)
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda _: page.get("/api/pictures/case_02/prediction"), range(6)))
+    assert {a.content for a in answers} == {np.eye(48, dtype=np.uint8).tobytes()}
+    assert made == ["case_02"]
 
 
 def test_a_broken_label_stops_nothing_and_is_named(page: TestClient, folder: Path) -> None:

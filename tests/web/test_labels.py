@@ -120,3 +120,16 @@ def test_classes_get_names_and_more_of_them_without_changing_labels(tmp_path: Pa
     assert np.array_equal(collection.numbers(collection.entry("b").case), one * 2)
     with pytest.raises(ModicumError, match="not removed"):
         collection.name_classes(["cell"])
+
+
+def test_labels_that_leave_pixels_unmarked_are_not_written(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "a.png")
+    (tmp_path / "labels").mkdir()
+    marks = np.full((8, 10), 255, np.uint8)
+    marks[4, 2:5], marks[0] = 1, 0
+    cv2.imwrite(str(tmp_path / "labels" / "a.png"), marks)
+    (tmp_path / "classes.json").write_text(json.dumps({"lesion": 1, "unmarked": 255}))
+    collection = Collection(tmp_path)
+    with pytest.raises(ModicumError, match="unmarked"):
+        collection.save(collection.entry("a").case, np.ones((8, 10), np.uint8), "", "drawn", "Ada")
+    assert np.array_equal(cv2.imread(str(tmp_path / "labels" / "a.png"), cv2.IMREAD_GRAYSCALE), marks)

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from starlette.testclient import TestClient
@@ -56,6 +57,27 @@ def test_what_is_asked_for_is_checked(tmp_path: Path) -> None:
     assert trainings.all() == []
 
 
+def test_a_training_goes_on_from_the_newest_model_of_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainings, asked = Trainings(tmp_path, tmp_path / ".modicum"), []
+    monkeypatch.setattr("modicum.web.trainings.subprocess.Popen", lambda command, **_: asked.append(command) or open_process())
+    with pytest.raises(ModicumError, match="no model"):
+        trainings.start("auto", 1, 5, onward=True)
+    for number, recipe in ((1, "view: {}\nstart: {}\n"), (2, "name: otsu\nmethod: otsu\n")):
+        folder = tmp_path / f".modicum/runs/{number}"
+        folder.mkdir(parents=True)
+        folder.with_suffix(".json").write_text("{}")
+        (folder / "model.modicum").touch()
+        (folder / "recipe.yaml").write_text(recipe)
+    run = trainings.start("auto", 1, 5, onward=True)
+    assert run.asked()["continues"] == 1
+    assert asked[0][asked[0].index("--recipe") + 1] == "1/recipe.yaml"
+    assert "start={name: model, bundle: 1/model.modicum}" in asked[0]
+
+
+def open_process() -> SimpleNamespace:
+    return SimpleNamespace(pid=0, wait=lambda: None)
+
+
 @pytest.fixture
 def stopped(tmp_path: Path) -> Run:
     """A run of two folds that was killed in the second, as it lies on disk."""
@@ -85,5 +107,8 @@ def test_events_tell_of_a_training_and_end_with_it(stopped: Run) -> None:
     assert answer.headers["content-type"].startswith("text/event-stream")
     (line,) = [line for line in answer.text.splitlines() if line.startswith("data: ")]
     assert json.loads(line.removeprefix("data: "))["state"] == "stopped"
+    assert page.get("/api/runs/1/samples").status_code == 404
+    (stopped.folder / "fold-2/samples.png").write_bytes(b"picture")
+    assert page.get("/api/runs/1/samples").content == b"picture"
     assert page.get("/api/runs/7/events").status_code == 404
     assert page.get("/api/runs/1/report").status_code == 404

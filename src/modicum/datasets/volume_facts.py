@@ -85,8 +85,13 @@ def volume_facts(dataset: Dataset) -> VolumeFacts | None:
         values=_range(values),
         percentiles=(float(low), float(high)),
         labelled=_labelled([one.labelled for one in seen], dataset.classes),
-        hounsfield=bool(values.min() <= _AIR and values.max() < 32768 and (values == np.rint(values)).all()),
+        hounsfield=hounsfield(values),
     )
+
+
+def hounsfield(values: np.ndarray[Any, Any]) -> bool:
+    """Whether values are like those of CT: whole numbers, and some are air's."""
+    return bool(values.min() <= _AIR and values.max() < 32768 and (values == np.rint(values)).all())
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,14 @@ from modicum.errors import Finding, ModicumError
 from modicum.images.digest import digest
 from modicum.recipes import Recipe, change, checked
 from modicum.recipes.localisers import LOCALISERS
+from modicum.starts import STARTS
 from modicum.views import TrainingPicture
 from modicum.views.places import each, together
 
+_REMEDIES = {
+    "localiser": "Let the localiser be trained with the rest: leave out localiser.bundle.",
+    "start": "Train anew for figures to rely on: --set start=random",
+}
 _SIGMA = 0.4  # standard deviation of a heatmap's Gaussian, in radii of the typical object
 
 
@@ -60,20 +65,49 @@ def given_bundle(recipe: Recipe, channels: int) -> Bundle | None:
     return bundle
 
 
-def seen_by(localiser: Bundle | None, dataset: Dataset, split: Split) -> list[Finding]:
-    """A warning where a model that was trained before, on whatever pictures, has seen test pictures of this training."""
-    shown = set(localiser.provenance.get("seen", {}).values()) if localiser else set()
+def seen_by(before: Bundle | None, what: str, dataset: Dataset, split: Split) -> list[Finding]:
+    """A warning where a model that was trained before, on whatever pictures, has seen test pictures of this training.
+
+    Args:
+        what: the model is to this training: "localiser" or "start".
+    """
+    shown = set(before.provenance.get("seen", {}).values()) if before else set()
     known = [c.id for c in dataset.labelled if c.id in split.test and digest(c.image) in shown]
     if not known:
         return []
     return [
         Finding(
             "warning",
-            "localiser-has-seen-test-pictures",
-            f"the given localiser was trained on {len(known)} of the test pictures: the figures flatter ({known[0]} ...).",
-            remedy="Let the localiser be trained with the rest: leave out localiser.bundle.",
+            f"{what}-has-seen-test-pictures",
+            f"the given {what} was trained on {len(known)} of the test pictures: the figures flatter ({known[0]} ...).",
+            remedy=_REMEDIES[what],
         )
     ]
+
+
+def start_bundle(recipe: Recipe) -> Bundle | None:
+    """The model trained before with whose weights a recipe begins.
+
+    Raises:
+        ModicumError: it cannot be read, or has no network.
+    """
+    start = STARTS.build(recipe.start)
+    if start.origin != "model" or start.file is None:
+        return None
+    bundle = Bundle.load(Path(start.file))
+    bundle.network()
+    return bundle
+
+
+def anew(recipe: Recipe) -> Recipe:
+    """The recipe as it began before any model was continued.
+
+    Raises:
+        ModicumError: a model on the way cannot be read.
+    """
+    while (before := start_bundle(recipe)) is not None:
+        recipe = recipe.model_copy(update={"start": before.recipe.start})
+    return recipe
 
 
 def learned(recipe: Recipe, pictures: Sequence[TrainingPicture]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from modicum.images import read_picture
 from modicum.recipes import dump
 from modicum.runs.folder import RunFolder
 from modicum.runs.growing import grown
+from modicum.runs.localising import anew
 from modicum.runs.material import Training
 from modicum.runs.prepare import Prepared, prepare, tell
 from modicum.runs.reporting import Outcome, write_run_report
@@ -110,14 +111,18 @@ def _run(prepared: Prepared, folder: RunFolder) -> Run:
 
 
 def _train(prepared: Prepared, folder: RunFolder) -> tuple[list[Trained], Trained]:
-    """One training for each split, and that of the model: the only one, all of them averaged, or one more on all pictures."""
-    splits, share = prepared.splits, prepared.minutes_each
-    several = len(splits) > 1
-    tested = []
+    """One training for each split, and that of the model: the only one, all of them averaged, or one more on all pictures.
+
+    Where the model begins with another's weights, the folds do not: those have seen their test pictures.
+    """
+    splits, share, first = prepared.splits, prepared.minutes_each, prepared
+    several, tested = len(splits) > 1, []
+    if several:  # a model that is continued has seen the pictures of every fold
+        first = replace(prepared, plan=replace(prepared.plan, recipe=anew(prepared.plan.recipe)))
     for number, split in enumerate(splits, 1):
         if several:
             say(f"Fold {number} of {len(splits)}")
-        tested.append(_train_part(prepared, split, folder, f"fold-{number}/" if several else "", share))
+        tested.append(_train_part(first, split, folder, f"fold-{number}/" if several else "", share))
     if not several:
         return tested, tested[0]
     if prepared.plan.recipe.finish.ensemble:

@@ -18,9 +18,10 @@ from modicum.losses import LOSSES, Loss
 from modicum.networks import NETWORKS
 from modicum.runs.bundling import new_bundle
 from modicum.runs.early import EarlyLook
-from modicum.runs.localising import given_bundle, seen_by
+from modicum.runs.localising import given_bundle, seen_by, start_bundle
 from modicum.runs.material import Material, Training
 from modicum.runs.parts import build_parts, measured_compute, pace_of, tuning_of
+from modicum.runs.samples import Samples
 from modicum.runs.thresholds import with_threshold
 from modicum.runs.trained import Trained
 from modicum.runs.unlabelled import Unlabelled, with_unlabelled
@@ -65,7 +66,11 @@ def train_network(
     labelled = material.show(material.train, POLICIES.build(recipe.fit.augmentation))
     given = None if localiser else given_bundle(recipe, material.intensity.channels)
     whole = dataset.code.unmarked is None and not recipe.leaves_pixels_out
-    findings = [*_examine(material.train, labelled, classes, whole=whole), *seen_by(localiser or given, dataset, split)]
+    before = start_bundle(recipe)
+    findings = _examine(material.train, labelled, classes, whole=whole)
+    findings += [*seen_by(localiser or given, "localiser", dataset, split), *seen_by(before, "start", dataset, split)]
+    if before is not None and weights is None:
+        weights, again = before.weights, True
     torch.manual_seed(recipe.seed)
     network = NETWORKS.build(recipe.network, material.intensity.channels, outputs_for(len(classes)))
     checkpoints = Checkpoints(folder.path / part / "checkpoints")
@@ -78,17 +83,19 @@ def train_network(
     source, shown = with_unlabelled(labelled, beside, recipe, material)
     pace = pace_of(recipe, training.minutes, shown)
     early = _early(training, material, compute)
-    history = _run(training, parts, source, _looks(material, loss, compute), pace, early)
+    history = _run(training, parts, source, _looks(material, loss, compute), pace, early, _samples(training, material, compute))
     best = parts.checkpoints.best() if recipe.fit.keep == "best" else None
     if best is not None:
         parts.average.network.load_state_dict(best["average"])
-    findings += diagnose(history, own_validation=bool(split.val), masks=not recipe.finds_centres, again=again)
+    findings += diagnose(
+        history, own_validation=bool(split.val), masks=not recipe.finds_centres, again=again or before is not None
+    )
     findings += _guarded(parts, history)
     files = {name: [str(p) for p in c.labels] for c in dataset.labelled for name in (c.id, c.volume or c.id)}
     findings += doubts(early.dice, files) if early else []
     for finding in findings:
         folder.log(f"{part}doctor: {finding.kind}: {finding.message}")
-    seen = {**seen, **(beside.seen if beside else {})}
+    seen = {**(before.provenance.get("seen", {}) if before else {}), **seen, **(beside.seen if beside else {})}
     bundle = new_bundle(training, parts.average.network.state_dict(), material, localiser or given, seen)
     if not recipe.finds_centres:
         slices = any(c.slice is not None for c in dataset.labelled)
@@ -104,6 +111,7 @@ def _run(
     validate: Callable[[nn.Module], Validation],
     pace: Pace,
     early: EarlyLook | None,
+    samples: Samples | None,
 ) -> list[EpochRecord]:
     """The loop itself, with its progress bar and metrics.csv; the records of all epochs."""
     recipe = training.recipe
@@ -116,6 +124,8 @@ def _run(
         if early is not None:
             early.take(parts.average.network, pace.progress, record.epoch)
         training.folder.write_metrics(training.part, history)
+        if samples is not None:
+            samples.take(parts.average.network)
 
     with bar("Training", 1.0) as progress:
 
@@ -156,7 +166,7 @@ def _begin(
         return []
     told = f"{begun.copied:,} of {begun.parameters:,} weights begin as {whose}"
     training.folder.log(f"{training.part}{told}")
-    if recipe.start["name"] != "localiser" or begun.copied >= 0.5 * begun.parameters:
+    if recipe.start["name"] not in ("localiser", "model") or begun.copied >= 0.5 * begun.parameters:
         return []
     remedy = "Give both the same network, or use --set start=random"
     return [Finding("warning", "start-hardly-alike", f"only {told}.", remedy=remedy)]
@@ -169,6 +179,14 @@ def _early(training: Training, material: Material, compute: Compute) -> EarlyLoo
     return EarlyLook(
         training.folder, training.part, material.show(material.train, POLICIES.build("none")), partial(_forward, compute)
     )
+
+
+def _samples(training: Training, material: Material, compute: Compute) -> Samples | None:
+    """What is shown of the training while it goes on; a network that knows only centres has no contours."""
+    if training.recipe.finds_centres:
+        return None
+    looks = material.show(material.val, POLICIES.build("none"))
+    return Samples(training.folder.path / training.part / "samples.png", looks, partial(_forward, compute))
 
 
 def _guarded(parts: Parts, history: Sequence[EpochRecord]) -> list[Finding]:

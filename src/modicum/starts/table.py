@@ -48,7 +48,7 @@ class Pretext:
 class Start:
     """Where weights come from."""
 
-    origin: str  # random, localiser, imagenet, pretext
+    origin: str  # random, localiser, imagenet, model, pretext
     file: str | None = None
     pretext: Pretext | None = None
 
@@ -66,6 +66,12 @@ def random() -> Start:
 def localiser() -> Start:
     """The weights of the network that finds the objects, wherever the network is like it."""
     return Start("localiser")
+
+
+@STARTS.register("model")
+def model(*, bundle: str) -> Start:
+    """The weights of a model that was trained before (`bundle`, a file), wherever the network is like it."""
+    return Start("model", bundle)
 
 
 @STARTS.register("imagenet", "SYSTEMS C1")

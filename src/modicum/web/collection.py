@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import threading
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -18,9 +19,11 @@ from modicum.datasets import Case, Dataset, discover, load_label, load_picture
 from modicum.datasets.loading import case_size
 from modicum.errors import ModicumError
 from modicum.evaluation import overlay
-from modicum.images import picture_size
+from modicum.images import picture_size, write_mask, write_picture
+from modicum.images.formats import is_dicom
 from modicum.images.intensity import working_pixels
-from modicum.web import labels
+from modicum.images.volumes import Volume, cached_grid, cached_volume
+from modicum.web import labels, volumes
 
 State = Literal["unlabelled", "labelled", "predicted", "accepted", "problem"]
 Pixels = npt.NDArray[np.uint8]
@@ -31,13 +34,19 @@ THUMBNAIL = 320  # pixels, the longer edge
 
 @dataclass(frozen=True)
 class Entry:
-    """What the page knows of one picture."""
+    """What the page knows of one picture, or of one volume."""
 
-    case: Case
+    case: Case  # of a volume its middle slice, under the volume's name
+    depth: int | None  # slices of a volume
     height: int
     width: int
     problem: str
     told: dict[str, str]  # author, time and origin of a label from this page
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of its label: (H, W), of a volume (D, H, W)."""
+        return (self.height, self.width) if self.depth is None else (self.depth, self.height, self.width)
 
     @property
     def version(self) -> str:
@@ -77,7 +86,7 @@ class Collection:
             self._seen = seen
             self._known: set[Path] = set()  # to lie inside the folder
             self.dataset: Dataset = discover(self.root)
-            self._cases = {c.id: c for c in self.dataset.cases}
+            self._cases = _wholes(self.dataset.cases)
 
     def entry(self, name: str) -> Entry:
         """One picture by its id.
@@ -86,29 +95,45 @@ class Collection:
             KeyError: there is none of that name.
         """
         case = self._cases[name]
-        problem, size = "", (0, 0)
+        problem, size, depth = "", (0, 0), None if case.slice is None else 0
         try:
             self._inside(case)
+            depth = None if case.slice is None else cached_grid(case.image).shape[0]
             size = _size(case.image, case.slice, _changed(case.image))
             if case.labelled and case.slice is None:
                 _same_size(case.labels, size, tuple(_changed(p) for p in case.labels))
         except ModicumError as error:
             problem = f"{Path(error.file).name if error.file else case.id}: {error.problem} {error.remedy or ''}".strip()
-        return Entry(case, *size, problem, labels.told_of(case))
+        return Entry(case, depth, *size, problem, labels.told_of(case))
 
     def entries(self) -> list[Entry]:
         """All pictures in the order of their ids."""
         return [self.entry(name) for name in sorted(self._cases)]
 
     def numbers(self, case: Case) -> Pixels:
-        """Class numbers (H, W) of a label."""
+        """Class numbers (H, W) of a label, (D, H, W) of a volume's."""
         self._inside(case)
+        if case.slice is not None:
+            return volumes.load_whole(case, self.dataset.code, cached_grid(case.image).shape[0])
         return load_label(case, self.dataset.code)
 
-    def picture(self, case: Case) -> Pixels:
-        """(H, W, 3), 8 bits."""
+    def picture(self, case: Case, number: int | None = None, window: volumes.Window | None = None) -> Pixels:
+        """(H, W, 3), 8 bits; of a volume a slice: the middle one in the usual window, where nothing else is asked for."""
         self._inside(case)
+        if case.slice is not None:
+            return volumes.as_picture(self.volume(case), case.slice if number is None else number, window)
         return working_pixels(load_picture(case), 3)
+
+    def volume(self, case: Case) -> Volume:
+        """The volume of a case.
+
+        Raises:
+            ModicumError: it is a picture, or cannot be read.
+        """
+        self._inside(case)
+        if case.slice is None:
+            raise ModicumError("is a picture, and no volume.", file=case.image)
+        return cached_volume(case.image)
 
     def save(self, case: Case, numbers: Pixels, expected: str, origin: labels.Origin, author: str) -> str:
         """Write the label of a case; its new tag.
@@ -122,7 +147,7 @@ class Collection:
         path = labels.place(case, self.dataset, self.root)
         if not path.parent.resolve().is_relative_to(self.root):
             raise ModicumError("lies outside of the data folder; nothing is written there.", file=path)
-        new = labels.save(path, numbers, self.dataset.code, expected, origin, author)
+        new = labels.save(path, lambda p: _write(p, case, numbers, self.dataset, origin), expected, origin, author)
         if not case.labelled:
             self._take_up(case, path)
         return new
@@ -194,6 +219,23 @@ def described(dataset: Dataset, name: str) -> dict[str, Any]:
         "notes": dataset.notes,
         "findings": findings,
     }
+
+
+def _wholes(cases: Sequence[Case]) -> dict[str, Case]:
+    """The cases by name; a volume as its middle slice, under its own."""
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(case.volume or case.id, []).append(case)
+    return {name: replace(own[len(own) // 2], id=name) for name, own in groups.items()}
+
+
+def _write(path: Path, case: Case, numbers: Pixels, dataset: Dataset, origin: labels.Origin) -> None:
+    """Class numbers as a label file with the values that the data set's labels have."""
+    values = labels.encoded(numbers, dataset.code)
+    if case.slice is None:
+        (write_picture if values.ndim == 3 else write_mask)(path, values)
+    else:  # the segments of DICOM have numbers and names of their own
+        volumes.write_whole(case, numbers if is_dicom(case.image) else values, path, dataset.classes, origin)
 
 
 def _files(root: Path) -> frozenset[tuple[str, int]]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from urllib.parse import quote
 
-import cv2
 import numpy as np
 from fastapi import APIRouter
 from fastapi.responses import Response, StreamingResponse
+from scipy import ndimage
 
 from modicum.errors import ModicumError
 from modicum.images.volumes import cached_grid
@@ -25,12 +26,15 @@ from modicum.web.trainings import Run
 router = APIRouter(prefix="/api/export")
 
 _IN_MEMORY = 2**26  # bytes; larger archives are written to a temporary file
-_COLUMNS = ("picture", "patient", "mask", "expected_dice", "class", "area_px", "area_share", "pieces", "area_mm2")
+_COLUMNS = ("picture", "patient", "mask", "expected_dice", "class", "area_px", "area_share", "pieces", "volume_ml")
 
 
 @router.get("/measurements.csv")
 def measurements(studio: TheStudio) -> Response:
-    """A row for each picture and class that has a mask: a label, or else a prediction that was made."""
+    """A row for each picture and class that has a mask: a label, or else a prediction that was made.
+
+    Of a volume, `area_px` and `area_share` count voxels, and there are millilitres.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -43,16 +47,15 @@ def measurements(studio: TheStudio) -> Response:
 
 @router.get("/masks.zip")
 def masks(studio: TheStudio) -> StreamingResponse:
-    """The same masks of pictures: labels as they are on disk, predictions as PNG with the values that labels have here.
+    """The same masks: labels as they are on disk, predictions with the values that labels have here.
 
-    Volumes are left out: `modicum predict` writes their masks in their own geometry. `problems.txt` names what cannot be read.
+    Predictions of pictures are PNG, those of volumes have class numbers and their own format and geometry.
+    `problems.txt` names what cannot be read.
     """
     run, problems = studio.trainings.newest_model(), []
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed when it was sent
     with zipfile.ZipFile(file, "w") as archive:
         for entry in studio.collection.entries():
-            if entry.case.slice is not None:
-                continue
             try:
                 found = studio.mask(entry, run)
             except ModicumError as error:
@@ -62,7 +65,10 @@ def masks(studio: TheStudio) -> StreamingResponse:
                 continue
             for label in entry.case.labels:
                 archive.write(label, f"{found.origin}/{label.name}")
-            if not entry.case.labelled:
+            if run is not None and not entry.case.labelled and entry.depth is not None:
+                path = studio.predictions.path(run, entry.case)
+                archive.write(path, f"{found.origin}/{path.name}")
+            elif not entry.case.labelled:
                 values = labels.encoded(found.numbers, studio.collection.dataset.code)
                 archive.writestr(f"{found.origin}/{entry.case.id}.png", as_png(values))
         if problems:
@@ -82,7 +88,7 @@ def _measured(studio: Studio, entry: Entry, run: Run | None) -> Iterator[dict[st
     if found is None:
         return
     case, classes = entry.case, studio.collection.dataset.classes
-    spacing = None if case.slice is None else cached_grid(case.image).spacing
+    voxel = None if entry.depth is None else math.prod(cached_grid(case.image).spacing) / 1000
     for number, name in enumerate(classes, 1):
         mask = found.numbers == number
         area = int(mask.sum())
@@ -94,8 +100,8 @@ def _measured(studio: Studio, entry: Entry, run: Run | None) -> Iterator[dict[st
             "class": name,
             "area_px": area,
             "area_share": round(area / mask.size, 6),
-            "pieces": cv2.connectedComponents(mask.astype(np.uint8))[0] - 1,
-            "area_mm2": "" if spacing is None else round(area * spacing[1] * spacing[2], 3),
+            "pieces": int(ndimage.label(mask, np.ones((3,) * mask.ndim))[1]),
+            "volume_ml": "" if voxel is None else round(area * voxel, 4),
         }
 
 

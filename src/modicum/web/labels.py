@@ -6,6 +6,7 @@ import getpass
 import json
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,8 +17,9 @@ from modicum.datasets import Case, Dataset, LabelCode
 from modicum.datasets.layouts.found import plain, stem
 from modicum.datasets.layouts.generic import PICTURE_FOLDERS
 from modicum.errors import ModicumError
-from modicum.images import write_mask, write_picture
 from modicum.images.digest import digest
+from modicum.images.formats import picture_suffix
+from modicum.images.volumes import mask_suffix
 
 Origin = Literal["drawn", "corrected", "accepted"]  # by hand; a prediction, changed by hand; a prediction as it was
 
@@ -35,14 +37,29 @@ def tag(case: Case) -> str:
 
 def why_not_editable(case: Case, dataset: Dataset) -> str:
     """In words why the page cannot write the label of a case; "" where it can."""
-    if case.slice is not None:
-        return "This is a slice of a volume: the page shows it, and cannot label it yet."
     if len(case.labels) > 1:
         return "The label consists of several files, one for each object: the page shows it, and cannot write it."
-    if case.labels and case.labels[0].suffix.lower() != ".png":
-        return f"The label is a {case.labels[0].suffix} file: save it as PNG to change it here."
+    if case.labels and (reason := _foreign(case, case.labels[0], dataset)):
+        return reason
     if dataset.code.kind == "binary" and len(dataset.code.values) > 1:
         return "The labels number their objects, which would be lost: the page shows them, and cannot write them."
+    if dataset.code.unmarked is not None:
+        return "The labels leave pixels unmarked: the page shows them, and would call all of these background."
+    return ""
+
+
+def _foreign(case: Case, label: Path, dataset: Dataset) -> str:
+    """Why a label file that is there cannot be replaced by one of the page."""
+    suffix = picture_suffix(label)
+    if case.slice is None:
+        return "" if suffix == ".png" else f"The label is a {suffix} file: save it as PNG to change it here."
+    wanted = mask_suffix(case.image)
+    if suffix not in (wanted, wanted.removesuffix(".gz")):
+        return f"The label is a {suffix} file, its volume's own would be {wanted}: save it so to change it here."
+    if wanted == ".dcm" and not sidecar(label).exists():
+        return "The segmentation was made elsewhere: the page shows it, and would lose what it says of its segments."
+    if max(dataset.code.values, default=1) > 255:
+        return "The labels have values above 255: the page shows them, and cannot write them."
     return ""
 
 
@@ -50,21 +67,21 @@ def place(case: Case, dataset: Dataset, root: Path) -> Path:
     """Where the label of a case is or belongs, in the layout of the data set.
 
     As the labels of other pictures of the folder lie; else in labels/ beside a folder of pictures, else as NAME_mask.png
-    beside the picture.
+    beside the picture. Those of volumes have the suffix that their format has.
     """
     if case.labels:
         return case.labels[0]
-    own = stem(case.image)
+    own, suffix = stem(case.image), ".png" if case.slice is None else mask_suffix(case.image)
     for other in dataset.labelled:
         name = other.labels[0].name
-        if other.image.parent == case.image.parent and name.startswith(stem(other.image)) and name.lower().endswith(".png"):
+        if other.image.parent == case.image.parent and name.startswith(stem(other.image)) and name.lower().endswith(suffix):
             return other.labels[0].with_name(own + name[len(stem(other.image)) :])
     for folder in case.image.parents:
         if folder == root or root not in folder.parents:
             break
         if plain(folder.name) in PICTURE_FOLDERS:
-            return folder.parent / "labels" / case.image.parent.relative_to(folder) / f"{own}.png"
-    return case.image.with_name(f"{own}_mask.png")
+            return folder.parent / "labels" / case.image.parent.relative_to(folder) / f"{own}{suffix}"
+    return case.image.with_name(f"{own}_mask{suffix}")
 
 
 def encoded(numbers: npt.NDArray[np.uint8], code: LabelCode) -> npt.NDArray[Any]:
@@ -75,11 +92,12 @@ def encoded(numbers: npt.NDArray[np.uint8], code: LabelCode) -> npt.NDArray[Any]
     return np.array(values, np.uint8 if max(values) < 256 else np.uint16)[numbers]
 
 
-def save(path: Path, numbers: npt.NDArray[np.uint8], code: LabelCode, expected: str, origin: Origin, author: str) -> str:
+def save(path: Path, write: Callable[[Path], None], expected: str, origin: Origin, author: str) -> str:
     """Write a label, whole or not at all, and beside it who drew it, when, and how; its new tag.
 
     Args:
         path: where it belongs; folders are made.
+        write: the pixels, to that path.
         expected: the tag of the label that the page began with; "" for none.
         author: "": whoever is logged in on this computer.
 
@@ -94,8 +112,7 @@ def save(path: Path, numbers: npt.NDArray[np.uint8], code: LabelCode, expected: 
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ModicumError(f"the folder cannot be made ({error.strerror}).", file=path.parent) from None
-        values = encoded(numbers, code)
-        (write_picture if values.ndim == 3 else write_mask)(path, values)
+        write(path)
         told = {"author": author or getpass.getuser(), "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "origin": origin}
         write_text(sidecar(path), json.dumps(told, ensure_ascii=False) + "\n")
         return digest(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import Annotated, Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
 from pydantic import BaseModel
 
 from modicum.errors import ModicumError
-from modicum.web import labels
+from modicum.web import labels, volumes
 from modicum.web.collection import Entry, as_png, described, thumbnail
 from modicum.web.refining import refine
 from modicum.web.studio import Studio, TheStudio
@@ -56,12 +58,11 @@ def picture(name: str, studio: TheStudio) -> dict[str, Any]:
 
 @router.get("/pictures/{name}/thumbnail")
 def small(name: str, studio: TheStudio) -> Response:
-    """A small JPEG, with the label, or else the prediction, laid over it."""
-    entry = studio.collection.entry(name)
+    """A small JPEG, with the label, or else the prediction, laid over it; of a volume the slice in which most is marked."""
+    entry, run = studio.collection.entry(name), studio.trainings.newest_model()
     _refuse_broken(entry)
-    found = studio.mask(entry, studio.trainings.newest_model())
-    small = thumbnail(studio.collection.picture(entry.case), None if found is None else found.numbers)
-    return Response(small, media_type="image/jpeg", headers=_KEPT)
+    predicted = studio.predictions.has(run, entry.case)
+    return Response(_thumbnail(studio, name, _version(entry, run, predicted)), media_type="image/jpeg", headers=_KEPT)
 
 
 @router.get("/pictures/{name}/image")
@@ -71,13 +72,31 @@ def image(name: str, studio: TheStudio) -> Response:
     return Response(as_png(studio.collection.picture(entry.case)), media_type="image/png", headers=_KEPT)
 
 
+@router.get("/pictures/{name}/windows")
+def windows(name: str, studio: TheStudio) -> dict[str, Any]:
+    """The least and greatest value of a volume, and windows by name, the usual one first."""
+    volume = studio.collection.volume(studio.collection.entry(name).case)
+    named = volumes.windows(volume)
+    return {"least": float(np.nanmin(volume.values)), "greatest": float(np.nanmax(volume.values)), "windows": named}
+
+
+@router.get("/pictures/{name}/slices/{number}")
+def slice_values(name: str, number: int, studio: TheStudio) -> Response:
+    """The values of a slice as they are on disk, little-endian float32, row after row."""
+    volume = studio.collection.volume(studio.collection.entry(name).case)
+    if not 0 <= number < len(volume.values):
+        raise KeyError(number)
+    values = volume.values[number].astype("<f4").tobytes()
+    return Response(values, media_type="application/octet-stream", headers=_KEPT)
+
+
 @router.get("/pictures/{name}/label")
 def label(name: str, studio: TheStudio) -> Response:
-    """Class numbers, one byte a pixel, row after row; zeros without a label. The ETag is what saving must name."""
+    """Class numbers, one byte a pixel, row after row, slice after slice; zeros without a label. Saving must name the ETag."""
     entry = studio.collection.entry(name)
     _refuse_broken(entry)
     tag = labels.tag(entry.case)
-    numbers = studio.collection.numbers(entry.case) if entry.case.labelled else np.zeros((entry.height, entry.width), np.uint8)
+    numbers = studio.collection.numbers(entry.case) if entry.case.labelled else np.zeros(entry.shape, np.uint8)
     return _raw(numbers, {"ETag": f'"{tag}"'})
 
 
@@ -101,19 +120,25 @@ def prediction(name: str, studio: TheStudio) -> Response:
 
 @router.post("/pictures/{name}/refine")
 def refined(
-    name: str, pixels: Pixels, studio: TheStudio, top: int, left: int, bottom: int, right: int, number: int = 1
-) -> Response:
-    """The object (0 or 1, one byte a pixel of the box) that a box and its scribbles (1 outside, 2 inside) mean."""
+    name: str, pixels: Pixels, studio: TheStudio, top: int, left: int, bottom: int, right: int, number: int = 1,
+    z: int = 0, low: float = 0.0, high: float = 1.0,
+) -> Response:  # fmt: skip
+    """The object (0 or 1, one byte a pixel of the box) that a box and its scribbles (1 outside, 2 inside) mean.
+
+    In slice z of a volume, seen in the window from low to high.
+    """
     entry = studio.collection.entry(name)
     if not (0 <= top < bottom <= entry.height and 0 <= left < right <= entry.width):
         raise ModicumError("the box lies outside of the picture.")
     seeds = np.zeros((entry.height, entry.width), np.uint8)
-    seeds[top:bottom, left:right] = _shaped(pixels, bottom - top, right - left)
+    seeds[top:bottom, left:right] = _shaped(pixels, (bottom - top, right - left))
     run, classes = studio.trainings.newest_model(), len(studio.collection.dataset.classes)
     sure = None
-    if run is not None and studio.predictions.has(run, entry.case) and 1 <= number <= classes:
+    if run is not None and entry.depth is None and studio.predictions.has(run, entry.case) and 1 <= number <= classes:
         sure = studio.predictions.probability(run, entry.case, number)
-    found = refine(studio.collection.picture(entry.case), seeds, (top, left, bottom, right), sure)
+    if not 0 <= z < (entry.depth or 1):
+        raise KeyError(z)
+    found = refine(studio.collection.picture(entry.case, z, (low, high)), seeds, (top, left, bottom, right), sure)
     return _raw(found[top:bottom, left:right].astype(np.uint8), {})
 
 
@@ -124,6 +149,23 @@ def name_classes(classes: Classes, studio: TheStudio) -> dict[str, Any]:
     return described(studio.collection.dataset, studio.collection.root.name)
 
 
+@lru_cache(maxsize=2000)  # some 30 MB: many people look at the same pictures
+def _thumbnail(studio: Studio, name: str, version: str) -> bytes:
+    """Made once for each version of a picture and its mask."""
+    entry = studio.collection.entry(name)
+    found = studio.mask(entry, studio.trainings.newest_model())
+    numbers, number = None if found is None else found.numbers, None
+    if numbers is not None and numbers.ndim == 3:
+        number = volumes.fullest(numbers)
+        numbers = numbers[number]
+    return thumbnail(studio.collection.picture(entry.case, number), numbers)
+
+
+def _version(entry: Entry, run: Run | None, predicted: bool) -> str:
+    """Changes with the picture, its label, or the model that has predicted it."""
+    return entry.version + (f"-{run.number}" if run and predicted else "")
+
+
 def _told(studio: Studio, entry: Entry, run: Run | None) -> dict[str, Any]:
     predicted = studio.predictions.has(run, entry.case)
     judged = studio.predictions.judged(run, entry.case) if predicted else None
@@ -131,9 +173,10 @@ def _told(studio: Studio, entry: Entry, run: Run | None) -> dict[str, Any]:
         "id": entry.case.id,
         "state": entry.state(predicted),
         "predicted": predicted,
+        "depth": entry.depth,
         "height": entry.height,
         "width": entry.width,
-        "version": entry.version + (f"-{run.number}" if run and predicted else ""),
+        "version": _version(entry, run, predicted),
         "problem": entry.problem,
         "locked": labels.why_not_editable(entry.case, studio.collection.dataset),
         "patient": entry.case.patient,
@@ -156,16 +199,16 @@ def _refuse_broken(entry: Entry) -> None:
 
 
 def _numbers(pixels: bytes, entry: Entry, classes: int) -> npt.NDArray[np.uint8]:
-    numbers = _shaped(pixels, entry.height, entry.width)
+    numbers = _shaped(pixels, entry.shape)
     if numbers.max(initial=0) > classes:
         raise ModicumError(f"the label names class {numbers.max()}, there are {classes}.")
     return numbers
 
 
-def _shaped(pixels: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
-    if len(pixels) != height * width:
-        raise ModicumError(f"{len(pixels)} pixels were sent, {height * width} are needed.", remedy="Open the picture again.")
-    return np.frombuffer(pixels, np.uint8).reshape(height, width)
+def _shaped(pixels: bytes, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    if len(pixels) != math.prod(shape):
+        raise ModicumError(f"{len(pixels)} pixels were sent, {math.prod(shape)} are needed.", remedy="Open the picture again.")
+    return np.frombuffer(pixels, np.uint8).reshape(shape)
 
 
 def _raw(numbers: npt.NDArray[np.uint8], headers: dict[str, str]) -> Response:

@@ -15,8 +15,11 @@ import numpy.typing as npt
 from modicum.datasets import Case, load_picture
 from modicum.errors import ModicumError
 from modicum.images import read_mask, write_mask
+from modicum.images.formats import picture_suffix
+from modicum.images.volumes import cached_mask, cached_volume, mask_suffix
 from modicum.web.labels import write_text
 from modicum.web.trainings import Run
+from modicum.web.volumes import write_whole
 
 if TYPE_CHECKING:  # Torch comes with them, which a page for drawing alone need not wait for
     from modicum.bundle import Bundle
@@ -38,7 +41,7 @@ _computing = threading.Lock()  # one picture at a time: the network uses all cor
 
 
 class Predictions:
-    """Masks of class numbers, PNG, in DATA/.modicum/predictions/RUN/."""
+    """Masks of class numbers in DATA/.modicum/predictions/RUN/: PNG, of volumes in their own format and geometry."""
 
     def __init__(self, workshop: Path) -> None:
         self._folder = workshop / "predictions"
@@ -48,12 +51,12 @@ class Predictions:
         if run is None:
             return False
         try:
-            return self._path(run, case).stat().st_mtime_ns >= case.image.stat().st_mtime_ns
+            return self.path(run, case).stat().st_mtime_ns >= case.image.stat().st_mtime_ns
         except OSError:
             return False
 
     def numbers(self, run: Run, case: Case, classes: int) -> Numbers:
-        """Class numbers (H, W).
+        """Class numbers (H, W), of a volume (D, H, W).
 
         Args:
             classes: how many the data set has now.
@@ -61,28 +64,31 @@ class Predictions:
         Raises:
             ModicumError: the model knows other classes, or cannot be applied to this picture.
         """
-        path = self._path(run, case)
+        path = self.path(run, case)
         if not self.has(run, case):
-            from modicum.bundle import class_numbers
-
             with _computing:
-                bundle, segmenter, judge = _model(run.bundle, run.bundle.stat().st_mtime_ns)
-                if len(bundle.classes) != classes:
-                    raise ModicumError("the classes have changed since the model was trained.", remedy="Train again.")
-                if bundle.recipe.images.block is not None:
-                    raise ModicumError("the model segments volumes, the page only pictures.", file=case.image)
-                picture = load_picture(case)
-                probability = _probabilities(run.bundle, segmenter, case, picture)
-                found = class_numbers(probability, bundle, picture)
-                quality, reasons = judge.verdict(judge.signs(picture, probability, found), found)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path.with_suffix(".json"), json.dumps({"quality": quality, "reasons": reasons}))
+                if not self.has(run, case):  # another tab may have asked for the same
+                    self._make(run, case, classes)
+        return np.asarray(read_mask(path) if case.slice is None else cached_mask(path, case.image), np.uint8)
+
+    def _make(self, run: Run, case: Case, classes: int) -> None:
+        """Predict, and keep what was found."""
+        path = self.path(run, case)
+        bundle, segmenter, judge = _model(run.bundle, run.bundle.stat().st_mtime_ns)
+        if len(bundle.classes) != classes:
+            raise ModicumError("the classes have changed since the model was trained.", remedy="Train again.")
+        predict = _picture if case.slice is None else _volume
+        found, (quality, reasons) = predict(run.bundle, bundle, segmenter, judge, case)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(_beside(path), json.dumps({"quality": quality, "reasons": reasons}))
+        if case.slice is None:
             write_mask(path, found)
-        return np.asarray(read_mask(path), np.uint8)
+        else:
+            write_whole(case, found, path, bundle.classes, "accepted")
 
     def judged(self, run: Run | None, case: Case) -> Judged | None:
         """What the model itself expects of a prediction that was made; None where it was not."""
-        return None if run is None else _judged(self._path(run, case).with_suffix(".json"))
+        return None if run is None else _judged(_beside(self.path(run, case)))
 
     def probability(self, run: Run, case: Case, number: int) -> npt.NDArray[np.float32]:
         """How sure the model is of one class, (H, W), 0..1."""
@@ -91,8 +97,10 @@ class Predictions:
             found = _probabilities(run.bundle, segmenter, case, load_picture(case))
         return np.asarray(found[number - 1], np.float32)
 
-    def _path(self, run: Run, case: Case) -> Path:
-        return self._folder / str(run.number) / f"{case.id}.png"
+    def path(self, run: Run, case: Case) -> Path:
+        """Where the prediction of a model is, once it was made."""
+        suffix = ".png" if case.slice is None else mask_suffix(case.image)
+        return self._folder / str(run.number) / f"{case.id}{suffix}"
 
 
 @lru_cache(maxsize=1)
@@ -102,6 +110,35 @@ def _model(bundle: Path, changed: int) -> tuple[Bundle, Predictor, Judge]:
 
     loaded = Bundle.load(bundle)
     return loaded, loaded.segmenter(), Judge(loaded)
+
+
+def _beside(path: Path) -> Path:
+    """The file beside a prediction that says how good it probably is."""
+    return path.with_name(f"{path.name.removesuffix(picture_suffix(path))}.json")
+
+
+def _picture(path: Path, bundle: Bundle, segmenter: Predictor, judge: Judge, case: Case) -> tuple[Numbers, tuple[float, str]]:
+    """Class numbers (H, W), and what is to be expected of them."""
+    from modicum.bundle import class_numbers
+
+    if bundle.recipe.images.block is not None:
+        raise ModicumError("this is a picture; the model segments volumes.", file=case.image)
+    picture = load_picture(case)
+    probability = _probabilities(path, segmenter, case, picture)
+    found = class_numbers(probability, bundle, picture)
+    return found, judge.verdict(judge.signs(picture, probability, found), found)
+
+
+def _volume(path: Path, bundle: Bundle, segmenter: Predictor, judge: Judge, case: Case) -> tuple[Numbers, tuple[float, str]]:
+    """Class numbers (D, H, W), and what is to be expected of them."""
+    from modicum.bundle import class_numbers
+    from modicum.inference.trust import Signs, mean_expected_dice
+    from modicum.runs.predicting import volume_probabilities
+
+    volume = cached_volume(case.image)
+    probability = volume_probabilities(segmenter, bundle, volume)
+    found = class_numbers(probability, bundle, volume.values, volume.spacing)
+    return found, judge.verdict(Signs(mean_expected_dice(probability, found)), found)
 
 
 def _judged(path: Path) -> Judged | None:

@@ -20,7 +20,7 @@ from modicum.web.trainings import Run, Trainings
 class Masked:
     """The mask that there is of a picture."""
 
-    numbers: npt.NDArray[np.uint8]  # class numbers (H, W)
+    numbers: npt.NDArray[np.uint8]  # class numbers (H, W), of a volume (D, H, W)
     origin: str  # "labelled", "accepted" or "predicted by RUN"
     quality: float | None = None  # of a prediction: the Dice that is to be expected
 

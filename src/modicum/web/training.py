@@ -29,6 +29,7 @@ class Wish(BaseModel):
 
     recipe: str = "auto"
     minutes: float = 2.0
+    onward: bool = False  # from the newest model
 
 
 @router.get("/recipes")
@@ -47,8 +48,8 @@ def runs(studio: TheStudio) -> list[dict[str, Any]]:
 def start(wish: Wish, studio: TheStudio) -> dict[str, Any]:
     """Begin a training on all labels that are there now."""
     studio.collection.look_again()
-    labelled = len(studio.collection.dataset.labelled)
-    return studio.trainings.start(wish.recipe, wish.minutes, labelled).told()
+    labelled = len({c.volume or c.id for c in studio.collection.dataset.labelled})
+    return studio.trainings.start(wish.recipe, wish.minutes, labelled, onward=wish.onward).told()
 
 
 @router.post("/runs/{number}/stop")
@@ -75,6 +76,15 @@ async def events(number: int, studio: TheStudio) -> StreamingResponse:
 def report(number: int, studio: TheStudio) -> FileResponse:
     """The report of a finished training."""
     return FileResponse(_existing(studio.trainings.run(number), "report.html"), headers=_REPORT)
+
+
+@router.get("/runs/{number}/samples")
+def samples(number: int, studio: TheStudio) -> FileResponse:
+    """A few square pictures side by side, with what the network in training says of them now."""
+    path = studio.trainings.run(number).samples
+    if path is None:
+        raise KeyError("samples")
+    return FileResponse(path)
 
 
 @router.get("/runs/{number}/model")

@@ -58,11 +58,24 @@ class Run:
     def bundle(self) -> Path:
         return self.folder / "model.modicum"
 
+    @property
+    def continuable(self) -> bool:
+        """Whether another training can begin with its weights: it has a network, and is no classical method."""
+        try:
+            return self.bundle.exists() and "\nmethod:" not in (self.folder / "recipe.yaml").read_text("utf-8")
+        except OSError:
+            return False
+
     def begin(self, data: Path) -> None:
         """Start the process, or let a stopped training go on."""
         asked = self.asked()
         command = [sys.executable, "-m", "modicum", "train", str(data), "--out", str(self.folder)]
-        command += ["--recipe", asked["recipe"], "--budget", f"{asked['minutes'] * 60:g}s"]
+        if asked.get("continues"):  # paths as seen from where the process runs: no name of a folder travels with the model
+            before = asked["continues"]
+            command += ["--recipe", f"{before}/recipe.yaml", "--set", f"start={{name: model, bundle: {before}/model.modicum}}"]
+        else:
+            command += ["--recipe", asked["recipe"]]
+        command += ["--budget", f"{asked['minutes'] * 60:g}s"]
         if asked["labels"] < _FEW and asked["minutes"] <= _SHORT:
             command += ["--folds", "2"]
         with self.lock.open("w") as lock, self.log.open("ab") as log:
@@ -98,8 +111,20 @@ class Run:
             "parts": parts,
             "said": said,
             "problem": said[-1][9:] if state == "stopped" and said and said[-1].startswith("modicum: ") else "",
+            "continuable": self.continuable,
+            "samples": self._seen(),
             "result": self._result() if state == "finished" else None,
         }
+
+    @property
+    def samples(self) -> Path | None:
+        """The newest picture of what the networks of the run say of a few pictures."""
+        found = {path: path.stat().st_mtime_ns for path in self.folder.rglob("samples.png")}
+        return max(found, key=lambda path: found[path], default=None)
+
+    def _seen(self) -> str | None:
+        """By what the page knows that there are other samples."""
+        return None if self.samples is None else f"{self.samples.stat().st_mtime_ns}"
 
     def _tried(self) -> float:
         """Seconds that went into trials."""
@@ -144,8 +169,11 @@ class Trainings:
             raise KeyError(number)
         return found
 
-    def start(self, recipe: str, minutes: float, labels: int) -> Run:
+    def start(self, recipe: str, minutes: float, labels: int, *, onward: bool = False) -> Run:
         """A new training.
+
+        Args:
+            onward: with the recipe and the weights of the newest model, instead of anew.
 
         Raises:
             ModicumError: another one is running, too few labels, or a recipe or budget that cannot be.
@@ -154,6 +182,9 @@ class Trainings:
             raise ModicumError(f"there is no recipe '{recipe}'.")
         if not 0 < minutes <= LONGEST:
             raise ModicumError("that is no training time.", remedy="Choose up to 24 hours.")
+        before = next((r for r in reversed(self.all()) if r.continuable), None) if onward else None
+        if onward and before is None:
+            raise ModicumError("there is no model of a network to continue from.", remedy="Train anew.")
         if labels < 2:
             raise ModicumError("two labelled pictures are the least: one to learn from, one to test.", remedy="Label another.")
         with self._starting:
@@ -161,7 +192,8 @@ class Trainings:
             self.runs.mkdir(parents=True, exist_ok=True)
             run = Run(self.runs, max((r.number for r in self.all()), default=0) + 1)
             begun = time.strftime("%Y-%m-%d %H:%M")
-            run.wish.write_text(json.dumps({"recipe": recipe, "minutes": minutes, "labels": labels, "begun": begun}), "utf-8")
+            wish = {"recipe": recipe, "minutes": minutes, "labels": labels, "begun": begun}
+            run.wish.write_text(json.dumps(wish | ({"continues": before.number} if before else {})), "utf-8")
             run.begin(self.data)
         return run
 

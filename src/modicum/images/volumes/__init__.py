@@ -2,7 +2,14 @@
 
 from modicum.images.formats import is_volume
 from modicum.images.volumes.cache import cached_grid, cached_mask, cached_volume
-from modicum.images.volumes.reading import read_volume, read_volume_mask, volume_grid, write_volume_mask
+from modicum.images.volumes.reading import (
+    mask_suffix,
+    read_volume,
+    read_volume_mask,
+    volume_grid,
+    write_mask_file,
+    write_volume_mask,
+)
 from modicum.images.volumes.slicing import Slicing, as_shown, brought_back
 from modicum.images.volumes.volume import Volume
 
@@ -15,8 +22,10 @@ __all__ = [
     "cached_mask",
     "cached_volume",
     "is_volume",
+    "mask_suffix",
     "read_volume",
     "read_volume_mask",
     "volume_grid",
+    "write_mask_file",
     "write_volume_mask",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pydicom
@@ -14,6 +15,8 @@ from modicum.images.formats import is_dicom
 from modicum.images.volumes.orientation import Orientation
 from modicum.images.volumes.volume import Mask, Volume
 
+Made = Literal["AUTOMATIC", "SEMIAUTOMATIC", "MANUAL"]  # by a model, by a model and then corrected by hand, by hand
+
 
 @dataclass(frozen=True)
 class SegmentationWriter:
@@ -23,6 +26,7 @@ class SegmentationWriter:
     frames: tuple[int, ...] | None  # of a multi-frame file: its frames in the order of the slices
     orientation: Orientation
     suffix: str = ".dcm"
+    made: Made = "AUTOMATIC"
 
     def __call__(self, mask: Mask, path: Path, classes: tuple[str, ...]) -> None:
         import highdicom as hd
@@ -39,8 +43,8 @@ class SegmentationWriter:
                 segment_label=name[:64],
                 segmented_property_category=codes.SCT.Tissue,
                 segmented_property_type=codes.SCT.Tissue,
-                algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-                algorithm_identification=made_by,
+                algorithm_type=hd.seg.SegmentAlgorithmTypeValues(self.made),
+                algorithm_identification=None if self.made == "MANUAL" else made_by,
             )
             for number, name in enumerate(classes, 1)
         ]

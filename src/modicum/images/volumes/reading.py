@@ -15,6 +15,7 @@ from modicum.images.failures import explained
 from modicum.images.formats import is_dicom, picture_suffix
 from modicum.images.volumes.volume import Grid, Mask, Volume
 
+_WRITTEN = {".nii": ".nii.gz", ".mhd": ".mha"}  # suffix of the masks of volumes; else their own
 _FORMATS = {".nii": "nifti", ".nii.gz": "nifti", ".nrrd": "itk", ".mha": "itk", ".mhd": "itk", ".dcm": "dicom"}
 
 
@@ -74,7 +75,20 @@ def write_volume_mask(volume: Volume, mask: Mask, folder: Path, name: str, class
         ModicumError: the file cannot be written.
     """
     path = folder / f"{name}{volume.write.suffix}"
-    unfinished = folder / f".{name[:80]}.{os.getpid()}.part{volume.write.suffix}"
+    write_mask_file(volume, mask, path, classes)
+    return path
+
+
+def mask_suffix(path: Path) -> str:
+    """The suffix of the masks that belong to a volume, from its name alone."""
+    own = ".dcm" if is_dicom(path) else picture_suffix(path)
+    return _WRITTEN.get(own, own)
+
+
+def write_mask_file(volume: Volume, mask: Mask, path: Path, classes: tuple[str, ...]) -> None:
+    """As `write_volume_mask`, to a path; its suffix must be one that the volume's masks can have."""
+    suffix = picture_suffix(path)
+    unfinished = path.with_name(f".{path.name[: -len(suffix)][:80]}.{os.getpid()}.part{suffix}")
     try:
         try:
             volume.write(mask, unfinished, classes)
@@ -83,7 +97,6 @@ def write_volume_mask(volume: Volume, mask: Mask, folder: Path, name: str, class
             unfinished.unlink(missing_ok=True)
     except (OSError, RuntimeError) as error:
         raise ModicumError(f"cannot be written ({error}).", file=path, remedy="Check disk space and permissions.") from None
-    return path
 
 
 def _asked(path: Path, question: Literal["read", "grid"]) -> Any:

@@ -24,6 +24,8 @@ export const data = () => json("/api/data");
 export const picture = (id) => json(at(id));
 export const thumbnail = (p) => `${at(p.id)}/thumbnail?v=${p.version}`;
 export const image = (p) => `${at(p.id)}/image?v=${p.version.split("-")[0]}`;
+export const windows = (id) => json(`${at(id)}/windows`);
+export const slice = async (p, z) => new Float32Array((await bytes(await ask(`${at(p.id)}/slices/${z}?v=${p.version.split("-")[0]}`))).buffer);
 export const prediction = async (id) => bytes(await ask(`${at(id)}/prediction`));
 export const nameClasses = (names) => send("/api/classes", "PUT", { names });
 
@@ -38,8 +40,9 @@ export function saveLabel(id, numbers, tag, origin, author) {
   return json(`${at(id)}/label?${query}`, { method: "PUT", headers: { "If-Match": tag }, body: numbers });
 }
 
-export async function refine(id, box, seeds, number) {
-  const query = new URLSearchParams({ ...box, number });
+// `seen` says in which slice of a volume, and in which window.
+export async function refine(id, box, seeds, number, seen = {}) {
+  const query = new URLSearchParams({ ...box, number, ...seen });
   return bytes(await ask(`${at(id)}/refine?${query}`, { method: "POST", body: seeds }));
 }
 
@@ -49,10 +52,11 @@ export const measurements = "/api/export/measurements.csv";
 
 export const recipes = () => json("/api/recipes");
 export const runs = () => json("/api/runs");
-export const train = (recipe, minutes) => send("/api/runs", "POST", { recipe, minutes });
+export const train = (recipe, minutes, onward) => send("/api/runs", "POST", { recipe, minutes, onward });
 export const stop = (number) => send(`/api/runs/${number}/stop`, "POST");
 export const resume = (number) => send(`/api/runs/${number}/resume`, "POST");
 export const report = (number) => `/api/runs/${number}/report`;
+export const seen = (run) => `/api/runs/${run.number}/samples?v=${run.samples}`;
 export const model = (number) => `/api/runs/${number}/model`;
 
 // Calls `told` with the training whenever something of it changes; returns how to stop listening.

@@ -1,10 +1,12 @@
-// One picture: look, draw, accept or correct a prediction, save; never over what somebody else has saved.
+// One picture, or one volume slice by slice: look, draw, accept or correct a prediction, save; never over what somebody else has saved.
 
 import * as api from "./api.js";
 import { fill, h, notice } from "./dom.js";
+import { keyboard } from "./keys.js";
 import { colour, Layer } from "./layer.js";
 import { Mask } from "./mask.js";
 import { showSide } from "./side.js";
+import { sliceBar, Slices } from "./slices.js";
 import { Stage } from "./stage.js";
 import { TOOLS } from "./tools.js";
 import { toolbar } from "./toolbar.js";
@@ -16,55 +18,87 @@ export async function showEditor(main, data, id) {
   if (!picture) throw new Error(`There is no picture called ${id} here.`);
   Object.assign(picture, { author: "", ...(await api.picture(id)) }); // as it is now
   if (picture.problem) throw new Error(picture.problem);
-  const [image, label] = await Promise.all([decoded(api.image(picture)), api.label(id)]);
-  const { width, height } = picture;
-  const desk = { picture, data, width, height, number: 1, radius: Math.max(2, Math.round(Math.max(width, height) / 60)), tag: label.tag };
+  const { width, height, depth } = picture;
+  const [shown, label] = await Promise.all([depth ? api.windows(id) : decoded(api.image(picture)), api.label(id)]);
+  const slices = depth ? new Slices(picture, shown) : null;
+  const ofSlice = (numbers, z) => numbers.subarray(z * width * height, (z + 1) * width * height);
+  const desk = { picture, data, slices, width, height, number: 1, radius: Math.max(2, Math.round(Math.max(width, height) / 60)), tag: label.tag };
   desk.origin = ["accepted", "corrected"].includes(picture.origin) ? "corrected" : "drawn";
-  desk.mask = new Mask(width, height, label.numbers);
+  desk.numbers = label.numbers; // of all slices; a mask is a view of one of them
+  desk.masks = Array.from({ length: depth ?? 1 }, (_, z) => new Mask(width, height, ofSlice(desk.numbers, z)));
+  const marked = (mask) => (mask.marked ??= mask.numbers.some(Boolean));
+  await slices?.show(middle(desk.masks.map(marked)));
+  desk.mask = desk.masks[slices?.z ?? 0];
+  Object.defineProperty(desk, "dirty", { get: () => desk.masks.some((mask) => mask.dirty) });
   desk.layer = Object.assign(new Layer(width, height, colour), { opacity: 0.45, visible: true });
   desk.predicted = Object.assign(new Layer(width, height, (n) => (desk.alone() ? colour(n) : PREDICTED)), { opacity: 0.9, visible: false });
-  desk.alone = () => picture.state === "predicted" && !desk.mask.past.length; // nothing is drawn: the prediction is all there is
+  desk.alone = () => picture.state === "predicted" && !desk.masks.some((mask) => mask.past.length); // nothing is drawn: the prediction is all there is
 
   const stageBox = h("div", { className: "stage" }, h("canvas", { tabIndex: 0, "aria-label": `Canvas of ${id}` }), h("div", { className: "hint" }));
   const headline = h("div", { className: "headline" }), tools = h("div", { className: "tools" }), side = h("div", { className: "side" });
+  const bar = slices && sliceBar(slices, (z) => desk.turn(z));
   const pen = new Proxy({}, { get: (_, name) => (...given) => desk.tool[name]?.(...given) });
   const router = { get pans() { return desk.tool.pans; }, twice: pen.twice, move: pen.move, up: pen.up, cancel: pen.cancel, cursor: pen.cursor,
     down: (point, event) => {
-      if (picture.locked) return notice(picture.locked);
-      if (desk.alone() && desk.predicted.visible) takeOver(); // who draws on a prediction corrects it
+      if (picture.locked && !desk.tool.looks) return notice(picture.locked);
+      if (!desk.tool.looks && desk.alone() && desk.predicted.visible) takeOver(); // who draws on a prediction corrects it
       pen.down(point, event);
     } };
-  fill(main, h("div", { className: "editor" }, headline, tools, stageBox, side));
-  const stage = (desk.stage = new Stage(stageBox, { width, height, image }, [desk.layer, desk.predicted], router));
+  fill(main, h("div", { className: "editor" }, headline, tools, stageBox, bar?.element, side));
+  const stage = (desk.stage = new Stage(stageBox, { width, height, image: slices?.canvas ?? shown }, [desk.layer, desk.predicted], router));
 
   desk.redraw = (layer = desk.layer, numbers = desk.mask.numbers) => { layer.draw(numbers); stage.redraw(); };
-  desk.mask.changed = (box) => { desk.layer.draw(desk.mask.numbers, box); stage.redraw(); later(); };
+  for (const mask of desk.masks) {
+    mask.changed = (box) => {
+      mask.marked = undefined;
+      if (mask === desk.mask) desk.layer.draw(mask.numbers, box);
+      stage.redraw();
+      later();
+    };
+  }
+  if (slices) {
+    slices.changed = () => { stage.redraw(); later(); };
+    stage.turned = (by) => desk.turn(slices.wanted + by);
+    desk.turn = async (z) => {
+      if (desk.mask.before) return; // in the middle of a stroke
+      const there = slices.show(z);
+      draw();
+      if (!(await there.catch((error) => notice(error.message, { bad: true })))) return;
+      desk.tool.cancel?.();
+      desk.mask = desk.masks[slices.z];
+      desk.redraw();
+      if (desk.predicted.visible) desk.redraw(desk.predicted, desk.seen());
+      draw();
+    };
+  }
   stage.zoomed = (scale) => { // contours stay as wide on the screen
     const thickness = Math.max(1, Math.round(2 / scale));
     for (const layer of [desk.layer, desk.predicted]) {
       if (layer.thickness === thickness) continue;
       layer.thickness = thickness;
-      if (layer.contour) desk.redraw(layer, layer === desk.layer ? desk.mask.numbers : desk.prediction);
+      if (layer.contour) desk.redraw(layer, layer === desk.layer ? desk.mask.numbers : desk.seen());
     }
   };
   desk.choose = (name) => {
     desk.tool?.cancel?.();
     Object.assign(desk, { toolName: name, tool: TOOLS[name].make(desk) });
     stageBox.querySelector(".hint").textContent = picture.locked || TOOLS[name].hint;
-    stageBox.querySelector("canvas").style.cursor = name === "hand" ? "grab" : ["brush", "eraser"].includes(name) ? "none" : "crosshair";
+    stageBox.querySelector("canvas").style.cursor = name === "hand" ? "grab" : ["brush", "eraser"].includes(name) ? "none" : name === "window" ? "move" : "crosshair";
     draw();
   };
   desk.seeds = seedsOf;
   desk.refine = async (box, seeds, number) => {
-    const found = await api.refine(id, box, seeds, number).catch((error) => notice(error.message, { bad: true }));
+    const found = await api.refine(id, box, seeds, number, slices ? { z: slices.z, low: slices.low, high: slices.high } : {}).catch((error) => notice(error.message, { bad: true }));
     if (found && !found.includes(1)) notice("Nothing stands out in this box. Scribble on what belongs to the object.");
     return found;
   };
+  desk.seen = () => desk.prediction && ofSlice(desk.prediction, slices?.z ?? 0);
   desk.showPrediction = async (visible) => {
     desk.prediction ??= visible ? await api.prediction(id).catch((error) => notice(error.message, { bad: true })) : null;
+    desk.foretold ??= desk.prediction && desk.masks.map((_, z) => ofSlice(desk.prediction, z).some(Boolean));
     if (desk.prediction && visible) {
       Object.assign(desk.predicted, { visible: true, contour: !desk.alone(), opacity: desk.alone() ? desk.layer.opacity : 0.95 });
-      desk.redraw(desk.predicted, desk.prediction);
+      desk.redraw(desk.predicted, desk.seen());
     } else {
       desk.predicted.visible = false;
       stage.redraw();
@@ -80,7 +114,7 @@ export async function showEditor(main, data, id) {
   desk.accept = async () => {
     await desk.showPrediction(true);
     if (!desk.prediction) return;
-    desk.mask.replace(desk.prediction);
+    replace(desk.prediction);
     desk.origin = "accepted";
     await desk.showPrediction(false);
     if (!(await desk.save())) return;
@@ -90,22 +124,25 @@ export async function showEditor(main, data, id) {
   desk.save = async () => {
     const author = localStorage.getItem("modicum-author") ?? "";
     try {
-      Object.assign(picture, await api.saveLabel(id, desk.mask.numbers, desk.tag, desk.origin, author));
+      Object.assign(picture, await api.saveLabel(id, desk.numbers, desk.tag, desk.origin, author));
     } catch (error) {
       if (error.status === 412) conflict(error);
       else notice(error.message, { bad: true });
       return false;
     }
     desk.tag = (await api.label(id)).tag;
-    desk.mask.markSaved();
+    markSaved();
     if (desk.origin === "accepted") desk.origin = "corrected"; // whatever is changed from now on
     notice("Saved.");
     draw();
     return true;
   };
 
+  const replace = (numbers) => desk.masks.forEach((mask, z) => mask.replace(ofSlice(numbers, z)));
+  const markSaved = () => desk.masks.forEach((mask) => mask.markSaved());
+
   function takeOver() {
-    desk.mask.replace(desk.prediction);
+    replace(desk.prediction);
     desk.origin = "corrected";
     desk.showPrediction(false);
   }
@@ -115,8 +152,8 @@ export async function showEditor(main, data, id) {
       "Show theirs": async () => {
         const theirs = await api.label(id);
         desk.tag = theirs.tag;
-        desk.mask.replace(theirs.numbers);
-        desk.mask.markSaved();
+        replace(theirs.numbers);
+        markSaved();
         draw();
       },
       "Keep mine": async () => {
@@ -134,8 +171,8 @@ export async function showEditor(main, data, id) {
   let planned = null; // buttons follow the history, once for each frame
   const later = () => { planned ??= requestAnimationFrame(() => { planned = null; draw(); }); };
   function draw() {
-    const state = desk.mask.dirty ? "not saved" : picture.state;
-    const predicted = !desk.mask.dirty && picture.state === "predicted" && !picture.locked;
+    const state = desk.dirty ? "not saved" : picture.state;
+    const predicted = !desk.dirty && picture.state === "predicted" && !picture.locked;
     fill(headline, 
       h("a", { className: "button", href: "#/" }, "All pictures"),
       h("div", { className: "title" }, h("span", {}, id), h("span", { className: `state ${picture.state}` }, state),
@@ -144,13 +181,14 @@ export async function showEditor(main, data, id) {
       h("button", { title: "Next picture (→)", "aria-label": "Next picture", onclick: () => step(1), disabled: names.at(-1) === id }, "→"),
       predicted && h("button", { onclick: desk.correct, title: "The prediction becomes the label that you change" }, "Correct"),
       predicted && h("button", { className: "main", onclick: desk.accept, title: "Save the prediction as it is (A)" }, "Accept"),
-      !predicted && h("button", { className: "main", onclick: desk.save, disabled: Boolean(picture.locked) || !(desk.mask.dirty || picture.state === "unlabelled"), title: "Save (S)" }, "Save"));
+      !predicted && h("button", { className: "main", onclick: desk.save, disabled: Boolean(picture.locked) || !(desk.dirty || picture.state === "unlabelled"), title: "Save (S)" }, "Save"));
     fill(tools, ...toolbar(desk));
     showSide(side, desk, draw);
+    bar?.draw(desk.masks.map(marked), desk.foretold ?? [], { labelled: colour(1), predicted: PREDICTED });
   }
 
   const keys = keyboard(desk, stage, step, draw);
-  const closing = (event) => desk.mask.dirty && event.preventDefault();
+  const closing = (event) => desk.dirty && event.preventDefault();
   addEventListener("keydown", keys.down);
   addEventListener("keyup", keys.up);
   addEventListener("beforeunload", closing);
@@ -159,11 +197,11 @@ export async function showEditor(main, data, id) {
   if (picture.state === "predicted") desk.showPrediction(true);
 
   return (route) => {
-    if (desk.mask.dirty) {
+    if (desk.dirty) {
       const go = () => { location.hash = `#/${route}`; };
       notice("This label is not saved.", { actions: {
         "Save": async () => { if (await desk.save()) go(); },
-        "Discard": () => { desk.mask.markSaved(); go(); },
+        "Discard": () => { markSaved(); go(); },
         "Stay": () => {},
       } });
       return false;
@@ -173,46 +211,6 @@ export async function showEditor(main, data, id) {
     removeEventListener("beforeunload", closing);
     stage.close();
     return true;
-  };
-}
-
-function keyboard(desk, stage, step, draw) {
-  const { mask } = desk;
-  const plain = {
-    ...Object.fromEntries(Object.entries(TOOLS).map(([name, { key }]) => [key, () => desk.choose(name)])),
-    "[": () => { desk.radius = Math.max(0.5, desk.radius / 1.25); },
-    "]": () => { desk.radius = Math.min(400, desk.radius * 1.25); },
-    "z": () => mask.undo(), "y": () => mask.redo(),
-    "s": () => desk.save(), "0": () => stage.fit(), "+": () => stage.zoom(1.25), "=": () => stage.zoom(1.25), "-": () => stage.zoom(0.8),
-    "x": () => { desk.layer.visible = !desk.layer.visible; },
-    "c": () => { desk.layer.contour = !desk.layer.contour; desk.redraw(); },
-    "v": () => desk.showPrediction(!desk.predicted.visible),
-    "a": () => { if (desk.picture.state === "predicted" && !mask.dirty) desk.accept(); },
-    "ArrowLeft": () => step(-1), "ArrowRight": () => step(1), "Escape": () => desk.tool.cancel?.(),
-  };
-  const control = { "z": (e) => (e.shiftKey ? mask.redo() : mask.undo()), "y": () => mask.redo(), "s": () => desk.save() };
-  return {
-    down(event) {
-      if (event.target.matches("input, select") || event.altKey) return;
-      const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-      if (key === " ") {
-        stage.panning = true;
-        return event.preventDefault();
-      }
-      const act = event.ctrlKey || event.metaKey ? control[key] : plain[key];
-      if (!(event.ctrlKey || event.metaKey)) {
-        if (desk.tool.key?.(key)) return stage.redraw();
-        if (/^[1-9]$/.test(key) && Number(key) <= desk.data.classes.length) desk.number = Number(key);
-        else if (!act) return;
-      } else if (!act) return;
-      event.preventDefault();
-      act?.(event);
-      stage.redraw();
-      draw();
-    },
-    up(event) {
-      if (event.key === " ") stage.panning = false;
-    },
   };
 }
 
@@ -226,6 +224,12 @@ function seedsOf(box, strokes) {
     });
   }
   return seeds.numbers;
+}
+
+// Which slice to begin with: the middle of those that are marked, or of all.
+function middle(marked) {
+  const first = marked.indexOf(true), last = marked.lastIndexOf(true);
+  return first < 0 ? Math.floor(marked.length / 2) : Math.floor((first + last) / 2);
 }
 
 async function decoded(address) {

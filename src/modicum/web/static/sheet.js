@@ -14,6 +14,7 @@ const ORDERS = {
   "Last labelled": (a, b) => (b.time ?? "").localeCompare(a.time ?? "") || ORDERS.Name(a, b),
 };
 const doubtful = (p) => (p.state === "predicted" ? p.quality ?? 1 : 2);
+const things = (data) => (data.pictures.some((p) => p.depth) ? "volumes" : "pictures");
 const chosen = { state: "", words: "", order: "Name" }; // kept while the page is open
 
 export async function showSheet(main, data) {
@@ -32,7 +33,7 @@ export async function showSheet(main, data) {
   };
   const page = h("div", { className: "page" },
     h("h1", {}, data.name),
-    h("p", { className: "soft" }, `${data.pictures.length} pictures · ${data.layout} · ${data.classes.join(", ")}`),
+    h("p", { className: "soft" }, `${data.pictures.length} ${things(data)} · ${data.layout} · ${data.classes.join(", ")}`),
     data.findings.map((text) => h("p", { className: "warning" }, text)),
     next(data, runs, changed), filters, sheet, ways);
   draw();
@@ -66,7 +67,7 @@ function tile(picture) {
     ? h("span", {}, picture.problem)
     : h("img", { src: api.thumbnail(picture), alt: picture.id, loading: "lazy", draggable: false });
   return h("a", { className: "tile", href: `#/picture/${encodeURIComponent(picture.id)}`, title: picture.problem || picture.id },
-    h("div", { className: "frame" }, frame, expected(picture)),
+    h("div", { className: "frame" }, frame, expected(picture), picture.depth && h("i", { className: "depth" }, `${picture.depth} slices`)),
     h("div", { className: "name" }, h("span", {}, picture.id), h("i", { className: `state ${picture.state}`, style: "font-style:normal" }, picture.state)));
 }
 
@@ -110,18 +111,18 @@ function next(data, runs, changed) {
   }
   const model = runs.some((r) => r.state === "finished");
   if (model && count("predicted")) {
-    return banner(`${count("predicted")} pictures have a prediction.`, "Open one, correct it or accept it, and train again: each correction teaches.",
+    return banner(`${count("predicted")} ${things(data)} have a prediction.`, "Open one, correct it or accept it, and train again: each correction teaches.",
       predictAll(data, changed), train("Train again", ""), open(predicted, "Look at the most doubtful"));
   }
   if (model && first) {
-    return banner("There is a model.", "Let it look at the pictures that have no label yet.", train("Train again", ""), predictAll(data, changed));
+    return banner("There is a model.", `Let it look at the ${things(data)} that have no label yet.`, train("Train again", ""), predictAll(data, changed));
   }
   if (labelled < FIRST && first) {
-    return banner(labelled ? `${labelled} of ${FIRST} labels for a first training.` : `Label ${FIRST} pictures to begin.`,
-      "Choose pictures that differ from one another; draw with care, the model copies what you do.",
-      labelled >= 2 && train("Train already", ""), open(first, "Label the next picture"));
+    return banner(labelled ? `${labelled} of ${FIRST} labels for a first training.` : `Label ${FIRST} ${things(data)} to begin.`,
+      `Choose ${things(data)} that differ from one another; draw with care, the model copies what you do.`,
+      labelled >= 2 && train("Train already", ""), open(first, `Label the next ${things(data).slice(0, -1)}`));
   }
-  return banner(`${labelled} pictures are labelled.`, "That is enough for a first training of two minutes.", first && open(first, "Label another", ""), train("Train"));
+  return banner(`${labelled} ${things(data)} are labelled.`, "That is enough for a first training of two minutes.", first && open(first, "Label another", ""), train("Train"));
 }
 
 function banner(title, text, ...actions) {

@@ -4,29 +4,33 @@ import * as api from "./api.js";
 import { fill, h, notice } from "./dom.js";
 import { colour } from "./layer.js";
 
-const KEYS = { "1 – 9": "class", "[ ]": "size", "Z, Y": "undo, redo", "X": "hide or show the label", "C": "fill or contour",
-  "V": "prediction", "Wheel, + −": "zoom", "Space": "move", "S": "save", "A": "accept", "← →": "other pictures" };
+const keysOf = (volume) => ({ "1 – 9": "class", "[ ]": "size", "Z, Y": "undo, redo", "X": "hide or show the label", "C": "fill or contour",
+  "V": "prediction", ...(volume && { "Wheel, ↑ ↓": "slices", "W": "window" }), [volume ? "Ctrl wheel, + −" : "Wheel, + −"]: "zoom",
+  "Space": "move", "S": "save", "A": "accept", "← →": volume ? "other volumes" : "other pictures" });
 
 export function showSide(side, desk, draw) {
   if (side.contains(document.activeElement) && document.activeElement.matches("input")) return; // somebody is using it
   const { layer, predicted, stage } = desk;
-  const slider = (name, least, most, value, shown, set) => {
+  const slider = (name, least, most, value, shown, set, step = 0.01) => {
     const output = h("output", {}, shown(value));
-    const input = h("input", { type: "range", min: least, max: most, step: 0.01, value, "aria-label": name,
+    const input = h("input", { type: "range", min: least, max: most, step, value, "aria-label": name,
       oninput: () => { set(Number(input.value)); output.textContent = shown(Number(input.value)); stage.redraw(); },
       onchange: () => input.blur() });
     return h("label", {}, h("span", {}, name), input, output);
   };
   const choice = (name, on, act) => h("button", { className: on ? "on" : "", onclick: () => { act(); draw(); } }, name);
   const show = (contour) => () => { layer.contour = contour; layer.visible = true; desk.redraw(); };
-  fill(side, 
+  fill(side,
+    desk.slices && h("section", {}, h("h3", {}, "Window"), ...windows(desk.slices, slider, choice)),
     h("section", {}, h("h3", {}, "Class"), classes(desk, draw)),
     h("section", {}, h("h3", {}, "Brush"),
       slider("Size", 0, 6, Math.log(desk.radius * 2), (v) => String(Math.round(Math.exp(v))), (v) => { desk.radius = Math.exp(v) / 2; })),
     h("section", {}, h("h3", {}, "Label"),
       slider("Opacity", 0, 1, layer.opacity, (v) => `${Math.round(v * 100)}%`, (v) => { layer.opacity = v; if (desk.alone()) predicted.opacity = v; }),
       h("div", { className: "choices" }, choice("Fill", layer.visible && !layer.contour, show(false)), choice("Contour", layer.visible && layer.contour, show(true)),
-        choice("Hidden", !layer.visible, () => { layer.visible = !layer.visible; stage.redraw(); }))),
+        choice("Hidden", !layer.visible, () => { layer.visible = !layer.visible; stage.redraw(); })),
+      desk.slices && !desk.picture.locked && h("p", { className: "small soft", style: "margin:8px 0 0" },
+        "A volume is labelled as a whole: slices without a drawing count as background.")),
     desk.picture.predicted && h("section", {}, h("h3", {}, "Prediction of the newest model"),
       h("div", { className: "choices" }, choice("Show", predicted.visible, () => desk.showPrediction(!predicted.visible)),
         !desk.picture.locked && choice("Take over", false, desk.correct)),
@@ -36,8 +40,20 @@ export function showSide(side, desk, draw) {
     h("section", {}, h("h3", {}, "Your name, kept beside each label"),
       h("input", { type: "text", placeholder: "as on this computer", value: localStorage.getItem("modicum-author") ?? "", maxLength: 80,
         "aria-label": "Your name", onchange: (event) => localStorage.setItem("modicum-author", event.target.value) })),
-    h("section", {}, h("h3", {}, "Keys"), h("dl", { className: "keys" }, Object.entries(KEYS).map(([key, does]) => [h("dt", {}, key), h("dd", {}, does)]))),
+    h("section", {}, h("h3", {}, "Keys"), h("dl", { className: "keys" }, Object.entries(keysOf(desk.slices)).map(([key, does]) => [h("dt", {}, key), h("dd", {}, does)]))),
   );
+}
+
+// Presets, and level and width by themselves; what is shown are the volume's own units, Hounsfield units in CT.
+function windows(slices, slider, choice) {
+  const { low, high, least, greatest } = slices, range = greatest - least || 1, step = range / 2000;
+  const shown = (value) => String(range > 20 ? Math.round(value) : Number(value.toPrecision(2)));
+  const set = (level, width) => slices.setWindow(level - width / 2, level + width / 2);
+  return [
+    h("div", { className: "choices presets" }, Object.entries(slices.windows).map(([name, [from, to]]) => choice(name, from === low && to === high, () => slices.setWindow(from, to)))),
+    slider("Level", least, greatest, (low + high) / 2, shown, (level) => set(level, slices.high - slices.low), step),
+    slider("Width", step, range, high - low, shown, (width) => set((slices.low + slices.high) / 2, width), step),
+  ];
 }
 
 function classes(desk, draw) {
@@ -60,11 +76,12 @@ function classes(desk, draw) {
 }
 
 // Dice of the label that is drawn and the prediction, any class.
-function agreement({ mask, prediction }) {
+function agreement({ mask, seen, slices }) {
+  const prediction = seen();
   let both = 0, sum = 0;
   mask.numbers.forEach((number, i) => {
     both += number && number === prediction[i] ? 2 : 0;
     sum += (number ? 1 : 0) + (prediction[i] ? 1 : 0);
   });
-  return sum ? `Dice of label and prediction: ${(both / sum).toFixed(2)}` : "Neither the label nor the prediction marks anything.";
+  return sum ? `Dice of label and prediction${slices ? ", this slice" : ""}: ${(both / sum).toFixed(2)}` : "Neither the label nor the prediction marks anything.";
 }

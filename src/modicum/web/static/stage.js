@@ -1,11 +1,13 @@
 // The canvas: picture and layers, zoom and pan to the pixel; mouse, pen and fingers become strokes in picture coordinates.
 
 const CLOSEST = 64; // screen pixels to a picture's
+const NOTCH = 60; // pixels of scrolling
 
 export class Stage {
+  // `turned`, where there is one, is told of slices that the wheel passes, and the wheel zooms only with Ctrl.
   // `pen` has down, move, up, cancel(point, event) and cursor(context, scale); points are {x, y} in picture pixels.
   constructor(element, picture, layers, pen) {
-    Object.assign(this, { element, picture, layers, pen, scale: 1, x: 0, y: 0, panning: false, fingers: new Map(), fitted: true });
+    Object.assign(this, { element, picture, layers, pen, scale: 1, x: 0, y: 0, panning: false, fingers: new Map(), fitted: true, rolled: 0 });
     this.canvas = element.querySelector("canvas");
     this.context = this.canvas.getContext("2d", { alpha: false });
     this.zoomed = () => {};
@@ -92,8 +94,17 @@ export class Stage {
   #wheel(event) {
     event.preventDefault();
     const box = this.canvas.getBoundingClientRect();
-    const step = event.deltaY * (event.deltaMode ? 30 : 1) * (event.ctrlKey ? 4 : 1);
+    const step = event.deltaY * (event.deltaMode ? 30 : 1) * (event.ctrlKey && !this.turned ? 4 : 1);
+    if (this.turned && !event.ctrlKey) return this.#turn(step);
     this.zoom(Math.exp(-step * 0.0018), event.clientX - box.left, event.clientY - box.top);
+  }
+
+  // One slice for each notch of a wheel, and for as much of a finger's way on a pad.
+  #turn(step) {
+    this.rolled = (Math.sign(step) === Math.sign(this.rolled) ? this.rolled : 0) + step;
+    const by = Math.trunc(this.rolled / NOTCH);
+    this.rolled -= by * NOTCH;
+    if (by) this.turned(-Math.sign(by));
   }
 
   #down(event) {

@@ -164,8 +164,34 @@ class Find {
   }
 }
 
+// The window of a volume: to the right wider, upwards brighter.
+class Window {
+  looks = true;
+
+  constructor(desk) {
+    this.slices = desk.slices;
+  }
+
+  down(point, event) {
+    const { low, high } = this.slices;
+    this.from = { x: event.clientX, y: event.clientY, level: (low + high) / 2, width: high - low };
+  }
+
+  move(point, event) {
+    if (!this.from) return;
+    const { x, y, level, width } = this.from;
+    const wide = width * Math.exp((event.clientX - x) / 200), middle = level + ((event.clientY - y) / 300) * width;
+    this.slices.setWindow(middle - wide / 2, middle + wide / 2);
+  }
+
+  up() {
+    this.from = null;
+  }
+}
+
 class Hand {
   pans = true;
+  looks = true;
 }
 
 export const TOOLS = {
@@ -174,8 +200,12 @@ export const TOOLS = {
   polygon: { key: "p", name: "Polygon", make: (desk) => new Polygon(desk), hint: "Click from corner to corner; Enter or a double click closes. Backspace takes one back." },
   fill: { key: "f", name: "Fill", make: (desk) => new Fill(desk), hint: "Click into a closed outline or a hole to fill it; right button empties." },
   find: { key: "o", name: "Find object", make: (desk) => new Find(desk), hint: "Drag a box about one object. Then scribble on what belongs to it, with Shift on what does not." },
+  window: { key: "w", name: "Window", make: (desk) => new Window(desk), hint: "Drag to the right for a wider window, upwards for a brighter picture.", volumes: true },
   hand: { key: "h", name: "Move", make: () => new Hand(), hint: "Drag the picture. With any tool: hold Space, or use the wheel to zoom." },
 };
+
+// Those that a picture or a volume has: [name, tool].
+export const toolsFor = (desk) => Object.entries(TOOLS).filter(([, tool]) => desk.slices || !tool.volumes);
 
 function line(context, scale, points, colour, width = 1.5) {
   context.beginPath();

@@ -4,14 +4,15 @@ import * as api from "./api.js";
 import { fill, h, notice } from "./dom.js";
 
 const SAMPLES = 6;
+const GOES_ON = "The same recipe goes on from what that model knows. Where it has seen pictures that serve as test now, the Dice flatters, and the report says so.";
 const MINUTES = { "20 seconds": 1 / 3, "2 minutes": 2, "5 minutes": 5, "10 minutes": 10, "20 minutes": 20, "1 hour": 60, "4 hours": 240 };
 
 export async function showTraining(main, data) {
   const [runs, recipes] = await Promise.all([api.runs(), api.recipes()]);
   const shown = h("div"), earlier = h("div");
-  const form = wish(data, recipes, async (recipe, minutes) => {
+  const form = wish(data, recipes, async (recipe, minutes, onward) => {
     try {
-      await api.train(recipe, minutes);
+      await api.train(recipe, minutes, onward);
       refresh(await api.runs());
     } catch (error) {
       notice(error.message, { bad: true });
@@ -25,7 +26,7 @@ export async function showTraining(main, data) {
     const view = run && trainingView(data, number === all[0].number, again);
     fill(shown, run ? view.element : h("div", { className: "card empty" }, "Nothing has been trained yet."));
     view?.show(run);
-    form.lock(all.some((r) => r.state === "running"));
+    form.follow(all);
     if (run?.state === "running") {
       quiet = api.watch(number, (told) => {
         view.show(told);
@@ -45,14 +46,28 @@ function wish(data, recipes, start) {
   const labelled = data.pictures.filter((p) => ["labelled", "accepted"].includes(p.state)).length;
   const minutes = h("select", {}, Object.entries(MINUTES).map(([name, value]) => h("option", { value, selected: value === 2 }, name)));
   const recipe = h("select", {}, recipes.map((name) => h("option", { value: name }, name === "auto" ? "auto: chosen for you" : name)));
+  const begin = h("select", { onchange: () => choose() }), beginning = h("label", {}, "Begin", begin);
+  const told = h("p", { className: "small soft" }, GOES_ON), method = h("label", {}, "Recipe", recipe);
+  const choose = () => {
+    method.hidden = Boolean(begin.value);
+    told.hidden = !begin.value;
+  };
   const button = h("button", { className: "main", onclick: async () => {
     button.disabled = true;
-    await start(recipe.value, Number(minutes.value));
+    await start(recipe.value, Number(minutes.value), Boolean(begin.value));
   } }, "Train");
-  const few = labelled < 2 ? "Two labelled pictures are the least." : `${labelled} labelled pictures take part.`;
-  const element = h("div", { className: "card" }, h("h2", {}, "A new training"), h("label", {}, "Time", minutes), h("label", {}, "Recipe", recipe),
+  const few = labelled < 2 ? "Two labelled pictures are the least." : `${labelled} labelled ${data.pictures.some((p) => p.depth) ? "volumes" : "pictures"} take part.`;
+  const element = h("div", { className: "card" }, h("h2", {}, "A new training"), h("label", {}, "Time", minutes),
+    beginning, told, method,
     h("p", { className: "small soft" }, few), button);
-  return { element, lock: (running) => { button.disabled = running || labelled < 2; } };
+  function follow(runs) {
+    button.disabled = runs.some((r) => r.state === "running") || labelled < 2;
+    const last = runs.find((r) => r.continuable), chosen = begin.value;
+    beginning.hidden = !last;
+    fill(begin, h("option", { value: "" }, "anew"), last && h("option", { value: "onward", selected: Boolean(chosen) }, `with the model of training ${last.number}`));
+    choose();
+  }
+  return { element, follow };
 }
 
 function list(runs, number, choose) {
@@ -63,14 +78,14 @@ function list(runs, number, choose) {
 }
 
 function trainingView(data, newest, again) {
-  const element = h("div");
+  const element = h("div"), seen = live();
   const act = (name, call, main) => h("button", { className: main ? "main" : "", onclick: async (event) => {
     event.target.disabled = true;
     await call().catch((error) => notice(error.message, { bad: true }));
     setTimeout(again, 400);
   } }, name);
   function show(run) {
-    const about = `${run.labels} labels · ${duration(run.minutes)} · ${run.recipe} · begun ${run.begun}`;
+    const about = `${run.labels} labels · ${duration(run.minutes)} · ${run.continues ? `from training ${run.continues}` : run.recipe} · begun ${run.begun}`;
     const head = h("div", { className: "card" },
       h("div", { className: "row" }, h("h2", { className: "grow", style: "margin:0" }, title(run)),
         run.state === "running" && act("Stop", () => api.stop(run.number)),
@@ -78,7 +93,7 @@ function trainingView(data, newest, again) {
       h("p", { className: "soft small", style: "margin:2px 0 0" }, about),
       h("div", { className: "bar", role: "progressbar", "aria-valuenow": Math.round(run.progress * 100) }, h("i", { style: `width:${run.progress * 100}%` })),
       run.problem && h("p", { className: "warning" }, run.problem),
-      run.result && outcome(run), chart(run.parts), run.state === "running" && h("ul", { className: "said" }, run.said.slice(-3).map((text) => h("li", {}, text))));
+      run.result && outcome(run), run.state === "running" && seen.show(run), chart(run.parts), run.state === "running" && h("ul", { className: "said" }, run.said.slice(-3).map((text) => h("li", {}, text))));
     const old = element.querySelector("iframe");
     if (run.state === "finished" && !old) fill(element, head, newest && samples(data), report(run));
     else if (element.firstChild) element.firstChild.replaceWith(head);
@@ -109,6 +124,28 @@ function outcome(run) {
 function spread(dice) {
   const [low, high] = dice.ci95 ?? [null, null];
   return { mean: dice.mean, low, high };
+}
+
+// What the network in training says of a few pictures now; they change when the new ones are there.
+function live() {
+  const tiles = h("div", { className: "samples" });
+  const element = h("div", { className: "live" }, h("div", { className: "row small soft" }, h("span", { className: "grow" }, "What it sees now"),
+    h("span", {}, "coloured: the model · white: the label")), tiles);
+  let latest = null;
+  function show(run) {
+    if (!run.samples) return null;
+    if (run.samples === latest) return element;
+    latest = run.samples;
+    const strip = new Image();
+    strip.onload = () => {
+      const count = Math.round(strip.naturalWidth / strip.naturalHeight);
+      const at = (i) => `background: url("${strip.src}") ${count > 1 ? (100 * i) / (count - 1) : 0}% 0 / ${100 * count}% 100%`;
+      fill(tiles, Array.from({ length: count }, (_, i) => h("div", { className: "sample", style: at(i) })));
+    };
+    strip.src = api.seen(run);
+    return element;
+  }
+  return { show };
 }
 
 // What the newest model says of a few pictures without a label, one after the other as they are done.
