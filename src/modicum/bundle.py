@@ -238,7 +238,9 @@ class _About(BaseModel):
         intensity, trust = self.intensity, self.trust
         if not intensity.mean or len(intensity.mean) != len(intensity.sd) or len(self.classes) != len(self.label_values):
             raise ValueError("values are missing")
-        if trust is not None and not (trust.reach > 0 and len(trust.mean) == len(trust.sd) and trust.shapes):
+        if trust is None:
+            return self
+        if not (trust.reach > 0 and len(trust.mean) == len(trust.sd) and trust.shapes and len(trust.weights or range(5)) == 5):
             raise ValueError("what it knows of its training pictures is not whole")
         return self
 

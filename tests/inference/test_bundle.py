@@ -114,7 +114,7 @@ def forged(path: Path, name: str, content: bytes) -> Path:
 )
 def test_a_damaged_part_is_told(bundle: Bundle, tmp_path: Path, name: str, content: bytes) -> None:
     bundle.save(tmp_path / "model.modicum")
-    with pytest.raises(ModicumError, match="model.modicum: cannot be read as a Modicum bundle.*damaged"):
+    with pytest.raises(ModicumError, match=r"model\.modicum: cannot be read as a Modicum bundle.*damaged"):
         Bundle.load(forged(tmp_path / "model.modicum", name, content))
 
 
@@ -132,6 +132,7 @@ def test_a_damaged_part_is_told(bundle: Bundle, tmp_path: Path, name: str, conte
         ("trust", True),
         ("trust", {"mean": [1.0], "sd": [1.0, 2.0], "reach": 1.0, "shapes": {"pieces": [0, 1]}}),
         ("trust", {"mean": [1.0], "sd": [1.0], "reach": 0.0, "shapes": {"pieces": [0, 1]}}),
+        ("trust", {"mean": [1.0], "sd": [1.0], "reach": 1.0, "shapes": {"pieces": [0, 1]}, "weights": [1.0]}),
     ],
 )
 def test_a_wrong_value_is_told_when_it_is_read_and_not_in_the_middle_of_a_prediction(

@@ -7,9 +7,9 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from pydantic import TypeAdapter
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from modicum.evaluation.metrics import binary_metrics
 from modicum.inference.trust import Signs, Trust, expected_dice, mask_shape, mean_expected_dice
