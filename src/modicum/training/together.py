@@ -76,8 +76,9 @@ class Crew:
     """
 
     def __init__(self, fabric: Fabric, network: nn.Module) -> None:
-        self.network, self._answers = network, 0
-        bare: Any = getattr(network, "module", network)
+        self.fabric, self.network, self._answers = fabric, network, 0
+        bare: Any = network.module  # without Fabric's wrapper, which does not let a gradient come from elsewhere
+        self.bare: nn.Module = bare
         _tell((fabric.device.type, fabric.strategy.precision.precision, bare))
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
@@ -91,7 +92,7 @@ class Crew:
         _tell(("forward", tuple(images.shape), torch.initial_seed(), trained))
         self._answers += 1
         one = torch.ones((), requires_grad=True)
-        answers: torch.Tensor = _Shared.apply(self.network, images, self._answers - 1, one)  # type: ignore[no-untyped-call]
+        answers: torch.Tensor = _Shared.apply(self, images, self._answers - 1, one)  # type: ignore[no-untyped-call]
         return answers
 
     def gather(self) -> None:
@@ -118,14 +119,14 @@ class _Shared(torch.autograd.Function):
     """The forward and the backward pass of a batch, a part of it in each process."""
 
     @staticmethod
-    def forward(ctx: Any, network: nn.Module, images: torch.Tensor, number: int, one: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: Any, crew: Crew, images: torch.Tensor, number: int, one: torch.Tensor) -> torch.Tensor:
         """`one` is what makes autograd come back."""
         parts = images.tensor_split(dist.get_world_size())
         for rank, part in enumerate(parts[1:], 1):
             dist.send(part.contiguous(), rank)
         with torch.enable_grad():
-            own: torch.Tensor = _over_the_batch(network, parts[0])
-        whole = [own.detach().float(), *(own.new_empty((len(p), *own.shape[1:]), dtype=torch.float32) for p in parts[1:])]
+            own = _over_the_batch(crew.fabric, crew.bare, parts[0])
+        whole = [own.detach(), *(own.new_empty((len(p), *own.shape[1:])) for p in parts[1:])]
         for rank, part in enumerate(whole[1:], 1):
             dist.recv(part, rank)
         ctx.own, ctx.number, ctx.sizes = own, number, [len(p) for p in parts]
@@ -137,7 +138,7 @@ class _Shared(torch.autograd.Function):
         first, *others = torch.split(gradient, ctx.sizes)
         for rank, part in enumerate(others, 1):
             dist.send(part.contiguous(), rank)
-        torch.autograd.backward(ctx.own, first.to(ctx.own.dtype))
+        torch.autograd.backward(ctx.own, first)
         return None, None, None, None
 
 
@@ -163,10 +164,11 @@ def _follow() -> None:
         device, precision, network = task
         local = [int(os.environ.get("LOCAL_RANK", "0"))] if device == "cuda" else 1
         fabric = Fabric(accelerator=device, devices=local, precision=precision)
-        _follow_training(fabric.setup_module(network), fabric.device)
+        _follow_training(fabric, network.to(fabric.device))
 
 
-def _follow_training(network: nn.Module, device: torch.device) -> None:
+def _follow_training(fabric: Fabric, network: nn.Module) -> None:
+    device = fabric.device
     answers: list[torch.Tensor] = []
     seed = -1
     while True:
@@ -180,12 +182,12 @@ def _follow_training(network: nn.Module, device: torch.device) -> None:
                 part = torch.empty(shape, device="meta").tensor_split(dist.get_world_size())[dist.get_rank()]
                 images = torch.empty(part.shape, device=device)
                 dist.recv(images, 0)
-                answers.append(_over_the_batch(network, images))
-                dist.send(answers[-1].detach().float().contiguous(), 0)
+                answers.append(_over_the_batch(fabric, network, images))
+                dist.send(answers[-1].detach().contiguous(), 0)
             case ("backward", number):
                 gradient = torch.empty(answers[number].shape, device=device)
                 dist.recv(gradient, 0)
-                torch.autograd.backward(answers[number], gradient.to(answers[number].dtype))
+                torch.autograd.backward(answers[number], gradient)
             case ("gather",):
                 dist.reduce(_gradients(network), 0)
                 network.zero_grad()
@@ -230,13 +232,14 @@ def _each(network: nn.Module, row: torch.Tensor) -> Iterator[tuple[nn.Parameter,
         yield parameter, values.view_as(parameter)
 
 
-def _over_the_batch(network: nn.Module, part: torch.Tensor) -> torch.Tensor:
-    """The answer to a part of a batch, of which the other processes answer the rest at the same time."""
+def _over_the_batch(fabric: Fabric, network: nn.Module, part: torch.Tensor) -> torch.Tensor:
+    """The answer, as float32, to a part of a batch, of which the other processes answer the rest at the same time."""
     layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm) and layer.training]
     for layer in layers:
         layer.forward = partial(_normalised, layer)  # type: ignore[method-assign]
     try:
-        answer: torch.Tensor = network(part.contiguous(memory_format=channels_last_of(part.ndim)))
+        with fabric.autocast():
+            answer: torch.Tensor = network(part.contiguous(memory_format=channels_last_of(part.ndim))).float()
     finally:
         for layer in layers:
             del layer.forward
