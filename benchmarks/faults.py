@@ -14,6 +14,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import sys
@@ -103,7 +104,11 @@ def result(command: Command, out: Path) -> dict[str, Any]:
     weights = md.Bundle.load(out / "model.modicum").weights
     figures = json.loads((out / "summary.json").read_text())["test"]
     tables = {str(p.relative_to(out)): pd.read_csv(p) for p in sorted(out.rglob("*.csv"))}
-    kept = {name: t.drop(columns="seconds", errors="ignore").to_csv() for name, t in tables.items()}
+    timed = re.compile(r", \d+% of the time|^seconds$")
+    kept = {
+        name: t.rename(columns=lambda c: timed.sub("", c)).drop(columns="", errors="ignore").to_csv()
+        for name, t in tables.items()
+    }
     if not command.exact:
         return {}
     return {**{k: v.numpy().tobytes() for k, v in weights.items()}, **kept, **pictures, "figures": json.dumps(figures)}
