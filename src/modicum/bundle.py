@@ -13,12 +13,13 @@ import json
 import zipfile
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import yaml
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from safetensors.torch import load as load_weights
 from safetensors.torch import save as save_weights
 from scipy import ndimage
@@ -26,6 +27,7 @@ from torch import nn
 
 from modicum.classical import METHODS, ClassicalSegmenter, OtsuThreshold
 from modicum.errors import ModicumError
+from modicum.images.failures import explained
 from modicum.images.intensity import Intensity
 from modicum.inference import Ensemble, FromHeatmap, FromMask, Localiser, Predictor, Rough, Segmenter, ready
 from modicum.inference.finishing import Evidence, finished
@@ -33,6 +35,7 @@ from modicum.inference.finishing.table import Image, Spacing
 from modicum.inference.trust import Trust
 from modicum.networks import NETWORKS
 from modicum.recipes import Recipe, checked, dump
+from modicum.tables import explain
 from modicum.views import VIEWS
 
 FORMAT = 5  # raised when older programs could no longer read the file; 4: preparations, finishing steps, classical methods
@@ -66,12 +69,15 @@ class Bundle:
         """The network with its weights.
 
         Raises:
-            ModicumError: it is a classical method.
+            ModicumError: it is a classical method, or the weights are not those of its network.
         """
         if self.recipe.method is not None:
             raise ModicumError(f"the model is a classical method ({self.recipe.method['name']}): there is no network in it.")
         network = NETWORKS.build(self.recipe.network, self.intensity.channels, self.outputs)
-        network.load_state_dict(self.weights)
+        try:
+            network.load_state_dict(self.weights)
+        except RuntimeError:
+            raise ModicumError("the weights of the bundle do not fit its network.", remedy="Copy it again.") from None
         return network
 
     def segmenter(self, *, flips: bool | None = None, bf16: bool = False, prepared: bool = False) -> Predictor:
@@ -206,42 +212,50 @@ class Bundle:
     @classmethod
     def _unpacked(cls, content: Path | BinaryIO, path: Path) -> Bundle:
         """What a file holds, or its content in memory; errors name `path`."""
-        try:
+        with explained(path, "a Modicum bundle"):
             with zipfile.ZipFile(content) as archive:
                 about = _known_format(json.loads(archive.read("bundle.json")), path)
                 recipe_text, weights = archive.read("recipe.yaml"), archive.read("weights.safetensors")
                 inner = {name: io.BytesIO(archive.read(name)) for name in archive.namelist() if name.endswith(".modicum")}
-        except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError, NotImplementedError) as error:
-            raise ModicumError(
-                f"this is not a Modicum bundle, or it is damaged ({error}).",
-                file=path,
-                remedy="Copy it again from where it was made.",
-            ) from error
-        if hashlib.sha256(weights).hexdigest() != about.get("weights_sha256"):
-            raise ModicumError(
-                "the weights do not match their checksum: the file is damaged.",
-                file=path,
-                remedy="Copy it again from where it was made.",
+            if hashlib.sha256(weights).hexdigest() != about.weights_sha256:
+                raise ValueError("the weights do not match their checksum")
+            localiser = inner.pop("localiser.modicum", None)
+            return cls(
+                recipe=checked(yaml.safe_load(recipe_text), str(path)),
+                weights=load_weights(weights),
+                localiser=None if localiser is None else cls._unpacked(localiser, path),
+                others=tuple(cls._unpacked(other, path) for other in inner.values()),
+                **{name: value for name, value in about if name != "weights_sha256"},
             )
-        scale, localiser = about["intensity"], inner.pop("localiser.modicum", None)
-        return cls(
-            recipe=checked(yaml.safe_load(recipe_text), str(path)),
-            weights=load_weights(weights),
-            classes=tuple(about["classes"]),
-            intensity=Intensity(**{**scale, "mean": tuple(scale["mean"]), "sd": tuple(scale["sd"])}),
-            threshold=about["threshold"],
-            label_values=tuple(about["label_values"]),
-            provenance=about["provenance"],
-            low=about.get("low"),
-            localiser=None if localiser is None else cls._unpacked(localiser, path),
-            others=tuple(cls._unpacked(other, path) for other in inner.values()),
-            localiser_settings=about.get("localiser_settings", {}),
-            temperature=about.get("temperature", 1.0),
-            trust=Trust.from_plain(about["trust"]) if about.get("trust") else None,
-        )
 
 
-def _known_format(about: Any, path: Path) -> dict[str, Any]:
+class _About(BaseModel):
+    """What `bundle.json` must say."""
+
+    classes: Annotated[tuple[str, ...], Field(min_length=1)]
+    intensity: Intensity
+    threshold: float
+    label_values: tuple[Annotated[int, Field(ge=0, lt=2**16)], ...]
+    provenance: dict[str, Any]
+    weights_sha256: str
+    low: float | None = None
+    localiser_settings: dict[str, Any] = {}
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    trust: Trust | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> _About:
+        intensity, trust = self.intensity, self.trust
+        if not intensity.mean or len(intensity.mean) != len(intensity.sd) or len(self.classes) != len(self.label_values):
+            raise ValueError("values are missing")
+        if trust is None:
+            return self
+        if not (trust.reach > 0 and len(trust.mean) == len(trust.sd) and trust.shapes and len(trust.weights or range(5)) == 5):
+            raise ValueError("what it knows of its training pictures is not whole")
+        return self
+
+
+def _known_format(about: Any, path: Path) -> _About:
     """What `bundle.json` says, once it is known that this program can read the rest; older programs need not know all of it.
 
     Raises:
@@ -258,7 +272,10 @@ def _known_format(about: Any, path: Path) -> dict[str, Any]:
         )
     if about["format"] < 3:
         raise ModicumError("an early version of Modicum made this bundle.", file=path, remedy="Train it again.")
-    return about
+    try:
+        return _About.model_validate(about)
+    except ValidationError as error:
+        raise ValueError(explain(error, (), "bundle.json").problem) from None
 
 
 def class_numbers(

@@ -111,6 +111,16 @@ def test_gzipped_ppm(tmp_path: Path) -> None:
         read_picture(packed)
 
 
+@pytest.mark.timeout(20)
+def test_a_tiff_that_claims_millions_of_tiles_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(path, np.zeros((32, 32, 3), np.uint8), photometric="rgb", tile=(16, 16))
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages[0].tags["ImageLength"].overwrite(2**26)
+    with pytest.raises(ModicumError, match="tiles of the picture are missing"):
+        read_picture(path)
+
+
 @pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "webp", "ppm", "tif"])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
 def test_truncated_files_are_refused(tmp_path: Path, suffix: str, share: float) -> None:

@@ -214,3 +214,23 @@ def test_a_compression_that_nobody_reads_is_named(tmp_path: Path) -> None:
     path.write_bytes(Path(found).read_bytes())
     with pytest.raises(ModicumError, match=r"decompressed \(JPEG Extended"):
         read_volume(path)
+
+
+def test_frames_that_do_not_say_where_they_lie_get_a_mask_that_does_not_refer_to_them(tmp_path: Path) -> None:
+    whole = pydicom.dcmread(slices(tmp_path / "series"))
+    whole.NumberOfFrames, whole.PixelData = 3, whole.PixelData * 3
+    whole.save_as(tmp_path / "frames.dcm")
+    volume = read_volume(tmp_path / "frames.dcm")
+    mask = (volume.values > np.median(volume.values)).astype(np.uint8)
+    written = write_volume_mask(volume, mask, tmp_path, "mask", ("organ",))
+    assert written.name == "mask.nii.gz"
+    assert np.array_equal(read_volume_mask(written), mask)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
+def test_pictures_to_which_no_segmentation_can_refer_are_named(tmp_path: Path) -> None:
+    path = slices(tmp_path / "series", StudyTime="1")
+    volume = read_volume(path)
+    with pytest.raises(ModicumError, match=rf"{path.parent.name}.*DICOM segmentation can refer.*'1'"):
+        write_volume_mask(volume, np.ones(volume.shape, np.uint8), tmp_path, "mask", ("organ",))
+    assert [p.name for p in tmp_path.iterdir()] == ["series"]

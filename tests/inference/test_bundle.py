@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from dataclasses import replace
@@ -90,3 +91,63 @@ def test_what_is_no_bundle_is_told(tmp_path: Path, about: str) -> None:
         archive.writestr("bundle.json", about)
     with pytest.raises(ModicumError, match="damaged"):
         Bundle.load(path)
+
+
+def forged(path: Path, name: str, content: bytes) -> Path:
+    """The bundle with an entry of its archive replaced, checksums set right."""
+    with zipfile.ZipFile(path) as archive:
+        entries = {n: archive.read(n) for n in archive.namelist()} | {name: content}
+    about = json.loads(entries["bundle.json"])
+    if isinstance(about.get("weights_sha256"), str):
+        entries["bundle.json"] = json.dumps(
+            {**about, "weights_sha256": hashlib.sha256(entries["weights.safetensors"]).hexdigest()}
+        ).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for entry, data in entries.items():
+            archive.writestr(entry, data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("weights.safetensors", b"\0"), ("recipe.yaml", b"network: a: b"), ("recipe.yaml", b"\x0c"), ("recipe.yaml", b"[")],
+)
+def test_a_damaged_part_is_told(bundle: Bundle, tmp_path: Path, name: str, content: bytes) -> None:
+    bundle.save(tmp_path / "model.modicum")
+    with pytest.raises(ModicumError, match=r"model\.modicum: cannot be read as a Modicum bundle.*damaged"):
+        Bundle.load(forged(tmp_path / "model.modicum", name, content))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("threshold", None),
+        ("temperature", 0),
+        ("temperature", []),
+        ("intensity", {"mean": [0.5]}),
+        ("intensity", {"mean": [0.5, 0.5], "sd": [0.2]}),
+        ("classes", 3),
+        ("label_values", [float("nan")]),
+        ("label_values", []),
+        ("trust", True),
+        ("trust", {"mean": [1.0], "sd": [1.0, 2.0], "reach": 1.0, "shapes": {"pieces": [0, 1]}}),
+        ("trust", {"mean": [1.0], "sd": [1.0], "reach": 0.0, "shapes": {"pieces": [0, 1]}}),
+        ("trust", {"mean": [1.0], "sd": [1.0], "reach": 1.0, "shapes": {"pieces": [0, 1]}, "weights": [1.0]}),
+    ],
+)
+def test_a_wrong_value_is_told_when_it_is_read_and_not_in_the_middle_of_a_prediction(
+    bundle: Bundle, tmp_path: Path, key: str, value: object
+) -> None:
+    path = tmp_path / "model.modicum"
+    bundle.save(path)
+    with zipfile.ZipFile(path) as archive:
+        about = json.loads(archive.read("bundle.json"))
+    with pytest.raises(ModicumError, match=f"damaged|{key}"):
+        Bundle.load(forged(path, "bundle.json", json.dumps({**about, key: value}).encode()))
+
+
+def test_weights_of_another_network_are_told(bundle: Bundle, tmp_path: Path) -> None:
+    path = tmp_path / "model.modicum"
+    replace(bundle, weights=NETWORKS.build({"name": "unet", "encoder": {"widths": [2, 8]}}, 1, 1).state_dict()).save(path)
+    with pytest.raises(ModicumError, match="do not fit"):
+        Bundle.load(path).segmenter()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from modicum.evaluation.metrics import binary_metrics
 from modicum.inference.trust import Signs, Trust, expected_dice, mask_shape, mean_expected_dice
@@ -104,4 +105,4 @@ def test_no_sign_of_trouble_raises_the_quality(expected: float, mirrored: float,
 
 def test_it_comes_back_from_json(trust: Trust) -> None:
     for one in (trust, replace(trust, weights=(0.0, 1.0, 2.0, 0.0, 0.5))):
-        assert Trust.from_plain(json.loads(json.dumps(asdict(one)))) == one
+        assert TypeAdapter(Trust).validate_json(json.dumps(asdict(one))) == one

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 import modicum as md
@@ -19,6 +20,7 @@ from discs import TINY, write_discs
 from modicum.bundle import FORMAT
 from modicum.cli import main
 from modicum.errors import ModicumError
+from modicum.runs.folder import RunFolder
 from modicum.runs.train import Run
 
 MODICUM = [sys.executable, "-m", "modicum"]
@@ -113,6 +115,23 @@ def test_a_killed_run_ends_with_the_same_weights(blow: signal.Signals, discs: Pa
     resumed = md.Bundle.load(tmp_path / "run" / "model.modicum")
     for key, value in expected.items():
         assert np.array_equal(value.numpy(), resumed.weights[key].numpy()), key
+
+
+@pytest.mark.parametrize("when", [2, 6])
+def test_a_kill_between_a_checkpoint_and_the_tables_loses_no_line_of_them(
+    when: int, discs: Path, tmp_path: Path, finished: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(folder: RunFolder, part: str, history: list[object]) -> None:
+        if len(history) == when:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(RunFolder, "write_metrics", killed)
+        md.train(discs, tmp_path / "run", recipe="small-whole", changes=TINY)
+    md.train(discs, tmp_path / "run", recipe="small-whole", changes=TINY)
+    for name in ("metrics.csv", "early.csv"):
+        whole, again = (pd.read_csv(folder / name) for folder in (finished.folder, tmp_path / "run"))
+        assert whole.drop(columns="seconds", errors="ignore").equals(again.drop(columns="seconds", errors="ignore")), name
 
 
 def test_predict_keeps_size_and_name_and_reports_broken_files(finished: Run, tmp_path: Path) -> None:

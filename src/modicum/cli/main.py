@@ -75,13 +75,16 @@ def train(
     """Train, test and report. The same command goes on with a run that was interrupted."""
     from modicum.cli.show import show_run
     from modicum.runs.train import train as run
+    from modicum.training.together import gathered
 
     place = out or Path("runs") / data.resolve().stem
+    minutes = _minutes(budget)
     try:
-        finished = run(data, place, recipe=recipe, minutes=_minutes(budget), folds=folds, changes=changes or [], seed=seed)
+        with gathered() as first:
+            if first:
+                show_run(run(data, place, recipe=recipe, minutes=minutes, folds=folds, changes=changes or [], seed=seed))
     except KeyboardInterrupt:
         raise ModicumError(f"Interrupted. The same command goes on from the last epoch ({place}).") from None
-    show_run(finished)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,8 @@ def _pillow_turned(path: Path, loaded: Image.Image) -> int:
 
 def _complete(page: tifffile.TiffPage, path: Path) -> None:
     """Refuse a file that ends before its pixels do."""
+    if len(page.dataoffsets) < math.prod(page.chunked):
+        raise ValueError("strips or tiles of the picture are missing")
     end = max((o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)), default=0)
     if end > path.stat().st_size:
         raise ValueError("the file ends before its pixels do")

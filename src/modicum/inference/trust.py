@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import cv2
 import numpy as np
@@ -94,18 +93,6 @@ class Trust:
         kinds = {k: tuple(np.quantile([s[k] for s in shapes], [0.05, 0.95]).tolist()) for k in _LEAST}
         reach = max(float(np.quantile(left_out, 0.95)), 1e-9)
         return cls(tuple(mean.tolist()), tuple(sd.tolist()), reach, {k: (v[0], v[1]) for k, v in kinds.items()})
-
-    @classmethod
-    def from_plain(cls, values: Mapping[str, Any]) -> Trust:
-        """From what `dataclasses.asdict` gave, after JSON."""
-        weights = values["weights"]
-        return cls(
-            tuple(values["mean"]),
-            tuple(values["sd"]),
-            values["reach"],
-            {k: (low, high) for k, (low, high) in values["shapes"].items()},
-            None if weights is None else tuple(weights),
-        )
 
     def distance(self, described: Floats) -> float:
         """Of a picture (d,) from the training pictures; 1 is as far as 95 % of them lie from the others."""

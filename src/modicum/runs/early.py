@@ -15,6 +15,7 @@ from modicum.training.doubts import agreement
 
 _FROM, _TO = 0.1, 0.5  # of the training
 _MOST = 32  # pictures after each epoch
+_COLUMNS = ["epoch", "case", "dice"]
 
 
 class EarlyLook:
@@ -32,31 +33,29 @@ class EarlyLook:
     @property
     def dice(self) -> dict[str, float]:
         """Of each case that was seen, its looks averaged."""
-        return {str(case): float(dice) for case, dice in self._table["dice"].items()}
+        return {str(case): float(dice) for case, dice in self._table.groupby("case")["dice"].mean().items()}
 
     @torch.no_grad()
     def take(self, network: nn.Module, progress: float, epoch: int) -> None:
-        """Look at the next few pictures after an epoch that ended at this progress (0 to 1) of the training."""
+        """Look at the next few pictures at the end of an epoch, at this progress (0 to 1) of the training.
+
+        An epoch that is made again takes the place of what it was before.
+        """
         if not _FROM <= progress <= _TO:
             return
         table, size = self._table, self._source.batch_size
         batches = -(-min(_MOST, len(self._source.pictures)) // size)
-        sums: dict[str, float] = {str(c): float(v) for c, v in (table["dice"] * table["looks"]).items()}
-        looks = {str(c): int(v) for c, v in table["looks"].items()}
+        rows = table[table["epoch"] != epoch].to_dict("records")
         for step in range(epoch * batches, (epoch + 1) * batches):
             batch = self._source.batch(step)
             found = agreement(self._forward(network, batch.images).float(), batch)
             for case, dice in zip(self._source.shown(step), found, strict=True):
-                if np.isnan(dice):  # nothing is there, and a single pixel found would be a Dice of 0
-                    continue
-                sums[case] = sums.get(case, 0.0) + float(dice)
-                looks[case] = looks.get(case, 0) + 1
-        rows = [{"case": case, "dice": sums[case] / looks[case], "looks": looks[case]} for case in sorted(looks)]
-        self._folder.write(self._name, pd.DataFrame(rows, columns=["case", "dice", "looks"]).to_csv(index=False))
+                if not np.isnan(dice):  # nothing is there, and a single pixel found would be a Dice of 0
+                    rows.append({"epoch": epoch, "case": case, "dice": float(dice)})
+        self._folder.write(self._name, pd.DataFrame(rows, columns=_COLUMNS).to_csv(index=False))
 
     @property
     def _table(self) -> pd.DataFrame:
+        """A row for every look."""
         path = self._folder.path / self._name
-        if not path.exists():
-            return pd.DataFrame({"dice": [], "looks": []})
-        return pd.read_csv(path, dtype={"case": str}).set_index("case")
+        return (pd.read_csv(path, dtype={"case": str}) if path.exists() else pd.DataFrame()).reindex(columns=_COLUMNS)

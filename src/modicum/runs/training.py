@@ -118,11 +118,15 @@ def _run(
     history: list[EpochRecord] = [EpochRecord(**r) for r in (parts.checkpoints.latest() or {"history": []})["history"]]
     if history:
         say(f"Going on after epoch {len(history)}.")
+        training.folder.write_metrics(training.part, history)  # the last one may have been killed before it came to this
+
+    def look(network: nn.Module) -> Validation:
+        if early is not None:  # before there is a checkpoint after which nobody would look
+            early.take(network, pace.progress, len(history) + 1)
+        return validate(network)
 
     def after_epoch(record: EpochRecord) -> None:
         history.append(record)
-        if early is not None:
-            early.take(parts.average.network, pace.progress, record.epoch)
         training.folder.write_metrics(training.part, history)
         if samples is not None:
             samples.take(parts.average.network)
@@ -134,7 +138,7 @@ def _run(
             progress.update(pace.progress, 1.0, f"loss {loss:.3f}{dice}  step {pace.step}")
 
         batches = partial(stream, source, workers=recipe.fit.workers)
-        fit(parts, batches, validate, pace, recipe.seed, after_step, after_epoch)
+        fit(parts, batches, look, pace, recipe.seed, after_step, after_epoch)
     return history
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from statistics import median
+from typing import Any
 
 import torch
-from torch import nn
 
 from modicum.losses import Loss, leave_out
 from modicum.supervision.table import Consistency
@@ -31,12 +31,16 @@ class Agreement:
         self._seen = 0
 
     def cost(
-        self, network: nn.Module, teacher: Callable[[torch.Tensor], torch.Tensor], looks: Looks, progress: float
+        self,
+        network: Callable[[torch.Tensor], Any],
+        teacher: Callable[[torch.Tensor], torch.Tensor],
+        looks: Looks,
+        progress: float,
     ) -> torch.Tensor:
         """The weighted loss of a batch.
 
         Args:
-            network: trained; a network with several answers is supervised in each.
+            network: that is trained; one with several answers is supervised in each.
             teacher: images (M, C, H, W) -> logits of the averaged weights.
             looks: at M pictures.
             progress: of the training, 0 to 1.

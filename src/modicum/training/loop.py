@@ -18,6 +18,7 @@ from modicum.training.checkpoint import Checkpoints, State
 from modicum.training.ema import AveragedWeights
 from modicum.training.pace import Pace
 from modicum.training.schedules import Schedule
+from modicum.training.together import Crew, shared
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,14 @@ class EpochRecord:
     sure: tuple[float, ...] = ()  # share of the unlabelled pixels that taught each class, background first
 
 
+Answers = Callable[[torch.Tensor], torch.Tensor]
+"""Images (N, C, H, W) -> what a network answers."""
+
+
 class FromUnlabelled(Protocol):
     """What unlabelled pictures teach beside the labelled ones (see supervision.consistency)."""
 
-    def cost(
-        self, network: nn.Module, teacher: Callable[[torch.Tensor], torch.Tensor], looks: Looks, progress: float
-    ) -> torch.Tensor: ...
+    def cost(self, network: Answers, teacher: Answers, looks: Looks, progress: float) -> torch.Tensor: ...
     def shares(self) -> tuple[float, ...]: ...
     def stopped(self, dice: Sequence[float]) -> bool: ...
 
@@ -108,7 +111,23 @@ def fit(
         ModicumError: the loss is no longer a number; after the first few steps: the budget is too short.
     """
     history = _resume(parts, pace)
-    stream = batches(pace.step)
+    with shared(parts.fabric, parts.network) as crew:
+        _train(parts, crew, batches(pace.step), validate, pace, seed, history, on_step, on_epoch)
+    return history
+
+
+def _train(
+    parts: Parts,
+    crew: Crew | None,
+    stream: Iterator[Batch],
+    validate: Callable[[nn.Module], Validation],
+    pace: Pace,
+    seed: int,
+    history: list[EpochRecord],
+    on_step: Callable[[Pace, float], None],
+    on_epoch: Callable[[EpochRecord], None],
+) -> None:
+    """The epochs that are left; their records join the history."""
     pace.begin()
     while not pace.done and not _stale(history, parts.patience):
         torch.manual_seed(seed + 1_000_003 * pace.step)  # dropout: the same when this epoch is made again
@@ -119,7 +138,7 @@ def fit(
         while not pace.done and pace.step - start < pace.epoch_steps:
             rate = parts.rate * parts.schedule(pace.progress, [r.val_loss for r in history])
             _wake(parts.optimiser, pace.progress)
-            loss, norm = _step(parts, next(stream), rate, more, pace.progress)
+            loss, norm = _step(parts, crew, next(stream), rate, more, pace.progress)
             parts.average.update(parts.network, pace.step)
             losses.append(loss)
             norms.append(norm)
@@ -144,7 +163,6 @@ def fit(
         history.append(record)
         parts.checkpoints.save(_state(parts, pace, history), record.epoch, best=best)
         on_epoch(record)
-    return history
 
 
 def _wake(optimiser: torch.optim.Optimizer, progress: float) -> None:
@@ -155,8 +173,11 @@ def _wake(optimiser: torch.optim.Optimizer, progress: float) -> None:
                 parameter.requires_grad_(progress >= until)
 
 
-def _step(parts: Parts, batch: Batch, rate: float, more: FromUnlabelled | None, progress: float) -> tuple[float, float]:
+def _step(
+    parts: Parts, crew: Crew | None, batch: Batch, rate: float, more: FromUnlabelled | None, progress: float
+) -> tuple[float, float]:
     """One step of the optimiser; the loss of the labelled pictures and the norm of the gradient of everything."""
+    network = crew or parts.network
     for group in parts.optimiser.param_groups:
         group["lr"] = rate * group.get("rate_factor", 1.0)
     device = parts.fabric.device
@@ -166,13 +187,15 @@ def _step(parts: Parts, batch: Batch, rate: float, more: FromUnlabelled | None, 
         with parts.fabric.autocast():
             loss = cost(images, target if valid is None else target.masked_fill(~valid, 0))
     else:
-        answers = parts.network(images).float().split(parts.outputs, dim=1)
+        answers = network(images).float().split(parts.outputs, dim=1)
         loss = torch.stack([_cost(parts, answer, target, valid, images) for answer in answers]).mean()
     whole = loss
     if more is not None and batch.unlabelled is not None:
-        whole = loss + more.cost(parts.network, _averaged(parts), batch.unlabelled.to(device), progress)
+        whole = loss + more.cost(network, _averaged(parts), batch.unlabelled.to(device), progress)
     parts.optimiser.zero_grad()
     parts.fabric.backward(whole)
+    if crew is not None:
+        crew.gather()
     limit = parts.clip if parts.clip is not None else float("inf")
     found = parts.fabric.clip_gradients(parts.network, parts.optimiser, max_norm=limit, error_if_nonfinite=False)
     assert found is not None, "a norm was asked for"
@@ -183,6 +206,8 @@ def _step(parts: Parts, batch: Batch, rate: float, more: FromUnlabelled | None, 
             remedy=f"Use a lower rate, e.g. --set fit.rate={parts.rate / 10:.1g}.",
         )
     parts.optimiser.step()
+    if crew is not None:
+        crew.spread()
     return value, norm
 
 
@@ -195,7 +220,7 @@ def _cost(
     return parts.loss(answer, target) if valid is None else parts.loss(*leave_out(answer, target, valid))
 
 
-def _averaged(parts: Parts) -> Callable[[torch.Tensor], torch.Tensor]:
+def _averaged(parts: Parts) -> Answers:
     """The averaged network, in the precision of the training."""
 
     def answer(images: torch.Tensor) -> torch.Tensor:

@@ -19,7 +19,7 @@ from pydicom.pixels.processing import apply_rescale
 
 from modicum.errors import ModicumError
 from modicum.images.volumes.orientation import Orientation
-from modicum.images.volumes.volume import Grid, Volume
+from modicum.images.volumes.volume import Grid, Volume, Writer
 
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's millimetres go left and back
 _EVEN = 0.02  # gaps between slices may differ by so much of their median, and a step stray so far from the normal
@@ -98,9 +98,12 @@ def read(path: Path) -> Volume:
         values = values.astype(np.int16)
     orientation = Orientation.of(planes.affine)
     from modicum.images.volumes.dicom_seg import SegmentationWriter
+    from modicum.images.volumes.nifti import Plain
 
     sources = (files[0],) if stacked else tuple(files[i] for i in planes.order)
-    writer = SegmentationWriter(sources, planes.order if stacked else None, orientation)
+    writer: Writer = SegmentationWriter(sources, planes.order if stacked else None, orientation)
+    if stacked and "PerFrameFunctionalGroupsSequence" not in first:
+        writer = Plain(orientation.spacing)  # a segmentation must refer to frames that say where they lie
     remarks = [*planes.remarks]
     if str(first.get("BurnedInAnnotation", "")).upper() == "YES":
         remarks.append("the file says that text is burned into its pictures: a name may stand in them.")

@@ -11,6 +11,7 @@ import pydicom
 from pydicom.errors import InvalidDicomError
 
 import modicum
+from modicum.images.failures import explained
 from modicum.images.formats import is_dicom
 from modicum.images.volumes.orientation import Orientation
 from modicum.images.volumes.volume import Mask, Volume
@@ -29,6 +30,11 @@ class SegmentationWriter:
     made: Made = "AUTOMATIC"
 
     def __call__(self, mask: Mask, path: Path, classes: tuple[str, ...]) -> None:
+        """As every Writer.
+
+        Raises:
+            ModicumError: the pictures lack what a segmentation says of them.
+        """
         import highdicom as hd
         from pydicom.sr.codedict import codes
 
@@ -48,21 +54,22 @@ class SegmentationWriter:
             )
             for number, name in enumerate(classes, 1)
         ]
-        segmentation = hd.seg.Segmentation(
-            source_images=pictures,
-            pixel_array=slices.astype(np.uint8),
-            segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=described,
-            series_instance_uid=hd.UID(),
-            series_number=9000,
-            sop_instance_uid=hd.UID(),
-            instance_number=1,
-            manufacturer="Modicum",
-            manufacturer_model_name="Modicum",
-            software_versions=modicum.__version__,
-            device_serial_number="0",
-            omit_empty_frames=False,
-        )
+        with explained(self.sources[0], "a picture to which a DICOM segmentation can refer"):
+            segmentation = hd.seg.Segmentation(
+                source_images=pictures,
+                pixel_array=slices.astype(np.uint8),
+                segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+                segment_descriptions=described,
+                series_instance_uid=hd.UID(),
+                series_number=9000,
+                sop_instance_uid=hd.UID(),
+                instance_number=1,
+                manufacturer="Modicum",
+                manufacturer_model_name="Modicum",
+                software_versions=modicum.__version__,
+                device_serial_number="0",
+                omit_empty_frames=False,
+            )
         segmentation.save_as(path)
 
 
