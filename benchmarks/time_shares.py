@@ -1,6 +1,6 @@
 """What a training and a prediction spend their time on: `python benchmarks/time_shares.py`.
 
-Trains `small-whole` and `small-patches` for half a minute each and predicts 200 pictures of 256 pixels (isic2018 made small)
+Trains `small-whole` and `small-patches` for two minutes each and predicts 200 pictures of 256 pixels (isic2018 made small)
 with the first model. Counts the processor's seconds of one thread, so that other work on the machine does not count. Writes
 `OUT/time_shares.json`.
 """
@@ -25,6 +25,7 @@ import modicum as md
 from cells import DATA, manifest
 from modicum.inference import Segmenter
 from modicum.runs import predicting, quality
+from modicum.starts.pooled import Pooled
 from modicum.supervision.labelled import LabelledPictures
 from modicum.training import checkpoint, ema, loop
 
@@ -51,6 +52,7 @@ def watch() -> None:
     timed(ema.AveragedWeights, "update", "averaged weights")
     timed(checkpoint.Checkpoints, "save", "checkpoints")
     timed(Segmenter, "_forward", "network")
+    timed(Pooled, "forward", "network: description")
     timed(predicting, "read_picture", "reading")
     timed(quality.Quality, "add", "quality of each, beside the network")
     timed(quality.Quality, "write", "contact sheet")
@@ -74,7 +76,7 @@ def training(recipe: str, out: Path) -> tuple[md.Run, dict[str, float]]:
 
     runs.fit = fit
     data = DATA_OF[recipe]
-    run = md.train(manifest(data, 40 if data == "isic2018" else 16, out), out / recipe, recipe=recipe, minutes=0.5)
+    run = md.train(manifest(data, 40 if data == "isic2018" else 16, out), out / recipe, recipe=recipe, minutes=2)
     runs.fit = inner
     return run, found
 
