@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import cv2
+import nibabel
 import numpy as np
 import pytest
 from hypothesis import given
@@ -133,3 +134,38 @@ def test_labels_that_leave_pixels_unmarked_are_not_written(tmp_path: Path) -> No
     with pytest.raises(ModicumError, match="unmarked"):
         collection.save(collection.entry("a").case, np.ones((8, 10), np.uint8), "", "drawn", "Ada")
     assert np.array_equal(cv2.imread(str(tmp_path / "labels" / "a.png"), cv2.IMREAD_GRAYSCALE), marks)
+
+
+def test_numbers_are_not_saved_when_they_mean_something_else_by_now(tmp_path: Path) -> None:
+    for name, value in (("a", 1), ("b", 2), ("d", 3)):
+        picture(tmp_path / "images" / f"{name}.png")
+        mask = np.zeros((8, 10), np.uint8)
+        mask[2, value] = value
+        (tmp_path / "labels").mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / "labels" / f"{name}.png"), mask)
+    picture(tmp_path / "images" / "c.png")
+    collection = Collection(tmp_path)
+    begun = collection.tag(collection.entry("c").case)
+    last = collection.entry("b").case
+    collection.save(last, np.zeros((8, 10), np.uint8), collection.tag(last), "drawn", "Ada")
+    collection.look_again()
+    assert len(collection.dataset.classes) == 2, "class 2 is gone"
+    with pytest.raises(labels.Outdated):
+        collection.save(collection.entry("c").case, np.full((8, 10), 2, np.uint8), begun, "drawn", "Bea")
+
+
+def test_a_volume_is_labelled_with_values_that_need_two_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "images").mkdir(exist_ok=True)
+        nibabel.save(nibabel.Nifti1Image(np.zeros((6, 7, 4), np.int16), np.eye(4)), tmp_path / "images" / f"{name}.nii.gz")
+    values = np.zeros((6, 7, 4), np.int16)
+    values[0], values[1] = 1000, 2035
+    (tmp_path / "labels").mkdir()
+    nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / "labels" / "a.nii.gz")
+    collection = Collection(tmp_path)
+    drawn = np.zeros((4, 7, 6), np.uint8)
+    drawn[1, 2, 3] = 2
+    collection.save(collection.entry("b").case, drawn, "", "drawn", "Ada")
+    kept = np.asarray(nibabel.load(tmp_path / "labels" / "b.nii.gz").dataobj)
+    assert set(np.unique(kept)) == {0, 2035}
+    assert np.array_equal(collection.numbers(collection.entry("b").case), drawn)

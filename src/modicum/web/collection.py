@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import threading
@@ -83,10 +84,10 @@ class Collection:
             seen = _files(self.root)
             if seen == self._seen:
                 return
-            self._seen = seen
-            self._known: set[Path] = set()  # to lie inside the folder
             self.dataset: Dataset = discover(self.root)
             self._cases = _wholes(self.dataset.cases)
+            self._known: set[Path] = set()  # to lie inside the folder
+            self._seen = seen
 
     def entry(self, name: str) -> Entry:
         """One picture by its id.
@@ -109,6 +110,15 @@ class Collection:
     def entries(self) -> list[Entry]:
         """All pictures in the order of their ids."""
         return [self.entry(name) for name in sorted(self._cases)]
+
+    def tag(self, case: Case) -> str:
+        """What a label and the meaning of its numbers are known by; saving must name it."""
+        return f"{labels.tag(case)}.{self._meaning}"
+
+    @property
+    def _meaning(self) -> str:
+        """Of class numbers: other tabs may have found or made other classes."""
+        return hashlib.sha256(repr((self.dataset.code, self.dataset.classes)).encode()).hexdigest()[:8]
 
     def numbers(self, case: Case) -> Pixels:
         """Class numbers (H, W) of a label, (D, H, W) of a volume's."""
@@ -138,8 +148,11 @@ class Collection:
     def save(self, case: Case, numbers: Pixels, expected: str, origin: labels.Origin, author: str) -> str:
         """Write the label of a case; its new tag.
 
+        Args:
+            expected: the tag that the page began with; that of the label alone, where the page knows no class numbers.
+
         Raises:
-            labels.Outdated: somebody else has saved in between.
+            labels.Outdated: somebody else has saved in between, or class numbers mean something else by now.
             ModicumError: this label cannot be written, or the layout has no place for it.
         """
         if reason := labels.why_not_editable(case, self.dataset):
@@ -147,10 +160,13 @@ class Collection:
         path = labels.place(case, self.dataset, self.root)
         if not path.parent.resolve().is_relative_to(self.root):
             raise ModicumError("lies outside of the data folder; nothing is written there.", file=path)
-        new = labels.save(path, lambda p: _write(p, case, numbers, self.dataset, origin), expected, origin, author)
+        began, _, meaning = expected.partition(".")
+        if meaning not in ("", self._meaning):
+            raise labels.Outdated
+        new = labels.save(path, lambda p: _write(p, case, numbers, self.dataset, origin), began, origin, author)
         if not case.labelled:
             self._take_up(case, path)
-        return new
+        return f"{new}.{self._meaning}"
 
     def name_classes(self, names: list[str]) -> None:
         """Give the classes names, and new ones a number, in classes.json.
@@ -168,8 +184,18 @@ class Collection:
             raise ModicumError("the labels of this data set have no free class number.", remedy="Edit its classes.json.")
         values += range(max(values) + 1, max(values) + 1 + len(names) - len(known))
         table = dict(zip(names, values, strict=True))
-        labels.write_text(self.root / "classes.json", json.dumps(table, indent=1, ensure_ascii=False) + "\n")
+        file = self.root / "classes.json"
+        before = file.read_text("utf-8") if file.exists() else None
+        labels.write_text(file, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
         self.look_again()
+        if self.dataset.classes == tuple(names):
+            return
+        if before is None:
+            file.unlink()
+        else:
+            labels.write_text(file, before)
+        self.look_again()
+        raise ModicumError("the labels of this data set name their classes themselves: they cannot be changed here.")
 
     def _take_up(self, case: Case, path: Path) -> None:
         """See to it that a new label is found by everybody who reads the folder; else take it back."""

@@ -64,7 +64,8 @@ def masks(studio: TheStudio) -> StreamingResponse:
             if found is None:
                 continue
             for label in entry.case.labels:
-                archive.write(label, f"{found.origin}/{label.name}")
+                name, parts = f"{found.origin}/{label.name}", label.relative_to(studio.collection.root).parts
+                archive.write(label, f"{found.origin}/{'_'.join(parts)}" if name in archive.namelist() else name)
             if run is not None and not entry.case.labelled and entry.depth is not None:
                 path = studio.predictions.path(run, entry.case)
                 archive.write(path, f"{found.origin}/{path.name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -19,10 +20,11 @@ from modicum.datasets.layouts.generic import PICTURE_FOLDERS
 from modicum.errors import ModicumError
 from modicum.images.digest import digest
 from modicum.images.formats import picture_suffix
-from modicum.images.volumes import mask_suffix
+from modicum.images.volumes import cached_grid, mask_suffix
 
 Origin = Literal["drawn", "corrected", "accepted"]  # by hand; a prediction, changed by hand; a prediction as it was
 
+MOST_PIXELS = 2**28  # of a label that the page can send: one byte each
 _writing = threading.Lock()
 
 
@@ -41,6 +43,8 @@ def why_not_editable(case: Case, dataset: Dataset) -> str:
         return "The label consists of several files, one for each object: the page shows it, and cannot write it."
     if case.labels and (reason := _foreign(case, case.labels[0], dataset)):
         return reason
+    if case.slice is not None and math.prod(cached_grid(case.image).shape) > MOST_PIXELS:
+        return "The volume has more voxels than a label that is sent at once can have: the page shows it, and cannot write it."
     if dataset.code.kind == "binary" and len(dataset.code.values) > 1:
         return "The labels number their objects, which would be lost: the page shows them, and cannot write them."
     if dataset.code.unmarked is not None:
@@ -58,8 +62,6 @@ def _foreign(case: Case, label: Path, dataset: Dataset) -> str:
         return f"The label is a {suffix} file, its volume's own would be {wanted}: save it so to change it here."
     if wanted == ".dcm" and not sidecar(label).exists():
         return "The segmentation was made elsewhere: the page shows it, and would lose what it says of its segments."
-    if max(dataset.code.values, default=1) > 255:
-        return "The labels have values above 255: the page shows them, and cannot write them."
     return ""
 
 

@@ -20,7 +20,6 @@ from modicum.web.trainings import Run
 
 router = APIRouter(prefix="/api")
 
-_MOST_BYTES = 2**28  # of a label that is sent: one byte a pixel
 _KEPT = {"Cache-Control": "private, max-age=86400"}  # addresses carry the version of what they show
 _ALWAYS_NEW = {"Cache-Control": "no-store"}
 
@@ -33,7 +32,7 @@ class Classes(BaseModel):
 
 async def _pixels(request: Request) -> bytes:
     """The body, one byte a pixel; refused before it is read where it is too large."""
-    if int(request.headers.get("content-length", _MOST_BYTES + 1)) > _MOST_BYTES:
+    if int(request.headers.get("content-length", labels.MOST_PIXELS + 1)) > labels.MOST_PIXELS:
         raise HTTPException(413, "more pixels than a label may have")
     return await request.body()
 
@@ -95,7 +94,7 @@ def label(name: str, studio: TheStudio) -> Response:
     """Class numbers, one byte a pixel, row after row, slice after slice; zeros without a label. Saving must name the ETag."""
     entry = studio.collection.entry(name)
     _refuse_broken(entry)
-    tag = labels.tag(entry.case)
+    tag = studio.collection.tag(entry.case)
     numbers = studio.collection.numbers(entry.case) if entry.case.labelled else np.zeros(entry.shape, np.uint8)
     return _raw(numbers, {"ETag": f'"{tag}"'})
 

@@ -24,7 +24,7 @@ class _Writer:
 
     def __call__(self, mask: Mask, path: Path, classes: tuple[str, ...]) -> None:
         header = self.header.copy()
-        header.set_data_dtype(np.uint8)
+        header.set_data_dtype(mask.dtype)
         header.set_slope_inter(1, 0)
         image = nibabel.Nifti1Image(self.orientation.array(mask), None, header)  # the header keeps both transforms
         if not np.array_equal(image.affine, self.affine):
