@@ -13,6 +13,7 @@ from discs import TINY, write_discs
 from modicum.bundle import FORMAT, Bundle
 from modicum.errors import ModicumError
 from modicum.images import read_picture
+from modicum.runs.evaluating import evaluate_bundle
 from modicum.runs.train import Run
 
 ENSEMBLE = "finish.ensemble=true"
@@ -43,6 +44,12 @@ def test_the_model_is_the_mean_of_the_folds_networks(run: Run, data: Path) -> No
     np.testing.assert_allclose(bundle.segmenter().probabilities(picture), np.mean(each, axis=0, dtype=np.float32), atol=1e-3)
     assert run.segment(sorted((data / "images").iterdir())[0]).shape == picture.shape[:2]
     assert bundle.parameters == 3 * members[0].parameters == run.summary["params"]
+
+
+def test_an_ensemble_has_seen_what_its_members_have(run: Run, data: Path) -> None:
+    assert len(run.bundle.provenance["seen"]) == 12
+    with pytest.raises(ModicumError, match="on every one of these"):
+        evaluate_bundle(run.folder / "model.modicum", data, None)
 
 
 def test_the_report_says_what_the_model_is(run: Run) -> None:
@@ -76,11 +83,32 @@ def test_an_ensemble_is_distilled_into_one_network(run: Run, data: Path, tmp_pat
     assert len(labels) == 3
     assert student.bundle.others == ()
     assert student.summary["by_step"] == []
+    assert {f.kind for f in student.findings} >= {"teacher-has-seen-test-pictures"}
+    assert len({*student.bundle.provenance["seen"].values()}) == 15, "twelve by way of the teacher, three without a label"
+
+
+def test_rounds_after_a_given_teacher_are_not_called_labelled_pictures_alone(run: Run, data: Path, tmp_path: Path) -> None:
+    model = run.folder / "model.modicum"
+    taught = f"supervision={{name: pseudo_labels, teacher: {model}, confidence: 0, share_range: [0, 1], rounds: 2}}"
+    student = md.train(data, tmp_path / "run", recipe="small-whole", changes=[*TINY, taught])
+    assert student.summary["by_step"] == []
+
+
+def test_a_teacher_that_sees_pictures_otherwise_is_refused(run: Run, data: Path, tmp_path: Path) -> None:
+    taught = f"supervision={{name: pseudo_labels, teacher: {run.folder / 'model.modicum'}}}"
+    with pytest.raises(ModicumError, match="sees pictures otherwise"):
+        md.train(data, tmp_path / "run", recipe="small-whole", changes=[*TINY, taught, "images.prepare=[clahe]"])
+
+
+def test_an_ensemble_does_not_begin_with_a_model(run: Run, data: Path, tmp_path: Path) -> None:
+    start = f"start={{name: model, bundle: {run.folder / 'model.modicum'}}}"
+    with pytest.raises(ModicumError, match="begin anew"):
+        md.train(data, tmp_path / "run", recipe="small-whole", changes=[*TINY, ENSEMBLE, start], folds=3)
 
 
 def test_a_teacher_of_other_classes_is_refused(run: Run, data: Path, tmp_path: Path) -> None:
-    other = Bundle(**{**run.bundle.__dict__, "classes": ("a", "b"), "others": ()})
+    other = Bundle(**{**run.bundle.__dict__, "classes": ("polyp",), "others": ()})
     other.save(tmp_path / "other.modicum")
     taught = f"supervision={{name: pseudo_labels, teacher: {tmp_path / 'other.modicum'}}}"
-    with pytest.raises(ModicumError, match="teacher knows a, b"):
+    with pytest.raises(ModicumError, match="teacher knows polyp"):
         md.train(data, tmp_path / "run", recipe="small-whole", changes=[*TINY, taught])

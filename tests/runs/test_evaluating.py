@@ -139,3 +139,14 @@ def test_changed_labels_make_other_data(discs: Path, tmp_path: Path) -> None:
     cv2.imwrite(str(one), cv2.flip(cv2.imread(str(one), 0), 1))
     with pytest.raises(ModicumError, match="other data"):
         md.train(data, tmp_path / "run", recipe="small-whole", changes=changes)
+
+
+def test_other_classes_in_predictions_do_not_hide_the_one_that_is_asked_for(tmp_path: Path) -> None:
+    truth, found = tmp_path / "truth", tmp_path / "found"
+    mask = np.zeros((20, 20), np.uint8)
+    mask[2:8, 2:8], mask[10:18, 10:18] = 1, 2
+    for folder in (truth, found):
+        folder.mkdir()
+        cv2.imwrite(str(folder / "a.png"), mask)
+    (truth / "classes.json").write_text('{"liver": 1}')
+    assert evaluate_folders(found, truth, None)["test"]["dice"]["mean"] == 1

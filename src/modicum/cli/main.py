@@ -133,7 +133,7 @@ def evaluate(
     show_evaluation(done)
     if out is not None:
         typer.echo(f"Report: {out / 'report.html'}")
-    if done["findings"]:
+    if any(finding["severity"] == "error" for finding in done["findings"]):
         raise typer.Exit(1)
 
 

@@ -93,7 +93,7 @@ def _marks(seen: Sequence[Examined]) -> list[Finding]:
         f"{len(partly)} of {len(labelled)} labels are marked in part: in half of them less than {median:.1%} of the pixels."
     )
     findings = [Finding("note", "partly-marked", message, remedy="Figures are of marked pixels alone; test on full labels.")]
-    for one in (s for s in partly if not s.marked):
+    for one in (s for s in partly if not s.marked and s.case.slice is None):
         remedy = "Mark something in it, or remove the label."
         findings.append(Finding("warning", "nothing-marked", "nothing is marked in it.", str(one.case.labels[0]), remedy))
     return findings

@@ -9,7 +9,7 @@ from modicum.datasets.fingerprint import Fingerprint
 from modicum.planning.rivals import touches
 from modicum.recipes import Recipe
 
-_ITS_OWN = ("view", "network", "fit.rate", "fit.batch_size", "fit.epochs", "method", "localiser")
+_ITS_OWN = ("view", "network", "fit.rate", "fit.batch_size", "fit.epochs", "method", "localiser", "start", "supervision")
 _LABELS = 15  # with fewer, a wider network on patches learns no more
 
 

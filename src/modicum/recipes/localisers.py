@@ -36,7 +36,8 @@ class LocaliserPlan:
             name = f"{main.get('name', 'custom')}, localiser"
             return {"name": name, "seed": main["seed"], "data": main["data"], "images": images, **self.changes}
         own = {k: v for k, v in main.items() if k in ("seed", "data", "images", "fit", "network", "finish")}
-        own["supervision"] = SUPERVISIONS.build(main["supervision"]).labels
+        taught = SUPERVISIONS.build(main["supervision"])
+        own["supervision"] = main["supervision"] if taught.unlabelled is None else taught.labels
         if main["start"]["name"] == "imagenet":
             own["start"] = main["start"]
         inner = own["network"].get("inner")  # of a network that is itself two

@@ -184,7 +184,11 @@ class Recipe(Axis):
     def needs_whole_masks(self) -> str:
         """In words what of this recipe must see whole objects in the labels; "" if nothing."""
         if self.method is not None:
-            return ""
+            return (
+                f"the method '{self.method['name']}' learns from whole masks"
+                if self.method["name"] in ("atlas", "otsu")
+                else ""
+            )
         if self.localiser is not None and VIEWS.build(self.view).localised:
             return f"the view '{self.view['name']}' looks at whole objects"
         if self.network["name"] == "mask_rcnn":

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from modicum.datasets import load_label, load_valid
 from modicum.datasets.case import Case, LabelCode
+from modicum.datasets.label_values import MOST_CLASSES
 from modicum.datasets.layouts.found import pictures_in, stem
 from modicum.datasets.loading import decode, marked
 from modicum.errors import ModicumError
@@ -105,13 +106,19 @@ def _place(volume: Volume) -> str:
     return f"{spacing} mm from ({', '.join(f'{v:.1f}' for v in volume.affine[:3, 3])})"
 
 
+def _few(values: npt.NDArray[Any]) -> list[Any]:
+    """The values of a mask; none where they are so many that it is a probability map."""
+    found = np.unique(values).tolist()
+    return found if len(found) <= MOST_CLASSES + 1 else []
+
+
 def _their_code(values: npt.NDArray[Any], code: LabelCode, path: Path) -> LabelCode:
     """How a prediction is read.
 
     Raises:
         ModicumError: it is a probability map or numbers its objects, where a mask of two values is expected.
     """
-    if code.kind != "binary" and len(code.values) != 1:
+    if code.kind != "binary" and (len(code.values) != 1 or code.values[0] in _few(values)):
         return code
     top = float(values.max(initial=0))
     between = (values > 0.1 * top) & (values < 0.9 * top)

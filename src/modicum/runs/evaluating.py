@@ -22,7 +22,7 @@ from modicum.images.volumes import is_volume
 from modicum.runs.anybodys_masks import masks_in, picture_pair, volume_pair
 from modicum.runs.folder import RunFolder, environment
 from modicum.runs.steps import second_looks, steps_of, threshold_of
-from modicum.runs.testing import calibration, examples, measured_in_part, test_bundle
+from modicum.runs.testing import calibration, examples, measured_in_part, one_temperature, test_bundle
 
 
 def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str = "auto") -> tuple[dict[str, Any], Path]:
@@ -46,12 +46,12 @@ def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str =
     failed += measured_in_part(cases, code)
     dice = {str(case): float(value) for case, value in evaluator.table().groupby("case")["dice"].mean().items()}
     whole = _figures(evaluator, [*notes, *steps.notes(bundle)], failed) | steps.summary(evaluator)
-    whole["calibration"] = calibration(evaluator, bundle.temperature)
+    whole["calibration"] = calibration(evaluator, one_temperature([bundle, *bundle.others]))
     data_of_report = replace(
         _report_data(evaluator, f"{bundle_path.name} on {data.resolve().name}", whole["notes"], bundle.classes, failed),
         examples=examples(dice, cases, code, bundle, folder.predictions),
         steps=steps.figures(evaluator),
-        temperature=bundle.temperature,
+        temperature=one_temperature([bundle, *bundle.others]),
         second_looks=second_looks(dice, cases, code, dict.fromkeys(dice, bundle)),
     )
     _write(folder, whole, evaluator, data_of_report)

@@ -75,7 +75,7 @@ class RunFolder:
         """Make the folder this run's own; True when it already was, so that the run goes on where it stopped.
 
         Args:
-            recipes: the planned one, and those that are tried beside it.
+            recipes: the planned one, and all others that this run may choose.
         """
         identity = {
             "data": _data_identity(dataset, splits, _used_unlabelled(dataset, recipes[0])),

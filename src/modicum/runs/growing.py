@@ -9,6 +9,7 @@ from modicum.recipes import Recipe, change, checked
 from modicum.runs.estimate import measured_step
 from modicum.runs.folder import RunFolder
 from modicum.runs.prepare import Prepared
+from modicum.runs.trials import SHARE as TRIALS_SHARE
 
 _LEAST_MINUTES = 1.0  # below, not worth measuring
 
@@ -19,6 +20,8 @@ def grown(prepared: Prepared, folder: RunFolder | None = None) -> Prepared:
     What a run has once chosen stands in its folder's `size.json` and stays, however fast the machine is later.
     """
     larger, minutes = prepared.plan.larger, prepared.minutes_each
+    if minutes is not None and prepared.rivals:
+        minutes *= 1 - TRIALS_SHARE
     if not larger or minutes is None or minutes < _LEAST_MINUTES:
         return prepared
     if folder is None:
@@ -30,6 +33,11 @@ def grown(prepared: Prepared, folder: RunFolder | None = None) -> Prepared:
         folder.write_json(file.name, [count, reason])
     recipe = prepared.plan.recipe if count == 0 else _larger(prepared, count - 1)
     return replace(prepared, plan=replace(prepared.plan, recipe=recipe, reasons=(*prepared.plan.reasons, reason)))
+
+
+def larger_versions(prepared: Prepared) -> list[Recipe]:
+    """All that the planned recipe may grow to."""
+    return [_larger(prepared, index) for index in range(len(prepared.plan.larger))]
 
 
 def _larger(prepared: Prepared, index: int) -> Recipe:

@@ -21,6 +21,7 @@ from modicum.views.places import each, together
 
 _REMEDIES = {
     "localiser": "Let the localiser be trained with the rest: leave out localiser.bundle.",
+    "teacher": "Give a supervision.teacher that was trained on other pictures, or test on pictures that it has not seen.",
     "start": "Train anew for figures to rely on: --set start=random",
 }
 _SIGMA = 0.4  # standard deviation of a heatmap's Gaussian, in radii of the typical object
@@ -65,11 +66,38 @@ def given_bundle(recipe: Recipe, channels: int) -> Bundle | None:
     return bundle
 
 
+def given_teacher(recipe: Recipe, channels: int, dataset: Dataset) -> Bundle | None:
+    """The model trained before that labels the unlabelled pictures, where the recipe names one.
+
+    Raises:
+        ModicumError: it cannot be read, knows other classes, or sees pictures otherwise.
+    """
+    path = recipe.taught_by.teacher
+    if path is None:
+        return None
+    teacher = Bundle.load(Path(path))
+    own, theirs = recipe.images, teacher.recipe.images
+    problem = ""
+    if teacher.classes != dataset.classes:
+        problem = f"the teacher knows {', '.join(teacher.classes)}, and the data set has {', '.join(dataset.classes)}."
+    elif channels != teacher.intensity.channels or (own.grey, own.prepare, own.slicing) != (
+        theirs.grey,
+        theirs.prepare,
+        theirs.slicing,
+    ):
+        problem = "the teacher sees pictures otherwise (channels, or the recipes' images)."
+    elif teacher.upper_bound:
+        problem = "this model must be told where the objects are."
+    if problem:
+        raise ModicumError(problem, file=path, remedy="Name another model with supervision.teacher.")
+    return teacher
+
+
 def seen_by(before: Bundle | None, what: str, dataset: Dataset, split: Split) -> list[Finding]:
     """A warning where a model that was trained before, on whatever pictures, has seen test pictures of this training.
 
     Args:
-        what: the model is to this training: "localiser" or "start".
+        what: the model is to this training: "localiser", "teacher" or "start".
     """
     shown = set(before.provenance.get("seen", {}).values()) if before else set()
     known = [c.id for c in dataset.labelled if c.id in split.test and digest(c.image) in shown]
@@ -103,11 +131,16 @@ def anew(recipe: Recipe) -> Recipe:
     """The recipe as it began before any model was continued.
 
     Raises:
-        ModicumError: a model on the way cannot be read.
+        ModicumError: the model cannot be read.
     """
-    while (before := start_bundle(recipe)) is not None:
-        recipe = recipe.model_copy(update={"start": before.recipe.start})
-    return recipe
+    before = start_bundle(recipe)
+    return recipe if before is None else recipe.model_copy(update={"start": began(before)})
+
+
+def began(bundle: Bundle) -> dict[str, Any]:
+    """The start of a model, or of the first one where others were continued."""
+    found: dict[str, Any] = bundle.provenance.get("began", bundle.recipe.start)
+    return found
 
 
 def learned(recipe: Recipe, pictures: Sequence[TrainingPicture]) -> dict[str, Any]:

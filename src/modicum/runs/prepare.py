@@ -22,6 +22,7 @@ from modicum.errors import Finding, ModicumError
 from modicum.planning import Plan, Rival, plan, with_angles, with_cubes, with_spacing
 from modicum.recipes import WITHOUT_WHOLE_MASKS, Recipe, load, unchecked
 from modicum.recipes.axes import Data
+from modicum.supervision import PseudoLabels
 from modicum.tables import nearest
 
 DEFAULT_MINUTES = 10.0
@@ -83,6 +84,8 @@ def prepare(
     weak = _of_weak_labels(dataset, chosen.recipe)
     tell(weak)
     findings += weak
+    if chosen.recipe.finish.ensemble and chosen.recipe.start["name"] == "model":
+        raise ModicumError("the networks of folds begin anew, not with a model.", remedy="Leave out start, or finish.ensemble.")
     for fitted in (with_angles, with_cubes, with_spacing):
         chosen = fitted(chosen, seen)
     return Prepared(dataset, tuple(findings), tuple(splits), seen, chosen)
@@ -138,6 +141,12 @@ def _of_weak_labels(dataset: Dataset, recipe: Recipe) -> list[Finding]:
     in_part = dataset.code.unmarked is not None
     if in_part and (why := recipe.needs_whole_masks):
         raise ModicumError(f"{why}, which labels with unmarked pixels do not show.", remedy=WITHOUT_WHOLE_MASKS)
+    pseudo = recipe.taught_by.unlabelled
+    if in_part and isinstance(pseudo, PseudoLabels) and pseudo.share_range is None:
+        raise ModicumError(
+            "labels with unmarked pixels do not tell how large objects are, which decides what pseudo-labels are believed.",
+            remedy="Say it: --set 'supervision.share_range=[0.01,0.5]'",
+        )
     if in_part or recipe.labels != "scribbles":
         return []
     message = "the labels have no unmarked pixels: scribbles are drawn into them, as if no more were known."

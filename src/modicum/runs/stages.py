@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 from modicum.bundle import Bundle
 from modicum.console import say
-from modicum.datasets.case import Case, Dataset
-from modicum.errors import Finding, ModicumError
+from modicum.datasets.case import Case
+from modicum.errors import Finding
 from modicum.runs.fitting import fit_method
-from modicum.runs.localising import first_recipe
+from modicum.runs.localising import first_recipe, given_teacher, seen_by
 from modicum.runs.material import Material, Training, read_material
 from modicum.runs.pretraining import Pretrained, pretrain
 from modicum.runs.pseudo import taught_pictures
@@ -99,9 +98,11 @@ def _with_unlabelled(training: Training, cases: Sequence[Case], material: Materi
     rounds, anew = (
         (taught.unlabelled.rounds, taught.unlabelled.anew) if isinstance(taught.unlabelled, PseudoLabels) else (1, False)
     )
-    if recipe.alone is None:
-        teacher, left, trained = _teacher(Path(taught.teacher or ""), training.dataset), training, []
+    given = given_teacher(recipe, material.intensity.channels, training.dataset)
+    if given is not None:
+        teacher, left, trained = given, training, []
     else:
+        assert recipe.alone is not None, "unlabelled pictures teach"
         say("Labelled pictures alone")
         own = replace(_share(training, taught.share), recipe=recipe.alone, part=f"{part}alone/")
         trained = [_within(training, own, train)]
@@ -115,18 +116,16 @@ def _with_unlabelled(training: Training, cases: Sequence[Case], material: Materi
         latest = replace(latest, beside=replace(beside, pictures=()))  # they have taught
         left, teacher = _less(left, latest.seconds), latest.bundle
         trained.append(latest)
-    return replace(trained[-1], before=tuple(trained[:-1]))
+    done = replace(trained[-1], before=tuple(trained[:-1]))
+    return done if given is None else _taught_by(given, done, training)
 
 
-def _teacher(file: Path, dataset: Dataset) -> Bundle:
-    teacher = Bundle.load(file)
-    if teacher.classes != dataset.classes:
-        raise ModicumError(
-            f"the teacher knows {', '.join(teacher.classes)}, and the data set has {', '.join(dataset.classes)}.",
-            file=file,
-            remedy="Name a model of the same classes with supervision.teacher.",
-        )
-    return teacher
+def _taught_by(teacher: Bundle, done: Trained, training: Training) -> Trained:
+    """What came out, knowing what a teacher that was trained before has seen."""
+    seen = {f"teacher: {name}": content for name, content in teacher.provenance.get("seen", {}).items()}
+    provenance = {**done.bundle.provenance, "seen": {**seen, **done.bundle.provenance["seen"]}}
+    findings = [*seen_by(teacher, "teacher", training.dataset, training.split), *done.findings]
+    return replace(done, bundle=replace(done.bundle, provenance=provenance), findings=findings)
 
 
 def _share(training: Training, share: float) -> Training:

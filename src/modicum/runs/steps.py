@@ -172,6 +172,7 @@ def second_looks(
 
 
 def _second_look(case: Case, dice: float, code: LabelCode, bundle: Bundle) -> SecondLook:
+    bundle = replace(bundle, others=())  # of an ensemble what its first network sees
     picture, segmenter = load_picture(case), bundle.segmenter()
     assert isinstance(segmenter, Segmenter), "a view that looks at objects shows them to a network"
     look = segmenter.look(picture, bundle.true_mask(load_label(case, code)))

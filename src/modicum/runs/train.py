@@ -22,7 +22,7 @@ from modicum.evaluation import Evaluator
 from modicum.images import read_picture
 from modicum.recipes import dump
 from modicum.runs.folder import RunFolder
-from modicum.runs.growing import grown
+from modicum.runs.growing import grown, larger_versions
 from modicum.runs.localising import anew
 from modicum.runs.material import Training
 from modicum.runs.prepare import Prepared, prepare, tell
@@ -87,7 +87,7 @@ def train(
 
 def _run(prepared: Prepared, folder: RunFolder) -> Run:
     """Train, test and report in a folder, or read what was done there."""
-    recipes = [prepared.plan.recipe, *(rival.recipe for rival in prepared.rivals)]
+    recipes = [prepared.plan.recipe, *(rival.recipe for rival in prepared.rivals), *larger_versions(prepared)]
     if folder.claim(prepared.dataset, recipes, prepared.splits) and folder.report.exists():
         say("This run is finished; nothing was done.")  # the report is the last thing that a run writes
         return _finished(folder)
@@ -147,7 +147,16 @@ def _train_part(prepared: Prepared, split: Split, folder: RunFolder, part: str, 
 def _averaged(tested: Sequence[Trained]) -> Trained:
     """The model that averages those of the folds; nothing more was trained for it."""
     bundles = [t.bundle for t in tested]
-    bundle = replace(_with_medians(bundles[0], bundles), others=tuple(bundles[1:]))
+    common, first = _with_medians(bundles[0], bundles), bundles[0].provenance
+    seen = {name: content for b in bundles for name, content in b.provenance["seen"].items()}
+    bundle = replace(
+        bundles[0],
+        threshold=common.threshold,
+        low=common.low,
+        trust=common.trust,
+        others=tuple(bundles[1:]),
+        provenance={**first, "seen": seen, "training_cases": len(seen)},
+    )
     return Trained(bundle, [], [], tested[0].compute, bundle.parameters, 0.0)
 
 
@@ -178,7 +187,7 @@ def _test(
     for trained, split in zip(tested, prepared.splits, strict=True):
         chosen = [cases[i] for i in split.test]
         failed += test_bundle(trained.bundle, chosen, dataset.code, evaluator, folder.predictions, steps)
-        if trained.before:
+        if trained.before and trained.bundle.recipe.alone is not None:
             alone = trained.before[0].bundle
             steps.labelled_share = trained.before[0].seconds / trained.whole_seconds
             steps.labelled = steps.labelled or Evaluator(dataset.classes, threshold_of(alone))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from modicum.losses import LOSSES, Loss
 from modicum.networks import NETWORKS
 from modicum.runs.bundling import new_bundle
 from modicum.runs.early import EarlyLook
-from modicum.runs.localising import given_bundle, seen_by, start_bundle
+from modicum.runs.localising import began, given_bundle, seen_by, start_bundle
 from modicum.runs.material import Material, Training
 from modicum.runs.parts import build_parts, measured_compute, pace_of, tuning_of
 from modicum.runs.samples import Samples
@@ -97,6 +98,8 @@ def train_network(
         folder.log(f"{part}doctor: {finding.kind}: {finding.message}")
     seen = {**(before.provenance.get("seen", {}) if before else {}), **seen, **(beside.seen if beside else {})}
     bundle = new_bundle(training, parts.average.network.state_dict(), material, localiser or given, seen)
+    if before is not None:
+        bundle = replace(bundle, provenance={**bundle.provenance, "began": began(before)})
     if not recipe.finds_centres:
         slices = any(c.slice is not None for c in dataset.labelled)
         bundle = with_threshold(bundle, material.untouched_val, bf16=compute.precision == "bf16-mixed", slices=slices)

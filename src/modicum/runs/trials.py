@@ -31,7 +31,7 @@ from modicum.runs.testing import test_bundle
 from modicum.runs.trained import Tried
 from modicum.training.pace import now
 
-_SHARE = 0.25  # of the budget, for the training in all trials; reading and testing come on top
+SHARE = 0.25  # of the budget, for the training in all trials; reading and testing come on top
 _ROUNDS = 2  # or one, where the budget has no room for two
 _LEAST_STEPS = 150  # of a trial; fewer show who begins fast, not who is good (benchmarks/RESULTS.md, "Trials")
 _LEAST_SECONDS = 10.0  # not worth measuring a step
@@ -84,7 +84,7 @@ def _contest(training: Training, recipes: Mapping[str, Recipe], seen: Fingerprin
         return _Contest(**json.loads(file.read_text("utf-8")))
     began, contest = now(), _Contest(dice={name: [] for name in recipes})
     assert training.minutes is not None, "only a budget has room for trials"
-    each = 60 * training.minutes * _SHARE / len(recipes)  # with one round
+    each = 60 * training.minutes * SHARE / len(recipes)  # with one round
     patients = {c.patient or c.id for c in _pool(training)}
     if each >= _LEAST_SECONDS and len(patients) >= _LEAST_PATIENTS:
         slowest = max(measured_step(recipe, training.dataset, seen).seconds for recipe in recipes.values())
