@@ -1,12 +1,14 @@
 // A mask as coloured pixels on a canvas of the picture's size: filled, or its contour alone. Only what changed is drawn anew.
+// Where pixels may be unmarked, these are clear and the background is hatched; else the background is clear.
 
 // Okabe and Ito (2008): colour-blind people can tell them apart. The same as in reports.
 export const COLOURS = [[0, 158, 115], [230, 159, 0], [86, 180, 233], [204, 121, 167], [240, 228, 66], [0, 114, 178], [213, 94, 0]];
+const GROUND = [[200, 208, 214, 200], [200, 208, 214, 70]]; // stripes, the second one paler
 export const colour = (number) => COLOURS[(number - 1) % COLOURS.length];
 
 export class Layer {
   constructor(width, height, colourOf) {
-    Object.assign(this, { width, height, colourOf, contour: false, thickness: 1 });
+    Object.assign(this, { width, height, colourOf, contour: false, thickness: 1, clear: 0, stripe: Math.ceil(Math.max(width, height) / 160) });
     this.canvas = new OffscreenCanvas(width, height);
     this.context = this.canvas.getContext("2d");
   }
@@ -18,11 +20,12 @@ export class Layer {
     if (bottom <= top || right <= left) return;
     const image = new ImageData(right - left, bottom - top);
     const pixels = new Uint32Array(image.data.buffer);
-    const packed = [0, ...Array.from({ length: 255 }, (_, i) => pack(this.colourOf(i + 1)))];
+    const packed = [0, ...Array.from({ length: 255 }, (_, i) => pack(this.colourOf(i + 1)))], ground = GROUND.map(pack);
     for (let y = top, to = 0; y < bottom; y++) {
       for (let x = left; x < right; x++, to++) {
         const at = y * width + x, number = numbers[at];
-        if (number && !(far && this.#inner(numbers, at, x, y, number, far))) pixels[to] = packed[number];
+        if (number === this.clear || (far && this.#inner(numbers, at, x, y, number, far))) continue;
+        pixels[to] = number ? packed[number] : ground[Math.floor((x + y) / this.stripe) % 2];
       }
     }
     this.context.putImageData(image, left, top);
@@ -35,4 +38,4 @@ export class Layer {
   }
 }
 
-const pack = ([r, g, b]) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+const pack = ([r, g, b, alpha = 255]) => ((alpha << 24) | (b << 16) | (g << 8) | r) >>> 0;
