@@ -139,6 +139,8 @@ def test_pixels_that_nobody_marked_stay_so(tmp_path: Path, table: dict[str, int]
     picture(tmp_path / "images" / "a.png")
     (tmp_path / "classes.json").write_text(json.dumps(table))
     collection = Collection(tmp_path)
+    with pytest.raises(ModicumError, match="nothing is marked"):
+        collection.save(collection.entry("a").case, np.full_like(MARKS, 255), "", "drawn", "Ada")
     collection.save(collection.entry("a").case, MARKS, "", "drawn", "Ada")
     written = cv2.imread(str(tmp_path / "labels" / "a.png"), cv2.IMREAD_GRAYSCALE)
     assert [written[4, 2], written[0, 0], written[7, 7]] == [table["lesion"], table.get("background", 0), table["unmarked"]]

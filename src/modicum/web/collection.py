@@ -145,10 +145,14 @@ class Collection:
 
         Raises:
             labels.Outdated: somebody else has saved in between.
-            ModicumError: this label cannot be written, or the layout has no place for it.
+            ModicumError: this label cannot be written or marks nothing, or the layout has no place for it.
         """
         if reason := labels.why_not_editable(case, self.dataset):
             raise ModicumError(reason, file=case.image)
+        if self.partly and (numbers == labels.UNMARKED).all():
+            raise ModicumError(
+                "nothing is marked.", file=case.image, remedy="Draw strokes of each class and of the background."
+            )
         path = labels.place(case, self.dataset, self.root)
         if not path.parent.resolve().is_relative_to(self.root):
             raise ModicumError("lies outside of the data folder; nothing is written there.", file=path)
