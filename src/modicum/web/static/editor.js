@@ -77,7 +77,7 @@ export async function showEditor(main, data, id) {
     for (const layer of [desk.layer, desk.predicted]) {
       if (layer.thickness === thickness) continue;
       layer.thickness = thickness;
-      if (layer.contour) desk.redraw(layer, layer === desk.layer ? desk.mask.numbers : desk.seen());
+      if (layer.contour || layer.clear) desk.redraw(layer, layer === desk.layer ? desk.mask.numbers : desk.seen());
     }
   };
   desk.choose = (name) => {
