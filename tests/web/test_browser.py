@@ -172,6 +172,35 @@ def test_a_volume_is_labelled_slice_by_slice(page: playwright.Page, data: Path, 
         assert found[6, 10:30, 20].all()
 
 
+def test_strokes_of_a_class_and_of_the_background_leave_the_rest_unmarked(page: playwright.Page, tmp_path: Path) -> None:
+    write_fundus_dataset(tmp_path, count=2, size=64)
+    for part in ("labels", "fov"):
+        shutil.rmtree(tmp_path / part)
+    with served(tmp_path) as address:
+        page.goto(f"{address}#/picture/phantom_000")
+        page.get_by_role("button", name="In part (scribbles)").click()
+        page.get_by_text("Unmarked pixels teach nothing.").wait_for()
+        draw(page, (0.2, 0.3), (0.8, 0.3))
+        page.keyboard.press("g")
+        draw(page, (0.2, 0.7), (0.8, 0.7))
+        draw(page, (0.2, 0.9), (0.8, 0.9))
+        page.keyboard.press("z")  # the last stroke is taken back
+        page.keyboard.press("e")
+        draw(page, (0.5, 0.6), (0.5, 0.8))
+        page.keyboard.press("s")
+        page.get_by_text("Saved.").wait_for()
+        found = read(tmp_path / "labels/phantom_000.png")
+        assert set(np.unique(found)) == {0, 1, 255}
+        assert (found[19, 14:50] == 1).all()
+        assert (found[45, 14:28] == 0).all()
+        assert found[45, 32] == 255, "erased"
+        assert (found[55:] == 255).all(), "taken back"
+        page.keyboard.press("ArrowRight")
+        page.get_by_text("phantom_001", exact=True).wait_for()
+        playwright.expect(page.get_by_role("button", name="Background")).to_be_visible()
+        playwright.expect(page.get_by_role("button", name="In part (scribbles)")).to_have_count(0)
+
+
 def test_a_second_tab_does_not_overwrite_the_first(page: playwright.Page, data: Path, address: str) -> None:
     shutil.copy(data / "images/phantom_000.png", data / "images/fresh.png")  # neither labelled nor predicted
     label = data / "labels/fresh.png"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from discs import write_discs
 from modicum.datasets import LabelCode, discover
-from modicum.datasets.loading import decode
+from modicum.datasets.loading import decode, marked
 from modicum.errors import ModicumError
 from modicum.web import labels
 from modicum.web.collection import Collection
@@ -25,14 +25,22 @@ CODES = [
     LabelCode("index", (3, 7, 200)),
     LabelCode("index", (1, 400)),
     LabelCode("colour", colours=((255, 0, 0), (0, 0, 255)), background=(9, 9, 9)),
+    LabelCode("index", (1,), unmarked=255),
+    LabelCode("index", (2, 5, 3), ground=1, unmarked=0),
+    LabelCode("index", (1, 400), unmarked=255),
+    LabelCode("colour", colours=((255, 0, 0),), unmarked=(128, 128, 128)),
 ]
 
 
 @given(st.sampled_from(CODES), st.integers(0, 2**32 - 1))
 def test_what_is_encoded_is_decoded_as_it_was(code: LabelCode, seed: int) -> None:
     classes = max(1, len(code.values), len(code.colours))
-    numbers = np.random.default_rng(seed).integers(0, classes + 1, (6, 7)).astype(np.uint8)
-    assert np.array_equal(decode(labels.encoded(numbers, code), code), numbers)
+    rng = np.random.default_rng(seed)
+    numbers = rng.integers(0, classes + 1, (6, 7)).astype(np.uint8)
+    told = rng.random((6, 7)) < (1 if code.unmarked is None else 0.5)
+    written = labels.encoded(np.where(told, numbers, np.uint8(labels.UNMARKED)), code)
+    assert np.array_equal(decode(written, code), numbers * told)
+    assert np.array_equal(marked(written, code), told)
 
 
 def picture(path: Path) -> None:
@@ -123,17 +131,50 @@ def test_classes_get_names_and_more_of_them_without_changing_labels(tmp_path: Pa
         collection.name_classes(["cell"])
 
 
-def test_labels_that_leave_pixels_unmarked_are_not_written(tmp_path: Path) -> None:
+MARKS = np.full((8, 10), labels.UNMARKED, np.uint8)
+MARKS[4, 2:5], MARKS[0] = 1, 0
+
+
+@pytest.mark.parametrize("table", [{"lesion": 1, "unmarked": 255}, {"unmarked": 0, "background": 1, "lesion": 2}])
+def test_pixels_that_nobody_marked_stay_so(tmp_path: Path, table: dict[str, int]) -> None:
     picture(tmp_path / "images" / "a.png")
-    (tmp_path / "labels").mkdir()
-    marks = np.full((8, 10), 255, np.uint8)
-    marks[4, 2:5], marks[0] = 1, 0
-    cv2.imwrite(str(tmp_path / "labels" / "a.png"), marks)
-    (tmp_path / "classes.json").write_text(json.dumps({"lesion": 1, "unmarked": 255}))
+    (tmp_path / "classes.json").write_text(json.dumps(table))
     collection = Collection(tmp_path)
-    with pytest.raises(ModicumError, match="unmarked"):
-        collection.save(collection.entry("a").case, np.ones((8, 10), np.uint8), "", "drawn", "Ada")
-    assert np.array_equal(cv2.imread(str(tmp_path / "labels" / "a.png"), cv2.IMREAD_GRAYSCALE), marks)
+    with pytest.raises(ModicumError, match="nothing is marked"):
+        collection.save(collection.entry("a").case, np.full_like(MARKS, 255), "", "drawn", "Ada")
+    collection.save(collection.entry("a").case, MARKS, "", "drawn", "Ada")
+    written = cv2.imread(str(tmp_path / "labels" / "a.png"), cv2.IMREAD_GRAYSCALE)
+    assert [written[4, 2], written[0, 0], written[7, 7]] == [table["lesion"], table.get("background", 0), table["unmarked"]]
+    assert np.array_equal(collection.numbers(collection.entry("a").case), MARKS)
+
+
+def test_a_new_class_never_gets_the_value_of_unmarked_or_background(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "a.png")
+    table = {"unmarked": 4, "background": 5, "lesion": 3}
+    (tmp_path / "classes.json").write_text(json.dumps(table))
+    collection = Collection(tmp_path)
+    collection.name_classes(["sore", "scar"])
+    found = json.loads((tmp_path / "classes.json").read_text())
+    assert found == {"background": 5, "sore": 3, "scar": 6, "unmarked": 4}
+    with pytest.raises(ModicumError, match="not 'background', 'unmarked'"):
+        collection.name_classes(["sore", "Unmarked"])
+    (tmp_path / "classes.json").write_text(json.dumps({"lesion": 254, "unmarked": 255}))
+    with pytest.raises(ModicumError, match="no free class number"):
+        collection.name_classes(["lesion", "scar"])
+
+
+def test_labels_in_part_are_chosen_before_the_first_label_and_never_after(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "a.png")
+    collection = Collection(tmp_path)
+    collection.name_classes(["lesion"], partly=True)
+    assert json.loads((tmp_path / "classes.json").read_text()) == {"background": 0, "lesion": 1, "unmarked": 255}
+    collection.name_classes(["lesion"], partly=False)
+    assert not collection.partly
+    collection.name_classes(["lesion", "scar"], partly=True)
+    collection.save(collection.entry("a").case, MARKS, "", "drawn", "Ada")
+    with pytest.raises(ModicumError, match="begun with the first label"):
+        collection.name_classes(["lesion", "scar"], partly=False)
+    assert np.array_equal(collection.numbers(collection.entry("a").case), MARKS)
 
 
 def test_numbers_are_not_saved_when_they_mean_something_else_by_now(tmp_path: Path) -> None:

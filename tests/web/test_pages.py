@@ -83,6 +83,22 @@ def test_a_wrong_label_gets_a_message(page: TestClient, content: bytes, status: 
     assert said in answer.json()["message"]
 
 
+def test_a_label_in_part_comes_and_goes_with_255_for_what_nobody_marked(page: TestClient, folder: Path) -> None:
+    for label in (folder / "labels").iterdir():
+        label.unlink()
+    address, marks = "/api/pictures/case_02/label", bytes([255]) * 48 * 46 + bytes([0]) * 48 + bytes([1]) * 48
+    assert page.put(address, content=marks, headers={"If-Match": '""'}).status_code == 422  # of labels in full
+    told = page.put("/api/classes", json={"names": ["disc"], "partly": True}).json()
+    assert (told["classes"], told["partly"]) == (["disc"], True)
+    assert set(page.get(address).content) == {255}
+    stale = page.put(address, params={"partly": False}, content=bytes(48 * 48), headers={"If-Match": '""'})
+    assert "changed meanwhile" in stale.json()["message"]
+    assert page.put(address, params={"partly": True}, content=marks, headers={"If-Match": '""'}).status_code == 200
+    assert page.get(address).content == marks
+    rows = page.get("/api/export/measurements.csv").text.splitlines()
+    assert "labelled in part,,disc,48," in rows[1]
+
+
 def test_a_label_that_is_too_large_is_refused_before_it_is_read(page: TestClient) -> None:
     headers = {"If-Match": '""', "Content-Length": str(2**40)}
     assert page.put("/api/pictures/case_02/label", content=b"", headers=headers).status_code == 413

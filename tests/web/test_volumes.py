@@ -92,6 +92,22 @@ def test_metaimage_and_dicom_get_labels_of_their_own_format(tmp_path: Path) -> N
     assert page.get(f"/api/pictures/{told['id']}/label").content == drawn.tobytes()
 
 
+def test_labels_in_part_are_for_volumes_whose_masks_can_say_so(folder: Path, tmp_path: Path) -> None:
+    page, drawn = client(folder), np.full(read_volume(folder / "images/a.nii.gz").shape, 255, np.uint8)
+    assert page.put("/api/classes", json={"names": ["fat"], "partly": True}).status_code == 200
+    drawn[2, 1:3], drawn[2, 4] = 1, 0
+    assert save(page, "a", drawn) == 200
+    assert np.array_equal(read_volume_mask(folder / "labels/a.nii.gz"), drawn)
+    assert page.get("/api/pictures/a/label").content == drawn.tobytes()
+    assert page.get("/api/pictures/a/thumbnail").status_code == 200
+    slices(tmp_path / "dicom/images/p1")
+    answer = client(tmp_path / "dicom").put("/api/classes", json={"names": ["fat"], "partly": True})
+    assert "not for DICOM" in answer.json()["message"]
+    (tmp_path / "dicom/classes.json").write_text('{"fat": 1, "unmarked": 255}')
+    (told,) = client(tmp_path / "dicom").get("/api/data").json()["pictures"]
+    assert "DICOM segmentations cannot" in told["locked"]
+
+
 def test_a_segmentation_from_elsewhere_is_shown_and_not_replaced(tmp_path: Path) -> None:
     slices(tmp_path / "images/p1")
     page = client(tmp_path)

@@ -25,7 +25,8 @@ def discover(path: Path | str) -> Dataset:
     """The data set in a folder or a CSV manifest.
 
     Besides its layout, a folder may hold `split.json` ({"train": [stems], "val": [...], "test": [...]}) and
-    `classes.json` ({"name": value} or {"name": [r, g, b]}, optionally "background"). Only some labels are read.
+    `classes.json` ({"name": value} or {"name": [r, g, b]}, optionally "background" and "unmarked"), the latter also beside
+    the only folder that there is. Only some labels are read.
 
     Raises:
         ModicumError: nothing is there, or nothing in it is understood; the message lists the layouts that are.
@@ -44,7 +45,7 @@ def discover(path: Path | str) -> Dataset:
     if found.layout != "manifest":
         cases = _prescribed(root, cases, notes, findings)
     cases = _with_patients(cases, notes)
-    table = found.classes or class_table(root)
+    table = found.classes or class_table(root) or class_table(path)  # root may lie within path
     code, classes, said = infer_code([p for c in cases for p in c.labels], table)
     cases = sliced(cases, findings, notes)
     if not cases:

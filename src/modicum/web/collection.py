@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from modicum.datasets import Case, Dataset, discover, load_label, load_picture
+from modicum.datasets import Case, Dataset, discover, load_picture
 from modicum.datasets.loading import case_size
 from modicum.errors import ModicumError
 from modicum.evaluation import overlay
@@ -121,11 +121,16 @@ class Collection:
         return hashlib.sha256(repr((self.dataset.code, self.dataset.classes)).encode()).hexdigest()[:8]
 
     def numbers(self, case: Case) -> Pixels:
-        """Class numbers (H, W) of a label, (D, H, W) of a volume's."""
+        """Class numbers (H, W) of a label, (D, H, W) of a volume's; `labels.UNMARKED` where it says nothing."""
         self._inside(case)
         if case.slice is not None:
             return volumes.load_whole(case, self.dataset.code, cached_grid(case.image).shape[0])
-        return load_label(case, self.dataset.code)
+        return labels.load(case, self.dataset.code)
+
+    @property
+    def partly(self) -> bool:
+        """Whether labels leave pixels unmarked."""
+        return self.dataset.code.unmarked is not None
 
     def picture(self, case: Case, number: int | None = None, window: volumes.Window | None = None) -> Pixels:
         """(H, W, 3), 8 bits; of a volume a slice: the middle one in the usual window, where nothing else is asked for."""
@@ -153,10 +158,14 @@ class Collection:
 
         Raises:
             labels.Outdated: somebody else has saved in between, or class numbers mean something else by now.
-            ModicumError: this label cannot be written, or the layout has no place for it.
+            ModicumError: this label cannot be written or marks nothing, or the layout has no place for it.
         """
         if reason := labels.why_not_editable(case, self.dataset):
             raise ModicumError(reason, file=case.image)
+        if self.partly and (numbers == labels.UNMARKED).all():
+            raise ModicumError(
+                "nothing is marked.", file=case.image, remedy="Draw strokes of each class and of the background."
+            )
         path = labels.place(case, self.dataset, self.root)
         if not path.parent.resolve().is_relative_to(self.root):
             raise ModicumError("lies outside of the data folder; nothing is written there.", file=path)
@@ -168,23 +177,19 @@ class Collection:
             self._take_up(case, path)
         return f"{new}.{self._meaning}"
 
-    def name_classes(self, names: list[str]) -> None:
+    def name_classes(self, names: list[str], partly: bool | None = None) -> None:
         """Give the classes names, and new ones a number, in classes.json.
 
+        Args:
+            partly: whether labels leave pixels unmarked; None: as it is.
+
         Raises:
-            ModicumError: names that repeat or are empty, classes that would vanish, or labels that leave no room for more.
+            ModicumError: as `labels.class_table`.
         """
-        code, known = self.dataset.code, self.dataset.classes
-        if len(set(names)) < len(names) or not all(n.strip() for n in names) or "background" in map(str.lower, names):
-            raise ModicumError("each class needs a name of its own, which is not 'background'.")
-        if len(names) < len(known):
-            raise ModicumError("classes can be added and renamed here, not removed.")
-        values = list(code.values) or [1]
-        if code.kind == "colour" or (len(names) > len(known) and max(values) > 254) or len(values) != len(known):
-            raise ModicumError("the labels of this data set have no free class number.", remedy="Edit its classes.json.")
-        values += range(max(values) + 1, max(values) + 1 + len(names) - len(known))
-        table = dict(zip(names, values, strict=True))
-        file = self.root / "classes.json"
+        self.look_again()
+        table = labels.class_table(names, self.dataset, self.partly if partly is None else partly)
+        inner = self.dataset.root / "classes.json"  # the one that counts, where it is there
+        file = inner if inner.exists() else self.root / "classes.json"
         before = file.read_text("utf-8") if file.exists() else None
         labels.write_text(file, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
         self.look_again()
@@ -242,6 +247,7 @@ def described(dataset: Dataset, name: str) -> dict[str, Any]:
         "name": name,
         "layout": dataset.layout,
         "classes": dataset.classes,
+        "partly": dataset.code.unmarked is not None,
         "notes": dataset.notes,
         "findings": findings,
     }

@@ -8,19 +8,22 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from modicum.datasets import Case, Dataset, LabelCode
+from modicum.datasets import Case, Dataset, LabelCode, load_label, load_marked
 from modicum.datasets.layouts.found import plain, stem
 from modicum.datasets.layouts.generic import PICTURE_FOLDERS
 from modicum.errors import ModicumError
 from modicum.images.digest import digest
 from modicum.images.formats import picture_suffix
 from modicum.images.volumes import cached_grid, mask_suffix
+
+UNMARKED = 255  # in the place of a class number: the label says nothing of this pixel
 
 Origin = Literal["drawn", "corrected", "accepted"]  # by hand; a prediction, changed by hand; a prediction as it was
 
@@ -47,9 +50,13 @@ def why_not_editable(case: Case, dataset: Dataset) -> str:
         return "The volume has more voxels than a label that is sent at once can have: the page shows it, and cannot write it."
     if dataset.code.kind == "binary" and len(dataset.code.values) > 1:
         return "The labels number their objects, which would be lost: the page shows them, and cannot write them."
-    if dataset.code.unmarked is not None:
-        return "The labels leave pixels unmarked: the page shows them, and would call all of these background."
+    if dataset.code.unmarked is not None and _as_segments(case):
+        return "The labels leave pixels unmarked, which DICOM segmentations cannot: the page shows them, and cannot write them."
     return ""
+
+
+def _as_segments(case: Case) -> bool:
+    return case.slice is not None and mask_suffix(case.image) == ".dcm"
 
 
 def _foreign(case: Case, label: Path, dataset: Dataset) -> str:
@@ -87,11 +94,50 @@ def place(case: Case, dataset: Dataset, root: Path) -> Path:
 
 
 def encoded(numbers: npt.NDArray[np.uint8], code: LabelCode) -> npt.NDArray[Any]:
-    """Class numbers (H, W) as the values or colours that the data set's labels have; the inverse of `decode`."""
-    if code.kind == "colour":
-        return np.array([code.background, *code.colours], np.uint8)[numbers]
-    values = [0, *(code.values or (1,))]
-    return np.array(values, np.uint8 if max(values) < 256 else np.uint16)[numbers]
+    """Class numbers (H, W), and UNMARKED, as the values or colours that the data set's labels have; the inverse of `load`."""
+    values: list[Any] = [code.background, *code.colours] if code.kind == "colour" else [code.ground, *(code.values or (1,))]
+    if code.unmarked is not None:
+        numbers = np.where(numbers == UNMARKED, np.uint8(len(values)), numbers)
+        values.append(code.unmarked)
+    return np.array(values, np.uint8 if np.max(values) < 256 else np.uint16)[numbers]
+
+
+def load(case: Case, code: LabelCode) -> npt.NDArray[np.uint8]:
+    """Class numbers (H, W) of a label, UNMARKED where it says nothing.
+
+    Raises:
+        ModicumError: as `load_label`.
+    """
+    numbers, told = load_label(case, code), load_marked(case, code)
+    return numbers if told is None else np.where(told, numbers, np.uint8(UNMARKED))
+
+
+def class_table(names: list[str], dataset: Dataset, partly: bool) -> dict[str, object]:
+    """What classes.json is to say: classes that are there keep their values, whatever their names; more get free ones.
+
+    Args:
+        partly: whether labels leave pixels unmarked (scribbles); as it is, or anew where there is no label yet.
+
+    Raises:
+        ModicumError: names that repeat or are empty, classes that would vanish, or labels that leave no room for this.
+    """
+    code, known = dataset.code, dataset.classes
+    reserved = {"background", "unmarked", "ignore"} & set(map(str.lower, names))
+    if reserved or len(set(names)) < len(names) or not all(n.strip() for n in names):
+        raise ModicumError("each class needs a name of its own, which is not 'background', 'unmarked' or 'ignore'.")
+    if len(names) < len(known):
+        raise ModicumError("classes can be added and renamed here, not removed.")
+    if partly != (code.unmarked is not None) and code.kind != "colour":
+        if dataset.labelled or any(map(_as_segments, dataset.cases)):
+            raise ModicumError("labels in part are begun with the first label, and not for DICOM volumes.")
+        code = LabelCode("index", tuple(range(1, len(known) + 1)), unmarked=UNMARKED if partly else None)
+    values = list(code.values) or [1]
+    free = (v for v in range(max(values) + 1, 256) if v not in (code.ground, code.unmarked))
+    more = list(islice(free, len(names) - len(known)))
+    if code.kind == "colour" or len(values) != len(known) or len(known) + len(more) < len(names):
+        raise ModicumError("the labels of this data set have no free class number.", remedy="Edit its classes.json.")
+    table = dict(zip(names, values + more, strict=True))
+    return {**table} if code.unmarked is None else {"background": code.ground, **table, "unmarked": code.unmarked}
 
 
 def save(path: Path, write: Callable[[Path], None], expected: str, origin: Origin, author: str) -> str:

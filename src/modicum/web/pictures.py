@@ -25,9 +25,10 @@ _ALWAYS_NEW = {"Cache-Control": "no-store"}
 
 
 class Classes(BaseModel):
-    """Names of the classes, in order of their number."""
+    """Names of the classes, in order of their number, and whether labels leave pixels unmarked (None: as they do)."""
 
     names: list[str]
+    partly: bool | None = None
 
 
 async def _pixels(request: Request) -> bytes:
@@ -91,22 +92,31 @@ def slice_values(name: str, number: int, studio: TheStudio) -> Response:
 
 @router.get("/pictures/{name}/label")
 def label(name: str, studio: TheStudio) -> Response:
-    """Class numbers, one byte a pixel, row after row, slice after slice; zeros without a label. Saving must name the ETag."""
+    """Class numbers, one byte a pixel, row after row, slice after slice; 255 is unmarked. Saving must name the ETag.
+
+    Without a label all is background, or unmarked where labels leave pixels so.
+    """
     entry = studio.collection.entry(name)
     _refuse_broken(entry)
     tag = studio.collection.tag(entry.case)
-    numbers = studio.collection.numbers(entry.case) if entry.case.labelled else np.zeros(entry.shape, np.uint8)
+    blank = np.full(entry.shape, labels.UNMARKED if studio.collection.partly else 0, np.uint8)
+    numbers = studio.collection.numbers(entry.case) if entry.case.labelled else blank
     return _raw(numbers, {"ETag": f'"{tag}"'})
 
 
 @router.put("/pictures/{name}/label")
 def save_label(
     name: str, pixels: Pixels, studio: TheStudio, if_match: Annotated[str, Header()],
-    origin: labels.Origin = "drawn", author: str = "",
+    origin: labels.Origin = "drawn", author: str = "", partly: bool | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Save class numbers; refused (412) where the label on disk is not the one that If-Match names."""
+    """Save class numbers; refused (412) where the label on disk is not the one that If-Match names.
+
+    `partly` says whether the drawing began with pixels unmarked or with background: it may have changed meanwhile.
+    """
     entry = studio.collection.entry(name)
-    numbers = _numbers(pixels, entry, len(studio.collection.dataset.classes))
+    if partly not in (None, studio.collection.partly):
+        raise ModicumError("whether labels leave pixels unmarked has changed meanwhile.", remedy="Reload the page.")
+    numbers = _numbers(pixels, entry, studio)
     studio.collection.save(entry.case, numbers, if_match.strip('"'), origin, author.strip()[:80])
     return _told(studio, studio.collection.entry(name), studio.trainings.newest_model())
 
@@ -143,8 +153,8 @@ def refined(
 
 @router.put("/classes")
 def name_classes(classes: Classes, studio: TheStudio) -> dict[str, Any]:
-    """Rename classes, or add some."""
-    studio.collection.name_classes([n.strip() for n in classes.names])
+    """Rename classes, or add some; before the first label, say whether labels leave pixels unmarked."""
+    studio.collection.name_classes([n.strip() for n in classes.names], classes.partly)
     return described(studio.collection.dataset, studio.collection.root.name)
 
 
@@ -197,10 +207,11 @@ def _refuse_broken(entry: Entry) -> None:
         raise ModicumError(entry.problem)
 
 
-def _numbers(pixels: bytes, entry: Entry, classes: int) -> npt.NDArray[np.uint8]:
-    numbers = _shaped(pixels, entry.shape)
-    if numbers.max(initial=0) > classes:
-        raise ModicumError(f"the label names class {numbers.max()}, there are {classes}.")
+def _numbers(pixels: bytes, entry: Entry, studio: Studio) -> npt.NDArray[np.uint8]:
+    numbers, classes = _shaped(pixels, entry.shape), len(studio.collection.dataset.classes)
+    most = numbers.max(initial=0, where=numbers != labels.UNMARKED if studio.collection.partly else True)
+    if most > classes:
+        raise ModicumError(f"the label names class {most}, there are {classes}.")
     return numbers
 
 

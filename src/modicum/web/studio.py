@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fastapi import Depends, Request
 
 from modicum.errors import ModicumError
+from modicum.web import labels
 from modicum.web.collection import WORKSHOP, Collection, Entry
 from modicum.web.predictions import Predictions
 from modicum.web.trainings import Run, Trainings
@@ -21,7 +22,7 @@ class Masked:
     """The mask that there is of a picture."""
 
     numbers: npt.NDArray[np.uint8]  # class numbers (H, W), of a volume (D, H, W)
-    origin: str  # "labelled", "accepted" or "predicted by RUN"
+    origin: str  # "labelled", "labelled in part", "accepted" or "predicted by RUN"
     quality: float | None = None  # of a prediction: the Dice that is to be expected
 
 
@@ -47,7 +48,10 @@ class Studio:
         if entry.problem:
             raise ModicumError(entry.problem)
         if entry.case.labelled:
-            return Masked(self.collection.numbers(entry.case), entry.state(False))
+            numbers = self.collection.numbers(entry.case)
+            unmarked = numbers == labels.UNMARKED
+            origin = "labelled in part" if unmarked.any() else entry.state(False)
+            return Masked(np.where(unmarked, np.uint8(0), numbers), origin)
         if run is None or not self.predictions.has(run, entry.case):
             return None
         numbers = self.predictions.numbers(run, entry.case, len(self.collection.dataset.classes))

@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from modicum.datasets import Case, LabelCode, load_label
+from modicum.datasets import Case, LabelCode
 from modicum.datasets.volume_facts import WINDOWS, hounsfield
 from modicum.errors import ModicumError
 from modicum.images.volumes import Slicing, Volume, cached_volume, write_mask_file
-from modicum.web.labels import Origin
+from modicum.web.labels import Origin, load
 
 Pixels = npt.NDArray[np.uint8]
 Window = tuple[float, float]  # darkest and brightest value that are told apart
@@ -56,12 +56,12 @@ def fullest(numbers: Pixels) -> int:
 
 
 def load_whole(case: Case, code: LabelCode, depth: int) -> Pixels:
-    """Class numbers (D, H, W) of the label of a volume.
+    """Class numbers (D, H, W) of the label of a volume, as `load`.
 
     Raises:
-        ModicumError: as `load_label`.
+        ModicumError: as `load`.
     """
-    return np.stack([load_label(replace(case, slice=number), code) for number in range(depth)])
+    return np.stack([load(replace(case, slice=number), code) for number in range(depth)])
 
 
 def write_whole(case: Case, values: Pixels, path: Path, classes: tuple[str, ...], origin: Origin) -> None:

@@ -27,7 +27,7 @@ export const image = (p) => `${at(p.id)}/image?v=${p.version.split("-")[0]}`;
 export const windows = (id) => json(`${at(id)}/windows`);
 export const slice = async (p, z) => new Float32Array((await bytes(await ask(`${at(p.id)}/slices/${z}?v=${p.version.split("-")[0]}`))).buffer);
 export const prediction = async (id) => bytes(await ask(`${at(id)}/prediction`));
-export const nameClasses = (names) => send("/api/classes", "PUT", { names });
+export const nameClasses = (names, partly = null) => send("/api/classes", "PUT", { names, partly });
 
 export async function label(id) {
   const answer = await ask(`${at(id)}/label`);
@@ -35,8 +35,9 @@ export async function label(id) {
 }
 
 // `tag` is that of the label which the drawing began with: another one on disk means that somebody else has saved.
-export function saveLabel(id, numbers, tag, origin, author) {
-  const query = new URLSearchParams({ origin, author });
+// `partly`, where it is known: whether it began with pixels unmarked.
+export function saveLabel(id, numbers, tag, origin, author, partly) {
+  const query = new URLSearchParams({ origin, author, ...(partly !== undefined && { partly }) });
   return json(`${at(id)}/label?${query}`, { method: "PUT", headers: { "If-Match": tag }, body: numbers });
 }
 

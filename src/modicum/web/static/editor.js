@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { fill, h, notice } from "./dom.js";
 import { keyboard } from "./keys.js";
 import { colour, Layer } from "./layer.js";
-import { Mask } from "./mask.js";
+import { Mask, UNMARKED } from "./mask.js";
 import { showSide } from "./side.js";
 import { sliceBar, Slices } from "./slices.js";
 import { Stage } from "./stage.js";
@@ -26,11 +26,12 @@ export async function showEditor(main, data, id) {
   desk.origin = ["accepted", "corrected"].includes(picture.origin) ? "corrected" : "drawn";
   desk.numbers = label.numbers; // of all slices; a mask is a view of one of them
   desk.masks = Array.from({ length: depth ?? 1 }, (_, z) => new Mask(width, height, ofSlice(desk.numbers, z)));
-  const marked = (mask) => (mask.marked ??= mask.numbers.some(Boolean));
+  Object.defineProperty(desk, "blank", { get: () => (data.partly ? UNMARKED : 0) }); // what is left where the eraser was
+  const marked = (mask) => (mask.marked ??= mask.numbers.some((number) => number !== desk.blank));
   await slices?.show(middle(desk.masks.map(marked)));
   desk.mask = desk.masks[slices?.z ?? 0];
   Object.defineProperty(desk, "dirty", { get: () => desk.masks.some((mask) => mask.dirty) });
-  desk.layer = Object.assign(new Layer(width, height, colour), { opacity: 0.45, visible: true });
+  desk.layer = Object.assign(new Layer(width, height, colour), { opacity: 0.45, visible: true, clear: desk.blank });
   desk.predicted = Object.assign(new Layer(width, height, (n) => (desk.alone() ? colour(n) : PREDICTED)), { opacity: 0.9, visible: false });
   desk.alone = () => picture.state === "predicted" && !desk.masks.some((mask) => mask.past.length); // nothing is drawn: the prediction is all there is
 
@@ -76,7 +77,7 @@ export async function showEditor(main, data, id) {
     for (const layer of [desk.layer, desk.predicted]) {
       if (layer.thickness === thickness) continue;
       layer.thickness = thickness;
-      if (layer.contour) desk.redraw(layer, layer === desk.layer ? desk.mask.numbers : desk.seen());
+      if (layer.contour || layer.clear) desk.redraw(layer, layer === desk.layer ? desk.mask.numbers : desk.seen());
     }
   };
   desk.choose = (name) => {
@@ -111,6 +112,16 @@ export async function showEditor(main, data, id) {
     takeOver();
     desk.choose("brush");
   };
+  desk.empty = () => !desk.masks.some((mask) => mask.past.length || mask.future.length);
+  desk.begin = (partly) => { // a drawing in which nothing is marked yet: in part, or in full
+    Object.assign(data, { partly });
+    desk.numbers.fill(desk.blank);
+    desk.layer.clear = desk.blank;
+    if (!partly) desk.number ||= 1;
+    for (const mask of desk.masks) mask.marked = undefined;
+    desk.redraw();
+    draw();
+  };
   desk.accept = async () => {
     await desk.showPrediction(true);
     if (!desk.prediction) return;
@@ -124,7 +135,7 @@ export async function showEditor(main, data, id) {
   desk.save = async () => {
     const author = localStorage.getItem("modicum-author") ?? "";
     try {
-      Object.assign(picture, await api.saveLabel(id, desk.numbers, desk.tag, desk.origin, author));
+      Object.assign(picture, await api.saveLabel(id, desk.numbers, desk.tag, desk.origin, author, data.partly));
     } catch (error) {
       if (error.status === 412) conflict(error);
       else notice(error.message, { bad: true });

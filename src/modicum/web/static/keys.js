@@ -11,6 +11,7 @@ export function keyboard(desk, stage, step, draw) {
     "[": () => { desk.radius = Math.max(0.5, desk.radius / 1.25); },
     "]": () => { desk.radius = Math.min(400, desk.radius * 1.25); },
     "z": () => desk.mask.undo(), "y": () => desk.mask.redo(),
+    "g": () => { if (desk.data.partly) desk.number = 0; },
     "s": () => desk.save(), "0": () => stage.fit(), "+": () => stage.zoom(1.25), "=": () => stage.zoom(1.25), "-": () => stage.zoom(0.8),
     "x": () => { desk.layer.visible = !desk.layer.visible; },
     "c": () => { desk.layer.contour = !desk.layer.contour; desk.redraw(); },

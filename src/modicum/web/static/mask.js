@@ -1,5 +1,6 @@
-// A mask of class numbers, one byte a pixel, with its history. A box is {top, left, bottom, right}, the last two exclusive.
+// A mask of class numbers, one byte a pixel (UNMARKED: the label says nothing of it), with its history. A box is {top, left, bottom, right}, the last two exclusive.
 
+export const UNMARKED = 255;
 const MOST_BYTES = 256e6; // of history
 
 export class Mask {

@@ -1,4 +1,4 @@
-// What a stroke does. Each tool has some of down, move, up, twice, key, cancel, cursor; `desk` holds mask, number, radius, stage.
+// What a stroke does. Each tool has some of down, move, up, twice, key, cancel, cursor; `desk` holds mask, number, blank, radius, stage.
 
 const ERASER_OF_A_PEN = 32;
 const erases = (event) => event.button === 2 || event.buttons & 2 || event.buttons & ERASER_OF_A_PEN;
@@ -10,7 +10,7 @@ class Brush {
 
   down(point, event) {
     this.last = point;
-    this.number = this.rubs || erases(event) ? 0 : this.desk.number;
+    this.number = this.rubs || erases(event) ? this.desk.blank : this.desk.number;
     this.desk.mask.begin();
     this.move(point);
   }
@@ -56,7 +56,7 @@ class Polygon {
   close() {
     if (this.points.length > 2) {
       this.desk.mask.begin();
-      this.desk.mask.polygon(this.points, this.rubs ? 0 : this.desk.number);
+      this.desk.mask.polygon(this.points, this.rubs ? this.desk.blank : this.desk.number);
       this.desk.mask.commit();
     }
     this.points = [];
@@ -87,10 +87,10 @@ class Fill {
   }
 
   down(point, event) {
-    const { mask, number } = this.desk, x = Math.floor(point.x), y = Math.floor(point.y);
+    const { mask, number, blank } = this.desk, x = Math.floor(point.x), y = Math.floor(point.y);
     if (x < 0 || y < 0 || x >= mask.width || y >= mask.height) return;
     mask.begin();
-    mask.flood(x, y, erases(event) ? 0 : number);
+    mask.flood(x, y, erases(event) ? blank : number);
     mask.commit();
   }
 }
@@ -145,7 +145,7 @@ class Find {
     const found = await desk.refine(box, seeds, number);
     if (!found || this.box !== box) return; // meanwhile there is another box
     desk.mask.begin();
-    desk.mask.paste(box, base.map((old, i) => (found[i] ? number : old === number ? 0 : old)));
+    desk.mask.paste(box, base.map((old, i) => (found[i] ? number : old === number ? desk.blank : old)));
     desk.mask.commit();
     desk.stage.redraw();
   }
