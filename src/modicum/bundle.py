@@ -25,6 +25,7 @@ from safetensors.torch import save as save_weights
 from scipy import ndimage
 from torch import nn
 
+from modicum.augment import POLICIES
 from modicum.classical import METHODS, ClassicalSegmenter, OtsuThreshold
 from modicum.errors import ModicumError
 from modicum.images.failures import explained
@@ -100,7 +101,7 @@ class Bundle:
             self.intensity,
             len(self.classes),
             bf16=bf16,
-            flips=self.recipe.finish.flips if flips is None else flips,
+            flips=self._flips() if (self.recipe.finish.flips if flips is None else flips) else (),
             localiser=self._localiser(flips, bf16),
             block=self.recipe.images.block,
             depth=self.recipe.images.depth,
@@ -137,6 +138,12 @@ class Bundle:
     def true_mask(self, label: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
         """What a model that is an upper bound must be told of a picture (H, W); None for every other."""
         return label > 0 if self.upper_bound else None
+
+    def _flips(self) -> tuple[tuple[int, ...], ...]:
+        """Those that the view allows and the training has shown to the network: to others it is blind."""
+        seen = POLICIES.build(self.recipe.fit.augmentation)
+        view = VIEWS.build(self.recipe.view)
+        return view.flips_known(left_right=seen.flip_left_right > 0, up_down=seen.flip_up_down > 0)
 
     def _localiser(self, flips: bool | None, bf16: bool) -> Localiser | None:
         spec = self.recipe.localiser

@@ -16,7 +16,7 @@ from modicum.errors import ModicumError
 from modicum.images.intensity import Intensity
 from modicum.inference.trust import Trust
 from modicum.networks import NETWORKS
-from modicum.recipes import checked
+from modicum.recipes import checked, load
 
 SMALL = {"name": "unet", "encoder": {"widths": [2, 4]}}
 
@@ -151,3 +151,22 @@ def test_weights_of_another_network_are_told(bundle: Bundle, tmp_path: Path) -> 
     replace(bundle, weights=NETWORKS.build({"name": "unet", "encoder": {"widths": [2, 8]}}, 1, 1).state_dict()).save(path)
     with pytest.raises(ModicumError, match="do not fit"):
         Bundle.load(path).segmenter()
+
+
+@pytest.mark.parametrize(
+    ("view", "augmentation", "flips"),
+    [
+        ("whole", "strong", ((-2,), (-1,), (-2, -1))),
+        ("whole", "{name: strong, any_rotation: false}", ((-1,),)),  # never seen upside down
+        ("whole", "none", ()),
+        ("patches", "depth", ((-1,),)),
+        ("polar", "depth", ((-2,),)),
+        ("polar", "none", ()),
+    ],
+)
+def test_only_flips_that_the_training_has_shown_are_averaged(view: str, augmentation: str, flips: tuple) -> None:
+    recipe = load(f"small-{view}", [f"fit.augmentation={augmentation}", "network.encoder.widths=[4,8]"])
+    network = NETWORKS.build(recipe.network, 3, 1)
+    bundle = Bundle(recipe, network.state_dict(), ("disc",), Intensity((0.5,) * 3, (0.2,) * 3), 0.5, (255,))
+    assert bundle.segmenter().flips == flips
+    assert bundle.segmenter(flips=False).flips == ()

@@ -11,7 +11,7 @@ from modicum.errors import ModicumError
 from modicum.images.intensity import Intensity, working_pixels
 from modicum.inference import Segmenter, ready
 from modicum.networks import NETWORKS
-from modicum.views import VIEWS
+from modicum.views import VIEWS, View
 
 
 class Brightness(nn.Module):
@@ -25,8 +25,9 @@ class Brightness(nn.Module):
         return self.scale * (x[:, :1] - 0.5)
 
 
-def segmenter(view: dict, **more: bool) -> Segmenter:
-    return Segmenter(Brightness().eval(), VIEWS.build(view), Intensity((0.0,), (1.0,)), 1, **more)
+def segmenter(spec: dict, *, flips: bool = False) -> Segmenter:
+    view = VIEWS.build(spec)
+    return Segmenter(Brightness().eval(), view, Intensity((0.0,), (1.0,)), 1, flips=view.flips if flips else ())
 
 
 @pytest.mark.parametrize("shape", [(50, 70), (97, 33), (300, 411)])
@@ -60,7 +61,7 @@ def test_a_size_of_two_numbers_serves_inference(name: str) -> None:
 def test_a_deep_network_takes_any_view(view: dict) -> None:
     """Six halvings want multiples of 64; tiles are multiples of 32, whole pictures of any size."""
     network = ready(NETWORKS.build({"name": "unet", "encoder": {"widths": [2] * 7}}, 1, 1))
-    deep = Segmenter(network, VIEWS.build(view), Intensity((0.0,), (1.0,)), 1, flips=True)
+    deep = Segmenter(network, VIEWS.build(view), Intensity((0.0,), (1.0,)), 1, flips=View.flips)
     probability = deep.probabilities(np.zeros((90, 150, 1), np.uint8))
     assert probability.shape == (1, 90, 150)
     assert np.isfinite(probability).all()

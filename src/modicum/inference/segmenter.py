@@ -80,7 +80,7 @@ class Segmenter:
     intensity: Intensity
     classes: int  # K, foreground classes
     bf16: bool = False
-    flips: bool = False  # average over the flips that the view allows: better, two to four times the time
+    flips: Sequence[tuple[int, ...]] = ()  # axes of (..., h, w): average over these flips as well, each as much time again
     localiser: Localiser | None = None  # for a view that looks at objects
     block: int | None = None  # slices that a network of three dimensions sees at once; it segments volumes
     with_localiser: bool = False  # average with the probability maps of the localiser, which knows the same classes
@@ -174,11 +174,9 @@ class Segmenter:
         device = next(self.network.parameters()).device
         images = images.to(device)
         total = self._forward(images)
-        if not self.flips:
-            return total
-        for axes in self.view.flips:
+        for axes in self.flips:
             total = total + self._forward(images.flip(axes)).flip(axes)
-        return total / (1 + len(self.view.flips))
+        return total / (1 + len(self.flips))
 
     def _forward(self, images: torch.Tensor) -> torch.Tensor:
         with torch.autocast(images.device.type, torch.bfloat16) if self.bf16 else contextlib.nullcontext():

@@ -126,7 +126,7 @@ class Finish(Axis):
 
     threshold: float | Literal["auto"] = "auto"  # auto: by Dice on validation pictures; .5 without any
     low: float | Literal["auto"] | None = None  # lower threshold of hysteresis: regions above it are kept whole
-    flips: bool = True  # average over the flips that the view allows
+    flips: bool = True  # average over the flips that the view allows and the augmentation shows
     ensemble: bool = False  # with folds: their networks are averaged; else one more is trained on all labelled pictures
     with_localiser: bool = False  # average with the localiser's answer, where it too has learned masks of these classes
     steps: Annotated[tuple[Part, ...], each_of(FINISHERS, "finish.steps")] = ()  # what is done to the mask, one after the other

@@ -35,6 +35,10 @@ class PolarView(View):
     localised: ClassVar[bool] = True
     flips: ClassVar[tuple[tuple[int, ...], ...]] = ((-2,),)  # near and far are not alike
 
+    def flips_known(self, *, left_right: bool, up_down: bool) -> tuple[tuple[int, ...], ...]:
+        """A picture flipped either way is one whose angles run backwards."""
+        return self.flips if left_right or up_down else ()
+
     @property
     def several(self) -> bool:
         return self.objects == "each"

@@ -61,6 +61,11 @@ class View(ABC):
     localised: ClassVar[bool] = False  # it looks at objects: a localiser must say where they are
     flips: ClassVar[tuple[tuple[int, ...], ...]] = ((-2,), (-1,), (-2, -1))  # axes of (..., H, W) that may be flipped
 
+    def flips_known(self, *, left_right: bool, up_down: bool) -> tuple[tuple[int, ...], ...]:
+        """Of its flips those of which a network knows something that has seen pictures flipped like that."""
+        seen = {-1: left_right, -2: up_down}
+        return tuple(axes for axes in self.flips if all(seen[axis] for axis in axes))
+
     @property
     def several(self) -> bool:
         """Whether it looks at each object for itself."""
