@@ -105,11 +105,11 @@ def save_label(
     name: str, pixels: Pixels, studio: TheStudio, if_match: Annotated[str, Header()],
     origin: labels.Origin = "drawn", author: str = "",
 ) -> dict[str, Any]:  # fmt: skip
-    """Save class numbers; refused (412) where the label on disk is not the one that If-Match names."""
+    """Save class numbers, and tell the new tag; refused (412) where the label on disk is not the one that If-Match names."""
     entry = studio.collection.entry(name)
     numbers = _numbers(pixels, entry, len(studio.collection.dataset.classes))
-    studio.collection.save(entry.case, numbers, if_match.strip('"'), origin, author.strip()[:80])
-    return _told(studio, studio.collection.entry(name), studio.trainings.newest_model())
+    tag = studio.collection.save(entry.case, numbers, if_match.strip('"'), origin, author.strip()[:80])
+    return {**_told(studio, studio.collection.entry(name), studio.trainings.newest_model()), "tag": f'"{tag}"'}
 
 
 @router.get("/pictures/{name}/prediction")

@@ -34,7 +34,7 @@ export async function label(id) {
   return { numbers: await bytes(answer), tag: answer.headers.get("ETag") };
 }
 
-// `tag` is that of the label which the drawing began with: another one on disk means that somebody else has saved.
+// `tag` is that of the label which the drawing began with: another one on disk means that somebody else has saved. The answer has the new one.
 export function saveLabel(id, numbers, tag, origin, author) {
   const query = new URLSearchParams({ origin, author });
   return json(`${at(id)}/label?${query}`, { method: "PUT", headers: { "If-Match": tag }, body: numbers });
