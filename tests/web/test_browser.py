@@ -50,8 +50,10 @@ def served(data: Path) -> Iterator[str]:
         assert server.stderr is not None
         found = re.search(r"http://\S+", server.stderr.readline())
         assert found is not None
-        yield found[0]
-        server.terminate()
+        try:
+            yield found[0]
+        finally:
+            server.terminate()
 
 
 @pytest.fixture
@@ -267,7 +269,7 @@ def test_what_is_drawn_while_a_label_is_saved_is_saved_after_it(page: playwright
         page.goto(f"{address}#/picture/phantom_000")
         playwright.expect(page.get_by_role("button", name="Accept", exact=True)).to_be_enabled()
         page.keyboard.press("v")
-        page.route("**/label?*", sent.append)
+        page.route("**/label?*", lambda route: sent.append(route))
         for y in (0.2, 0.5):
             draw(page, (0.2, y), (0.8, y))
             page.keyboard.press("s")
@@ -296,7 +298,7 @@ def test_the_volume_asked_for_last_is_shown_and_the_keyboard_suffices(page: play
     with served(tmp_path) as address:
         page.goto(address)
         page.locator(".tile").first.wait_for()
-        page.route(slow, held.append)
+        page.route(slow, lambda route: held.append(route))
         for other, shown in (("#/picture/b", "Canvas of b"), ("#/", "Files")):
             with page.expect_request(slow):
                 page.evaluate("location.hash = '#/picture/a'")
@@ -317,7 +319,7 @@ def test_the_volume_asked_for_last_is_shown_and_the_keyboard_suffices(page: play
         assert [p.name for p in (tmp_path / "labels").glob("*.nii.gz")] == ["b.nii.gz"]  # no ghost has saved
         found = read_volume_mask(tmp_path / "labels/b.nii.gz")
         assert found.any(axis=(1, 2)).all()  # theirs where nothing was drawn
-        assert found[4].nonzero()[1].min() >= 8  # and not where something was
+        assert not found[4, 0].any()  # and not where something was
 
         page.get_by_label("Slice", exact=True).focus()
         for number in (6, 7):
