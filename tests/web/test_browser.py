@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,8 +50,10 @@ def served(data: Path) -> Iterator[str]:
         assert server.stderr is not None
         found = re.search(r"http://\S+", server.stderr.readline())
         assert found is not None
-        yield found[0]
-        server.terminate()
+        try:
+            yield found[0]
+        finally:
+            server.terminate()
 
 
 @pytest.fixture
@@ -220,3 +223,145 @@ def test_a_second_tab_does_not_overwrite_the_first(page: playwright.Page, data: 
     other.get_by_role("button", name="Keep mine").click()
     other.get_by_text("Saved.").wait_for()
     assert read(label)[32, 45]
+
+
+def with_predictions(folder: Path, count: int) -> Path:
+    """Pictures, and what a model, which is none, has predicted: a square in each."""
+    write_fundus_dataset(folder, count=count, size=64)
+    for part in ("labels", "fov"):
+        shutil.rmtree(folder / part)
+    runs, predictions = folder / ".modicum/runs", folder / ".modicum/predictions/1"
+    (runs / "1").mkdir(parents=True)
+    predictions.mkdir(parents=True)
+    (runs / "1.json").write_text(json.dumps({"recipe": "auto", "minutes": 1, "labels": 2, "begun": "today"}))
+    (runs / "1/model.modicum").touch()
+    square = np.zeros((64, 64), np.uint8)
+    square[20:40, 20:40] = 1
+    for i in range(count):
+        cv2.imwrite(str(predictions / f"phantom_{i:03d}.png"), square)
+        (predictions / f"phantom_{i:03d}.json").write_text(json.dumps({"quality": 0.9, "reasons": ""}))
+    return folder
+
+
+def somebody_saves(address: str, name: str, numbers: np.ndarray) -> None:
+    """Another label in the place of the one that is there."""
+    label = f"{address.rstrip('/')}/api/pictures/{name}/label"
+    with urllib.request.urlopen(label) as answer:
+        tag = answer.headers["ETag"]
+    urllib.request.urlopen(urllib.request.Request(label, numbers.tobytes(), {"If-Match": tag}, method="PUT")).close()
+
+
+def test_no_label_comes_from_a_key_too_many_or_a_question_about_another_picture(page: playwright.Page, tmp_path: Path) -> None:
+    data, theirs = with_predictions(tmp_path / "eyes", 4), np.ones((64, 64), np.uint8)
+    accept, state = page.get_by_role("button", name="Accept", exact=True), page.locator(".headline .state")
+    with served(data) as address:
+        page.goto(f"{address}#/picture/phantom_000")
+        playwright.expect(accept).to_be_enabled()
+        page.keyboard.press("s")
+        page.keyboard.press("Control+s")
+        for _ in range(3):  # A is held
+            page.keyboard.down("a")
+        page.get_by_text("phantom_001", exact=True).wait_for()
+        playwright.expect(accept).to_be_enabled()
+        page.keyboard.down("a")
+        page.keyboard.up("a")
+        playwright.expect(state).to_have_text("predicted")
+        predicted = read(data / ".modicum/predictions/1/phantom_000.png")
+        assert np.array_equal(read(data / "labels/phantom_000.png") > 0, predicted > 0)
+
+        somebody_saves(address, "phantom_001", theirs)
+        accept.click()
+        page.locator(".notice", has_text="phantom_001").get_by_role("button", name="Show theirs").click()
+        playwright.expect(state).to_have_text("labelled")
+        page.keyboard.press("a")
+        page.keyboard.press("ArrowRight")
+
+        page.get_by_text("phantom_002", exact=True).wait_for()
+        page.keyboard.press("v")
+        somebody_saves(address, "phantom_002", theirs)
+        draw(page, (0.2, 0.2), (0.8, 0.2))
+        page.keyboard.press("s")
+        page.get_by_role("button", name="Keep mine").wait_for()
+        page.keyboard.press("ArrowRight")
+        playwright.expect(page.get_by_role("button", name="Keep mine")).to_have_count(0)
+        page.get_by_role("button", name="Discard").click()
+        page.get_by_text("phantom_003", exact=True).wait_for()
+        playwright.expect(page.locator(".notice button")).to_have_count(0)
+        assert sorted(p.name for p in (data / "labels").glob("*.png")) == [f"phantom_00{i}.png" for i in range(3)]
+        assert all(read(data / f"labels/phantom_00{i}.png").all() for i in (1, 2))
+
+
+def test_what_is_drawn_while_a_label_is_saved_is_saved_after_it(page: playwright.Page, tmp_path: Path) -> None:
+    data, sent = with_predictions(tmp_path / "eyes", 1), []
+    state = page.locator(".headline .state")
+    with served(data) as address:
+        page.goto(f"{address}#/picture/phantom_000")
+        playwright.expect(page.get_by_role("button", name="Accept", exact=True)).to_be_enabled()
+        page.keyboard.press("v")
+        page.route("**/label?*", lambda route: sent.append(route))
+        for y in (0.2, 0.5):
+            draw(page, (0.2, y), (0.8, y))
+            page.keyboard.press("s")
+        assert len(sent) == 1  # the second one needs the tag that the first one gets
+        with page.expect_request("**/label?*"):
+            sent[0].continue_()
+        playwright.expect(state).to_have_text("not saved")
+        draw(page, (0.2, 0.8), (0.8, 0.8))
+        with page.expect_response("**/label?*"):
+            sent[1].continue_()
+        playwright.expect(state).to_have_class("state labelled")
+        playwright.expect(state).to_have_text("not saved")
+        page.unroute("**/label?*")
+        page.keyboard.press("s")
+        playwright.expect(state).to_have_text("labelled")
+        assert read(data / "labels/phantom_000.png")[[13, 32, 51], 32].all()
+
+
+def test_the_volume_asked_for_last_is_shown_and_the_keyboard_suffices(page: playwright.Page, tmp_path: Path) -> None:
+    rng, held = np.random.default_rng(0), []
+    (tmp_path / "images").mkdir()
+    for name in "ab":
+        volume = nibabel.Nifti1Image(rng.normal(0, 50, (40, 40, 9)), np.diag([-1, -1, 3, 1]))
+        nibabel.save(volume, tmp_path / f"images/{name}.nii.gz")
+    slow = "**/pictures/a/slices/4?*"
+    with served(tmp_path) as address:
+        page.goto(address)
+        page.locator(".tile").first.wait_for()
+        page.route(slow, lambda route: held.append(route))
+        for other, shown in (("#/picture/b", "Canvas of b"), ("#/", "Files")):
+            with page.expect_request(slow):
+                page.evaluate("location.hash = '#/picture/a'")
+            page.evaluate(f"location.hash = '{other}'")
+            page.get_by_label(shown).wait_for(state="attached")
+            with page.expect_response(slow):
+                held.pop().continue_()
+            page.wait_for_timeout(300)
+            playwright.expect(page.get_by_label(shown)).to_be_attached()
+            page.keyboard.press("s")
+        page.evaluate("location.hash = '#/picture/b'")
+        page.get_by_text("5 of 9").wait_for()
+        draw(page, (0.2, 0.5), (0.8, 0.5))
+        somebody_saves(address, "b", np.eye(9, 1600, dtype=np.uint8))
+        page.keyboard.press("s")
+        page.get_by_role("button", name="Keep mine").click()
+        playwright.expect(page.locator(".headline .state")).to_have_text("labelled")
+        assert [p.name for p in (tmp_path / "labels").glob("*.nii.gz")] == ["b.nii.gz"]  # no ghost has saved
+        found = read_volume_mask(tmp_path / "labels/b.nii.gz")
+        assert found.any(axis=(1, 2)).all()  # theirs where nothing was drawn
+        assert not found[4, 0].any()  # and not where something was
+
+        page.get_by_label("Slice", exact=True).focus()
+        for number in (6, 7):
+            page.keyboard.press("ArrowRight")
+            page.get_by_text(f"{number} of 9").wait_for()
+        page.get_by_role("button", name="Slice above (↑)").focus()
+        page.keyboard.press("Space")
+        page.get_by_text("8 of 9").wait_for()
+        page.get_by_role("button", name="Polygon").focus()
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.ariaLabel") == "Polygon"
+        for corner in ((0.3, 0.3), (0.7, 0.3), (0.5, 0.7)):
+            draw(page, corner)
+        page.mouse.wheel(0, -100)
+        page.keyboard.press("Enter")
+        playwright.expect(page.locator(".headline .state")).to_have_text("not saved")

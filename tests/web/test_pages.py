@@ -68,6 +68,7 @@ def test_a_label_is_saved_once_by_each_who_has_seen_the_last(page: TestClient) -
     saved = page.put("/api/pictures/case_02/label", content=new, headers={"If-Match": answer.headers["ETag"]})
     assert saved.status_code == 200
     assert saved.json()["state"] == "labelled"
+    assert saved.json()["tag"] == page.get("/api/pictures/case_02/label").headers["ETag"]
     again = page.put("/api/pictures/case_02/label", content=bytes(48 * 48), headers={"If-Match": answer.headers["ETag"]})
     assert again.status_code == 412
     assert page.get("/api/pictures/case_02/label").content == new

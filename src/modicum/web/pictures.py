@@ -109,7 +109,7 @@ def save_label(
     name: str, pixels: Pixels, studio: TheStudio, if_match: Annotated[str, Header()],
     origin: labels.Origin = "drawn", author: str = "", partly: bool | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Save class numbers; refused (412) where the label on disk is not the one that If-Match names.
+    """Save class numbers, and tell the new tag; refused (412) where the label on disk is not the one that If-Match names.
 
     `partly` says whether the drawing began with pixels unmarked or with background: it may have changed meanwhile.
     """
@@ -117,8 +117,8 @@ def save_label(
     if partly not in (None, studio.collection.partly):
         raise ModicumError("whether labels leave pixels unmarked has changed meanwhile.", remedy="Reload the page.")
     numbers = _numbers(pixels, entry, studio)
-    studio.collection.save(entry.case, numbers, if_match.strip('"'), origin, author.strip()[:80])
-    return _told(studio, studio.collection.entry(name), studio.trainings.newest_model())
+    tag = studio.collection.save(entry.case, numbers, if_match.strip('"'), origin, author.strip()[:80])
+    return {**_told(studio, studio.collection.entry(name), studio.trainings.newest_model()), "tag": f'"{tag}"'}
 
 
 @router.get("/pictures/{name}/prediction")

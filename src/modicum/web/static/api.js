@@ -34,8 +34,8 @@ export async function label(id) {
   return { numbers: await bytes(answer), tag: answer.headers.get("ETag") };
 }
 
-// `tag` is that of the label which the drawing began with: another one on disk means that somebody else has saved.
-// `partly`, where it is known: whether it began with pixels unmarked.
+// `tag` is that of the label which the drawing began with: another one on disk means that somebody else has saved. The answer has the
+// new one. `partly`, where it is known: whether it began with pixels unmarked.
 export function saveLabel(id, numbers, tag, origin, author, partly) {
   const query = new URLSearchParams({ origin, author, ...(partly !== undefined && { partly }) });
   return json(`${at(id)}/label?${query}`, { method: "PUT", headers: { "If-Match": tag }, body: numbers });

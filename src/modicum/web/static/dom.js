@@ -11,12 +11,16 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-// Children in place of those that are there; lists are opened, and what is empty or false is left out.
+// Children in place of those that are there; lists are opened, and what is empty or false is left out. The keyboard stays on its button.
 export function fill(element, ...children) {
+  const held = element.querySelector("button:focus-visible");
   element.replaceChildren(...children.flat(Infinity).filter((child) => child || child === 0));
+  if (held) [...element.querySelectorAll("button")].find((button) => named(button) === named(held))?.focus();
 }
 
-// A line at the foot of the page; with actions it stays until one is chosen.
+const named = (button) => button.getAttribute("aria-label") ?? button.textContent;
+
+// A line at the foot of the page, which is returned; with actions it stays until one is chosen.
 export function notice(text, { bad = false, actions = {} } = {}) {
   const box = h("div", { className: bad ? "notice bad" : "notice" }, h("span", {}, text));
   for (const [name, act] of Object.entries(actions)) {
@@ -25,4 +29,5 @@ export function notice(text, { bad = false, actions = {} } = {}) {
   if (bad && !Object.keys(actions).length) box.append(h("button", { onclick: () => box.remove() }, "Close"));
   document.getElementById("notices").append(box);
   if (!bad && !Object.keys(actions).length) setTimeout(() => box.remove(), 3500);
+  return box;
 }

@@ -23,7 +23,8 @@ export async function showEditor(main, data, id) {
   const slices = depth ? new Slices(picture, shown) : null;
   const ofSlice = (numbers, z) => numbers.subarray(z * width * height, (z + 1) * width * height);
   const desk = { picture, data, slices, width, height, number: 1, radius: Math.max(2, Math.round(Math.max(width, height) / 60)), tag: label.tag };
-  desk.origin = ["accepted", "corrected"].includes(picture.origin) ? "corrected" : "drawn";
+  const origin = () => (["accepted", "corrected"].includes(picture.origin) ? "corrected" : "drawn");
+  desk.origin = origin();
   desk.numbers = label.numbers; // of all slices; a mask is a view of one of them
   desk.masks = Array.from({ length: depth ?? 1 }, (_, z) => new Mask(width, height, ofSlice(desk.numbers, z)));
   Object.defineProperty(desk, "blank", { get: () => (data.partly ? UNMARKED : 0) }); // what is left where the eraser was
@@ -61,7 +62,7 @@ export async function showEditor(main, data, id) {
     slices.changed = () => { stage.redraw(); later(); };
     stage.turned = (by) => desk.turn(slices.wanted + by);
     desk.turn = async (z) => {
-      if (desk.mask.before) return; // in the middle of a stroke
+      if (desk.mask.before || desk.tool.points?.length) return draw(); // in the middle of a stroke or of a polygon
       const there = slices.show(z);
       draw();
       if (!(await there.catch((error) => notice(error.message, { bad: true })))) return;
@@ -128,26 +129,34 @@ export async function showEditor(main, data, id) {
     replace(desk.prediction);
     desk.origin = "accepted";
     await desk.showPrediction(false);
-    if (!(await desk.save())) return;
+    if (!(await desk.save(true)) || !open) return;
     const waiting = data.pictures.find((p) => p.state === "predicted");
     location.hash = waiting ? `#/picture/${encodeURIComponent(waiting.id)}` : "#/";
   };
-  desk.save = async () => {
-    const author = localStorage.getItem("modicum-author") ?? "";
+  desk.savable = () => !picture.locked && (desk.dirty || picture.state === "unlabelled");
+  desk.acceptable = () => picture.state === "predicted" && !desk.dirty && !picture.locked;
+  let saving = Promise.resolve();
+  desk.save = (asFound = false) => (saving = saving.then(() => save(asFound))); // one after the other; `asFound`: even if nothing is drawn
+
+  async function save(asFound) {
+    if (picture.locked || !(asFound || desk.savable())) return false;
+    const author = localStorage.getItem("modicum-author") ?? "", drawn = desk.masks.map((mask) => mask.past.at(-1) ?? null);
     try {
-      Object.assign(picture, await api.saveLabel(id, desk.numbers, desk.tag, desk.origin, author, data.partly));
+      const { tag, ...told } = await api.saveLabel(id, desk.numbers, desk.tag, desk.origin, author, data.partly);
+      Object.assign(picture, told);
+      desk.tag = tag;
     } catch (error) {
-      if (error.status === 412) conflict(error);
-      else notice(error.message, { bad: true });
+      if (error.status === 412 && open) conflict(error);
+      else tell(error.message);
       return false;
     }
-    desk.tag = (await api.label(id)).tag;
-    markSaved();
+    desk.masks.forEach((mask, z) => mask.markSaved(drawn[z])); // more may have been drawn meanwhile
     if (desk.origin === "accepted") desk.origin = "corrected"; // whatever is changed from now on
+    asked?.remove();
     notice("Saved.");
     draw();
     return true;
-  };
+  }
 
   const replace = (numbers) => desk.masks.forEach((mask, z) => mask.replace(ofSlice(numbers, z)));
   const markSaved = () => desk.masks.forEach((mask) => mask.markSaved());
@@ -158,19 +167,38 @@ export async function showEditor(main, data, id) {
     desk.showPrediction(false);
   }
 
+  let open = true, asked = null; // whether this picture is still shown, and what is asked about it at the foot of the page
+  function tell(text, { bad = true, actions = {} } = {}) {
+    asked?.remove();
+    asked = notice(`${id}: ${text}`, { bad, actions });
+  }
+
   function conflict(error) {
-    notice(error.message, { bad: true, actions: {
-      "Show theirs": async () => {
+    const settle = (act) => async () => {
+      try {
         const theirs = await api.label(id);
+        Object.assign(picture, { author: "", ...(await api.picture(id)) });
         desk.tag = theirs.tag;
-        replace(theirs.numbers);
+        act(theirs.numbers);
+      } catch (problem) {
+        tell(problem.message);
+      }
+    };
+    tell(error.message, { actions: {
+      "Show theirs": settle((numbers) => {
+        replace(numbers);
         markSaved();
-        draw();
-      },
-      "Keep mine": async () => {
-        desk.tag = (await api.label(id)).tag;
-        desk.save();
-      },
+        desk.origin = origin();
+        desk.showPrediction(desk.predicted.visible);
+      }),
+      "Keep mine": settle((numbers) => {
+        desk.masks.forEach((mask, z) => { // slices that only they have changed are theirs
+          if (!slices || mask.dirty || desk.origin === "accepted") return;
+          mask.replace(ofSlice(numbers, z));
+          mask.markSaved();
+        });
+        desk.save(true);
+      }),
     } });
   }
 
@@ -183,7 +211,7 @@ export async function showEditor(main, data, id) {
   const later = () => { planned ??= requestAnimationFrame(() => { planned = null; draw(); }); };
   function draw() {
     const state = desk.dirty ? "not saved" : picture.state;
-    const predicted = !desk.dirty && picture.state === "predicted" && !picture.locked;
+    const predicted = desk.acceptable();
     fill(headline, 
       h("a", { className: "button", href: "#/" }, "All pictures"),
       h("div", { className: "title" }, h("span", {}, id), h("span", { className: `state ${picture.state}` }, state),
@@ -191,8 +219,8 @@ export async function showEditor(main, data, id) {
       h("button", { title: "Previous picture (←)", "aria-label": "Previous picture", onclick: () => step(-1), disabled: names[0] === id }, "←"),
       h("button", { title: "Next picture (→)", "aria-label": "Next picture", onclick: () => step(1), disabled: names.at(-1) === id }, "→"),
       predicted && h("button", { onclick: desk.correct, title: "The prediction becomes the label that you change" }, "Correct"),
-      predicted && h("button", { className: "main", onclick: desk.accept, title: "Save the prediction as it is (A)" }, "Accept"),
-      !predicted && h("button", { className: "main", onclick: desk.save, disabled: Boolean(picture.locked) || !(desk.dirty || picture.state === "unlabelled"), title: "Save (S)" }, "Save"));
+      predicted && h("button", { className: "main", onclick: desk.accept, disabled: !desk.prediction, title: "Save the prediction as it is (A)" }, "Accept"),
+      !predicted && h("button", { className: "main", onclick: () => desk.save(), disabled: !desk.savable(), title: "Save (S)" }, "Save"));
     fill(tools, ...toolbar(desk));
     showSide(side, desk, draw);
     bar?.draw(desk.masks.map(marked), desk.foretold ?? [], { labelled: colour(1), predicted: PREDICTED });
@@ -210,13 +238,16 @@ export async function showEditor(main, data, id) {
   return (route) => {
     if (desk.dirty) {
       const go = () => { location.hash = `#/${route}`; };
-      notice("This label is not saved.", { actions: {
-        "Save": async () => { if (await desk.save()) go(); },
+      tell("This label is not saved.", { bad: false, actions: {
+        "Save": async () => { await desk.save(); if (!desk.dirty) go(); },
         "Discard": () => { markSaved(); go(); },
         "Stay": () => {},
       } });
       return false;
     }
+    open = false;
+    asked?.remove();
+    stageBox.inert = true; // it is seen until the next page is there
     removeEventListener("keydown", keys.down);
     removeEventListener("keyup", keys.up);
     removeEventListener("beforeunload", closing);

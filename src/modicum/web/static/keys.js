@@ -16,7 +16,7 @@ export function keyboard(desk, stage, step, draw) {
     "x": () => { desk.layer.visible = !desk.layer.visible; },
     "c": () => { desk.layer.contour = !desk.layer.contour; desk.redraw(); },
     "v": () => desk.showPrediction(!desk.predicted.visible),
-    "a": () => { if (desk.picture.state === "predicted" && !desk.dirty) desk.accept(); },
+    "a": () => { if (desk.acceptable() && desk.prediction) desk.accept(); }, // not before it is shown
     "ArrowLeft": () => step(-1), "ArrowRight": () => step(1), "Escape": () => desk.tool.cancel?.(),
   };
   const control = { "z": (e) => (e.shiftKey ? desk.mask.redo() : desk.mask.undo()), "y": () => desk.mask.redo(), "s": () => desk.save() };
@@ -24,7 +24,9 @@ export function keyboard(desk, stage, step, draw) {
     down(event) {
       if (event.target.matches("input, select") || event.altKey) return;
       const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+      if (event.repeat && ["a", "s"].includes(key)) return event.preventDefault(); // a key that is held
       if (key === " ") {
+        if (event.target.matches("button:focus-visible, a:focus-visible")) return; // it presses what the keyboard is on
         stage.panning = true;
         return event.preventDefault();
       }

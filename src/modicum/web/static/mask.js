@@ -14,8 +14,8 @@ export class Mask {
     return (this.past.at(-1) ?? null) !== this.saved;
   }
 
-  markSaved() {
-    this.saved = this.past.at(-1) ?? null;
+  markSaved(step = this.past.at(-1) ?? null) {
+    this.saved = step;
   }
 
   // What `paint` and its like do between begin and commit is one step of the history.

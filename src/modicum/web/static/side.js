@@ -16,7 +16,7 @@ export function showSide(side, desk, draw) {
     const output = h("output", {}, shown(value));
     const input = h("input", { type: "range", min: least, max: most, step, value, "aria-label": name,
       oninput: () => { set(Number(input.value)); output.textContent = shown(Number(input.value)); stage.redraw(); },
-      onchange: () => input.blur() });
+      onpointerup: () => input.blur() });
     return h("label", {}, h("span", {}, name), input, output);
   };
   const choice = (name, on, act) => h("button", { className: on ? "on" : "", onclick: () => { act(); draw(); } }, name);

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { h } from "./dom.js";
 
-const KEPT = 96; // slices in memory
+const MOST_BYTES = 128e6; // of slices in memory
 
 export class Slices {
   // `told` has least, greatest and windows, the usual one first.
@@ -38,7 +38,7 @@ export class Slices {
     this.fetched.delete(z);
     this.fetched.set(z, found); // as the last one that was used
     found.catch(() => this.fetched.delete(z));
-    if (this.fetched.size > KEPT) this.fetched.delete(this.fetched.keys().next().value);
+    if (this.fetched.size > Math.max(4, MOST_BYTES / (4 * this.width * this.height))) this.fetched.delete(this.fetched.keys().next().value);
     return found;
   }
 
@@ -56,7 +56,7 @@ export class Slices {
 // Below the canvas: where one is in the volume, and which slices are marked.
 export function sliceBar(slices, turn) {
   const marks = h("canvas", { className: "marks", width: slices.depth, title: "Slices with a label; above, with a prediction" });
-  const range = h("input", { type: "range", min: 0, max: slices.depth - 1, "aria-label": "Slice", oninput: () => turn(Number(range.value)), onchange: () => range.blur() });
+  const range = h("input", { type: "range", min: 0, max: slices.depth - 1, "aria-label": "Slice", oninput: () => turn(Number(range.value)), onpointerup: () => range.blur() });
   const said = h("output", {});
   const step = (by, name, sign) => h("button", { title: name, "aria-label": name, onclick: () => turn(slices.wanted + by) }, sign);
   const element = h("div", { className: "slices" }, step(-1, "Slice below (↓)", "↓"), h("div", {}, marks, range), step(1, "Slice above (↑)", "↑"), said);
