@@ -89,6 +89,7 @@ def test_green_then_clahe_leaves_one_channel() -> None:
         (["images.prepare=clahe"], "images.prepare is a list"),
         (["images.prepare=[green]", "images.grey=true"], "exclude each other"),
         (["images.prepare=[clahe]", "images.depth=true"], "no picture to prepare"),
+        (["images.normalise=picture", "images.depth=true"], "take away how deep"),
         (["images.prepare=[{name: whiten, cutoff: 3}]"], "cutoff"),
     ],
 )

@@ -70,6 +70,8 @@ class Images(Axis):
             raise ValueError("grey and the preparation 'green' exclude each other")
         if self.depth and self.prepare:
             raise ValueError("a channel that says how deep a slice lies (images.depth) is no picture to prepare")
+        if self.depth and self.normalise == "picture":
+            raise ValueError("a slice's own mean and spread would take away how deep it lies (images.depth)")
         return self
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from modicum.datasets.case import Dataset, Split
@@ -74,6 +74,9 @@ def read_material(training: Training) -> Material:
     )
 
 
+_FAINT = 5.0  # the channel that says how high a slice lies is so much fainter than the slice (benchmarks/RESULTS.md, "Volumes")
+
+
 def _intensity(recipe: Recipe, train: list[TrainingPicture]) -> Intensity:
     """How pixels become numbers: by the training pictures, by each picture itself, or as the weights expect."""
     if recipe.images.normalise == "weights":
@@ -82,4 +85,7 @@ def _intensity(recipe: Recipe, train: list[TrainingPicture]) -> Intensity:
         return Intensity(mean, sd, grey=recipe.images.grey)
     own = recipe.images.normalise == "picture"
     pictures = [as_one_channel(p.image) if recipe.images.block else p.image for p in train]
-    return Intensity.of(pictures, per_picture=own, grey=recipe.images.grey)
+    intensity = Intensity.of(pictures, per_picture=own, grey=recipe.images.grey)
+    if not recipe.images.depth:
+        return intensity
+    return replace(intensity, sd=(*intensity.sd[:-1], intensity.sd[-1] * _FAINT))
