@@ -254,10 +254,11 @@ def test_a_run_killed_in_its_second_training_does_not_repeat_the_first(discs: Pa
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    first = (tmp_path / "run" / "localiser" / "metrics.csv").stat().st_mtime_ns
+    kept = tmp_path / "run" / "localiser" / "checkpoints"
+    first = {path.name: path.stat().st_mtime_ns for path in kept.iterdir()}
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "run" / "localiser" / "metrics.csv").stat().st_mtime_ns == first
+    assert {path.name: path.stat().st_mtime_ns for path in kept.iterdir()} == first
     resumed = md.Bundle.load(tmp_path / "run" / "model.modicum")
     for key, value in expected.items():
         assert np.array_equal(resumed.weights[key].numpy(), value.numpy()), key

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import threading
@@ -117,8 +116,9 @@ class Collection:
 
     @property
     def _meaning(self) -> str:
-        """Of class numbers: other tabs may have found or made other classes."""
-        return hashlib.sha256(repr((self.dataset.code, self.dataset.classes)).encode()).hexdigest()[:8]
+        """The values or colours of the classes one after the other: what was drawn keeps its meaning while more are added."""
+        code = self.dataset.code
+        return "".join(f"{value}-" for value in code.values or (bytes(colour).hex() for colour in code.colours))
 
     def numbers(self, case: Case) -> Pixels:
         """Class numbers (H, W) of a label, (D, H, W) of a volume's; `labels.UNMARKED` where it says nothing."""
@@ -170,7 +170,7 @@ class Collection:
         if not path.parent.resolve().is_relative_to(self.root):
             raise ModicumError("lies outside of the data folder; nothing is written there.", file=path)
         began, _, meaning = expected.partition(".")
-        if meaning not in ("", self._meaning):
+        if not self._meaning.startswith(meaning):
             raise labels.Outdated
         new = labels.save(path, lambda p: _write(p, case, numbers, self.dataset, origin), began, origin, author)
         if not case.labelled:
