@@ -94,6 +94,12 @@ def test_rounds_after_a_given_teacher_are_not_called_labelled_pictures_alone(run
     assert student.summary["by_step"] == []
 
 
+def test_a_teacher_that_is_not_there_is_told_even_with_nothing_to_label(tmp_path: Path) -> None:
+    taught = f"supervision={{name: pseudo_labels, teacher: {tmp_path / 'nowhere.modicum'}}}"
+    with pytest.raises(ModicumError, match="no such file"):
+        md.train(write_discs(tmp_path / "d", 6), tmp_path / "run", recipe="small-whole", changes=[*TINY, taught], folds=2)
+
+
 def test_a_teacher_that_sees_pictures_otherwise_is_refused(run: Run, data: Path, tmp_path: Path) -> None:
     taught = f"supervision={{name: pseudo_labels, teacher: {run.folder / 'model.modicum'}}}"
     with pytest.raises(ModicumError, match="sees pictures otherwise"):

@@ -94,6 +94,15 @@ def test_what_needs_more_memory_than_there_is_is_too_large(monkeypatch: pytest.M
     assert "memory" in plan.reasons[-1]
 
 
+def test_other_faults_are_not_called_a_lack_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(*_: object) -> SimpleNamespace:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(growing, "measured_step", measured)
+    with pytest.raises(RuntimeError, match="mat1"):
+        grown(planned(LESIONS, 10))
+
+
 def test_a_run_that_goes_on_keeps_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = RunFolder(tmp_path)
     machine(monkeypatch, 2e6)

@@ -52,7 +52,9 @@ def _measured(prepared: Prepared, minutes: float) -> tuple[int, str]:
     for index, larger in enumerate(prepared.plan.larger):
         try:
             step = measured_step(_larger(prepared, index), prepared.dataset, prepared.seen, compute)
-        except (RuntimeError, MemoryError):  # PyTorch's own word for no memory
+        except RuntimeError as error:  # PyTorch's own word for no memory, and for much else
+            if "memory" not in str(error):
+                raise
             return index, f"Size: {found}; {larger.words} do not fit into this machine's memory."
         compute = step.compute
         room = 60 * minutes / step.seconds

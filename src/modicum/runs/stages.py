@@ -50,10 +50,11 @@ def train_once(training: Training) -> Trained:
     def teach(training: Training) -> Trained:
         if taught.unlabelled is None:
             return train(training)
+        given = given_teacher(recipe, material.intensity.channels, training.dataset)
         if not cases:
             done = train(replace(training, recipe=recipe.with_labels_alone))
             return replace(done, findings=[_nothing_unlabelled(), *done.findings])
-        return _with_unlabelled(training, cases, material, train)
+        return _with_unlabelled(training, cases, material, train, given)
 
     return replace(_within(training, left, teach), first=first, start=start)
 
@@ -91,14 +92,19 @@ def _localiser(training: Training, material: Material) -> Trained | None:
     return first
 
 
-def _with_unlabelled(training: Training, cases: Sequence[Case], material: Material, train: Callable[..., Trained]) -> Trained:
-    """Labelled pictures alone, then, in one round or several, unlabelled ones with them."""
+def _with_unlabelled(
+    training: Training, cases: Sequence[Case], material: Material, train: Callable[..., Trained], given: Bundle | None
+) -> Trained:
+    """Labelled pictures alone, then, in one round or several, unlabelled ones with them.
+
+    Args:
+        given: a teacher that was trained before, in the place of labelled pictures alone.
+    """
     recipe, part = training.recipe, training.part
     taught = recipe.taught_by
     rounds, anew = (
         (taught.unlabelled.rounds, taught.unlabelled.anew) if isinstance(taught.unlabelled, PseudoLabels) else (1, False)
     )
-    given = given_teacher(recipe, material.intensity.channels, training.dataset)
     if given is not None:
         teacher, left, trained = given, training, []
     else:
