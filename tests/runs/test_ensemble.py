@@ -59,10 +59,10 @@ def test_the_report_says_what_the_model_is(run: Run) -> None:
 
 
 def test_older_programs_refuse_ensembles_alone(run: Run, tmp_path: Path) -> None:
-    from modicum import bundle
+    from modicum.bundle import about
 
     with pytest.MonkeyPatch.context() as older:
-        older.setattr(bundle, "FORMAT", FORMAT - 1)
+        older.setattr(about, "FORMAT", FORMAT - 1)
         with pytest.raises(ModicumError, match="format 5"):
             Bundle.load(run.folder / "model.modicum")
         run.bundle.others[0].save(tmp_path / "one.modicum")

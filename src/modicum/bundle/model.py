@@ -13,34 +13,28 @@ import json
 import zipfile
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
 from safetensors.torch import load as load_weights
 from safetensors.torch import save as save_weights
-from scipy import ndimage
 from torch import nn
 
 from modicum.augment import POLICIES
+from modicum.bundle.about import BEFORE_ENSEMBLES, FORMAT, known_format
+from modicum.bundle.decision import class_numbers, outputs_for
 from modicum.classical import METHODS, ClassicalSegmenter, OtsuThreshold
 from modicum.errors import ModicumError
 from modicum.images.failures import explained
 from modicum.images.intensity import Intensity
 from modicum.inference import Ensemble, FromHeatmap, FromMask, Localiser, Predictor, Rough, Segmenter, ready
-from modicum.inference.finishing import Evidence, finished
-from modicum.inference.finishing.table import Image, Spacing
 from modicum.inference.trust import Trust
 from modicum.networks import NETWORKS
 from modicum.recipes import Recipe, checked, dump
-from modicum.tables import explain
 from modicum.views import VIEWS
-
-FORMAT = 5  # raised when older programs could no longer read the file; 4: preparations, finishing steps, classical methods
-_ENSEMBLES = 5  # the format of those; all other models are still written in the one before
 
 
 @dataclass(frozen=True)
@@ -182,7 +176,7 @@ class Bundle:
         """The content of the file."""
         weights = save_weights({k: v.detach().cpu().contiguous() for k, v in self.weights.items()})
         about = {
-            "format": _ENSEMBLES if self.others else _ENSEMBLES - 1,
+            "format": FORMAT if self.others else BEFORE_ENSEMBLES,
             "classes": self.classes,
             "intensity": asdict(self.intensity),
             "threshold": self.threshold,
@@ -221,7 +215,7 @@ class Bundle:
         """What a file holds, or its content in memory; errors name `path`."""
         with explained(path, "a Modicum bundle"):
             with zipfile.ZipFile(content) as archive:
-                about = _known_format(json.loads(archive.read("bundle.json")), path)
+                about = known_format(json.loads(archive.read("bundle.json")), path)
                 recipe_text, weights = archive.read("recipe.yaml"), archive.read("weights.safetensors")
                 inner = {name: io.BytesIO(archive.read(name)) for name in archive.namelist() if name.endswith(".modicum")}
             if hashlib.sha256(weights).hexdigest() != about.weights_sha256:
@@ -234,88 +228,3 @@ class Bundle:
                 others=tuple(cls._unpacked(other, path) for other in inner.values()),
                 **{name: value for name, value in about if name != "weights_sha256"},
             )
-
-
-class _About(BaseModel):
-    """What `bundle.json` must say."""
-
-    classes: Annotated[tuple[str, ...], Field(min_length=1)]
-    intensity: Intensity
-    threshold: float
-    label_values: tuple[Annotated[int, Field(ge=0, lt=2**16)], ...]
-    provenance: dict[str, Any]
-    weights_sha256: str
-    low: float | None = None
-    localiser_settings: dict[str, Any] = {}
-    temperature: Annotated[float, Field(gt=0)] = 1.0
-    trust: Trust | None = None
-
-    @model_validator(mode="after")
-    def _whole(self) -> _About:
-        intensity, trust = self.intensity, self.trust
-        if not intensity.mean or len(intensity.mean) != len(intensity.sd) or len(self.classes) != len(self.label_values):
-            raise ValueError("values are missing")
-        if trust is None:
-            return self
-        if not (trust.reach > 0 and len(trust.mean) == len(trust.sd) and trust.shapes and len(trust.weights or range(5)) == 5):
-            raise ValueError("what it knows of its training pictures is not whole")
-        return self
-
-
-def _known_format(about: Any, path: Path) -> _About:
-    """What `bundle.json` says, once it is known that this program can read the rest; older programs need not know all of it.
-
-    Raises:
-        ModicumError: written by a newer version.
-        ValueError: not what a bundle says.
-    """
-    if not isinstance(about, dict) or not isinstance(about.get("format"), int):
-        raise ValueError("bundle.json names no format")
-    if about["format"] > FORMAT:
-        raise ModicumError(
-            f"the bundle has format {about['format']}, this version of Modicum reads up to {FORMAT}.",
-            file=path,
-            remedy="Update Modicum: pip install --upgrade modicum",
-        )
-    if about["format"] < 3:
-        raise ModicumError("an early version of Modicum made this bundle.", file=path, remedy="Train it again.")
-    try:
-        return _About.model_validate(about)
-    except ValidationError as error:
-        raise ValueError(explain(error, (), "bundle.json").problem) from None
-
-
-def class_numbers(
-    probability: npt.NDArray[Any], bundle: Bundle, image: Image | None = None, spacing: Spacing | None = None
-) -> npt.NDArray[np.uint8]:
-    """Class numbers (H, W) or (D, H, W) from probability maps (K, ...), finished as the model's recipe says.
-
-    Args:
-        image: (H, W, C) or (D, H, W) with the values that are on disk, for finishing steps that look at it.
-        spacing: of a volume in mm.
-
-    Raises:
-        ModicumError: a finishing step needs what is not given.
-    """
-    return finished(_decided(probability, bundle), bundle.recipe.finish.steps, Evidence(probability, image, spacing))
-
-
-def _decided(probability: npt.NDArray[Any], bundle: Bundle) -> npt.NDArray[np.uint8]:
-    """Class numbers before any finishing step: by the threshold for one class, else the most probable.
-
-    With a lower threshold, every region above it that holds a pixel at the threshold (hysteresis, Canny 1986).
-    """
-    if len(probability) > 1:
-        background = 1 - probability.sum(axis=0, dtype=np.float32)
-        return np.asarray(np.argmax(np.concatenate([background[None], probability]), axis=0), np.uint8)
-    sure = probability[0] >= bundle.threshold
-    if bundle.low is None:
-        return np.asarray(sure, np.uint8)
-    numbers, _ = ndimage.label(sure | (probability[0] > bundle.low), np.ones((3,) * sure.ndim))
-    kept = np.unique(numbers[sure])
-    return np.isin(numbers, kept[kept > 0]).astype(np.uint8)
-
-
-def outputs_for(classes: int) -> int:
-    """Channels of the answer for K foreground classes: one for sigmoid, else background as well for softmax."""
-    return 1 if classes == 1 else classes + 1
