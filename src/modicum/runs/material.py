@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from modicum.console import say
 from modicum.datasets.case import Dataset, Split
+from modicum.errors import ModicumError
 from modicum.images.intensity import Intensity
 from modicum.recipes import Recipe
 from modicum.runs.folder import RunFolder
@@ -54,7 +56,7 @@ def read_material(training: Training) -> Material:
     def keep(picture: TrainingPicture) -> TrainingPicture:
         return picture if recipe.method else view.prepare(weaker(picture))
 
-    train = load_training([cases[i] for i in split.train], dataset, keep, None, images=images)
+    train = _teaching(load_training([cases[i] for i in split.train], dataset, keep, None, images=images))
     channels = 1 if images.block else train[0].image.shape[2]
     val = load_training([cases[i] for i in split.val], dataset, keep, channels, images=images) if split.val else train
     intensity = _intensity(recipe, train)
@@ -72,6 +74,20 @@ def read_material(training: Training) -> Material:
         ),
         lambda most: load_training([cases[i] for i in split.val[:most]], dataset, weaker, channels, images=images),
     )
+
+
+def _teaching(pictures: list[TrainingPicture]) -> list[TrainingPicture]:
+    """Those with any pixel that counts: of scribbled volumes most slices have none.
+
+    Raises:
+        ModicumError: none has.
+    """
+    found = [p for p in pictures if p.valid is None or p.valid.any()]
+    if not found:
+        raise ModicumError("no pixel of the training pictures is marked.", remedy="Draw scribbles into some of them.")
+    if len(found) < len(pictures):
+        say(f"{len(pictures) - len(found)} of {len(pictures)} have no marked pixel and are left out of the training")
+    return found
 
 
 _FAINT = 5.0  # the channel that says how high a slice lies is so much fainter than the slice (benchmarks/RESULTS.md, "Volumes")
