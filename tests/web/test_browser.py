@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
-import subprocess
-import sys
-import urllib.request
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
-import nibabel
 import numpy as np
 import pytest
 
+from browsing import NEEDS_CHROMIUM, draw, playwright, read, served, somebody_saves, with_predictions
 from modicum.datasets.phantoms import write_fundus_dataset
-from modicum.images.volumes import read_volume_mask
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-HERE = "http://127.0.0.1:"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed: apt-get install chromium")
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture(scope="module")
@@ -42,54 +32,8 @@ def address(data: Path) -> Iterator[str]:
         yield found
 
 
-@contextmanager
-def served(data: Path) -> Iterator[str]:
-    """The address of the page of a folder."""
-    command = [sys.executable, "-m", "modicum", "serve", str(data), "--port", "0", "--no-browser"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stderr is not None
-        found = re.search(r"http://\S+", server.stderr.readline())
-        assert found is not None
-        try:
-            yield found[0]
-        finally:
-            server.terminate()
-
-
-@pytest.fixture
-def page(address: str) -> Iterator[playwright.Page]:
-    """A page whose errors, refused requests and requests to elsewhere fail the test."""
-    wrong: list[str] = []
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
-        page.set_default_timeout(60_000)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda r: wrong.append(r.url) if not r.url.startswith((HERE, "blob:", "data:")) else None)
-        page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status not in (200, 304, 412) else None)
-        page.goto(address)
-        yield page
-        browser.close()
-    assert wrong == []
-
-
-def draw(page: playwright.Page, *points: tuple[float, float]) -> None:
-    """A stroke through points of the canvas, 0..1 of its picture."""
-    box = page.locator(".stage canvas").bounding_box()
-    edge = min(box["width"], box["height"]) - 40
-    left, top = box["x"] + (box["width"] - edge) / 2, box["y"] + (box["height"] - edge) / 2
-    for i, (x, y) in enumerate(points):
-        page.mouse.move(left + x * edge, top + y * edge, steps=4)
-        if i == 0:
-            page.mouse.down()
-    page.mouse.up()
-
-
-def read(path: Path) -> np.ndarray:
-    return np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))
-
-
 def test_label_train_look_accept(page: playwright.Page, data: Path, address: str) -> None:
+    page.goto(address)
     playwright.expect(page.locator(".tile")).to_have_count(5)
     page.get_by_text("Label the next picture").click()
     draw(page, (0.2, 0.5), (0.8, 0.5))
@@ -150,31 +94,6 @@ def test_label_train_look_accept(page: playwright.Page, data: Path, address: str
         assert len(archive.namelist()) == 5
 
 
-def test_a_volume_is_labelled_slice_by_slice(page: playwright.Page, data: Path, tmp_path: Path) -> None:
-    (tmp_path / "images").mkdir()
-    rng = np.random.default_rng(0)
-    nibabel.save(nibabel.Nifti1Image(rng.normal(0, 50, (40, 40, 9)), np.diag([-1, -1, 3, 1])), tmp_path / "images/head.nii.gz")
-    with served(tmp_path) as address:
-        page.goto(f"{address}#/picture/head")
-        page.get_by_text("5 of 9").wait_for()
-        draw(page, (0.2, 0.5), (0.8, 0.5))
-        page.keyboard.press("ArrowUp")
-        page.get_by_text("6 of 9").wait_for()
-        page.mouse.wheel(0, -100)
-        page.get_by_text("7 of 9").wait_for()
-        page.get_by_role("button", name="strong").click()
-        page.keyboard.press("w")
-        draw(page, (0.5, 0.5), (0.7, 0.2))  # the window, and no label
-        page.keyboard.press("b")
-        draw(page, (0.5, 0.2), (0.5, 0.8))
-        page.keyboard.press("s")
-        page.get_by_text("Saved.").wait_for()
-        found = read_volume_mask(tmp_path / "labels/head.nii.gz")
-        assert found.any(axis=(1, 2)).tolist() == [False] * 4 + [True, False, True] + [False] * 2
-        assert found[4, 20, 10:30].all()
-        assert found[6, 10:30, 20].all()
-
-
 def test_strokes_of_a_class_and_of_the_background_leave_the_rest_unmarked(page: playwright.Page, tmp_path: Path) -> None:
     write_fundus_dataset(tmp_path, count=2, size=64)
     for part in ("labels", "fov"):
@@ -223,32 +142,6 @@ def test_a_second_tab_does_not_overwrite_the_first(page: playwright.Page, data: 
     other.get_by_role("button", name="Keep mine").click()
     other.get_by_text("Saved.").wait_for()
     assert read(label)[32, 45]
-
-
-def with_predictions(folder: Path, count: int) -> Path:
-    """Pictures, and what a model, which is none, has predicted: a square in each."""
-    write_fundus_dataset(folder, count=count, size=64)
-    for part in ("labels", "fov"):
-        shutil.rmtree(folder / part)
-    runs, predictions = folder / ".modicum/runs", folder / ".modicum/predictions/1"
-    (runs / "1").mkdir(parents=True)
-    predictions.mkdir(parents=True)
-    (runs / "1.json").write_text(json.dumps({"recipe": "auto", "minutes": 1, "labels": 2, "begun": "today"}))
-    (runs / "1/model.modicum").touch()
-    square = np.zeros((64, 64), np.uint8)
-    square[20:40, 20:40] = 1
-    for i in range(count):
-        cv2.imwrite(str(predictions / f"phantom_{i:03d}.png"), square)
-        (predictions / f"phantom_{i:03d}.json").write_text(json.dumps({"quality": 0.9, "reasons": ""}))
-    return folder
-
-
-def somebody_saves(address: str, name: str, numbers: np.ndarray) -> None:
-    """Another label in the place of the one that is there."""
-    label = f"{address.rstrip('/')}/api/pictures/{name}/label"
-    with urllib.request.urlopen(label) as answer:
-        tag = answer.headers["ETag"]
-    urllib.request.urlopen(urllib.request.Request(label, numbers.tobytes(), {"If-Match": tag}, method="PUT")).close()
 
 
 def test_no_label_comes_from_a_key_too_many_or_a_question_about_another_picture(page: playwright.Page, tmp_path: Path) -> None:
@@ -315,53 +208,3 @@ def test_what_is_drawn_while_a_label_is_saved_is_saved_after_it(page: playwright
         page.keyboard.press("s")
         playwright.expect(state).to_have_text("labelled")
         assert read(data / "labels/phantom_000.png")[[13, 32, 51], 32].all()
-
-
-def test_the_volume_asked_for_last_is_shown_and_the_keyboard_suffices(page: playwright.Page, tmp_path: Path) -> None:
-    rng, held = np.random.default_rng(0), []
-    (tmp_path / "images").mkdir()
-    for name in "ab":
-        volume = nibabel.Nifti1Image(rng.normal(0, 50, (40, 40, 9)), np.diag([-1, -1, 3, 1]))
-        nibabel.save(volume, tmp_path / f"images/{name}.nii.gz")
-    slow = "**/pictures/a/slices/4?*"
-    with served(tmp_path) as address:
-        page.goto(address)
-        page.locator(".tile").first.wait_for()
-        page.route(slow, lambda route: held.append(route))
-        for other, shown in (("#/picture/b", "Canvas of b"), ("#/", "Files")):
-            with page.expect_request(slow):
-                page.evaluate("location.hash = '#/picture/a'")
-            page.evaluate(f"location.hash = '{other}'")
-            page.get_by_label(shown).wait_for(state="attached")
-            with page.expect_response(slow):
-                held.pop().continue_()
-            page.wait_for_timeout(300)
-            playwright.expect(page.get_by_label(shown)).to_be_attached()
-            page.keyboard.press("s")
-        page.evaluate("location.hash = '#/picture/b'")
-        page.get_by_text("5 of 9").wait_for()
-        draw(page, (0.2, 0.5), (0.8, 0.5))
-        somebody_saves(address, "b", np.eye(9, 1600, dtype=np.uint8))
-        page.keyboard.press("s")
-        page.get_by_role("button", name="Keep mine").click()
-        playwright.expect(page.locator(".headline .state")).to_have_text("labelled")
-        assert [p.name for p in (tmp_path / "labels").glob("*.nii.gz")] == ["b.nii.gz"]  # no ghost has saved
-        found = read_volume_mask(tmp_path / "labels/b.nii.gz")
-        assert found.any(axis=(1, 2)).all()  # theirs where nothing was drawn
-        assert not found[4, 0].any()  # and not where something was
-
-        page.get_by_label("Slice", exact=True).focus()
-        for number in (6, 7):
-            page.keyboard.press("ArrowRight")
-            page.get_by_text(f"{number} of 9").wait_for()
-        page.get_by_role("button", name="Slice above (↑)").focus()
-        page.keyboard.press("Space")
-        page.get_by_text("8 of 9").wait_for()
-        page.get_by_role("button", name="Polygon").focus()
-        page.keyboard.press("Enter")
-        assert page.evaluate("document.activeElement.ariaLabel") == "Polygon"
-        for corner in ((0.3, 0.3), (0.7, 0.3), (0.5, 0.7)):
-            draw(page, corner)
-        page.mouse.wheel(0, -100)
-        page.keyboard.press("Enter")
-        playwright.expect(page.locator(".headline .state")).to_have_text("not saved")

@@ -1,0 +1,96 @@
+"""A real browser before the page of a folder: what tests of the page have in common."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from modicum.datasets.phantoms import write_fundus_dataset
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+HERE = "http://127.0.0.1:"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed: apt-get install chromium")
+
+
+@contextmanager
+def served(data: Path) -> Iterator[str]:
+    """The address of the page of a folder."""
+    command = [sys.executable, "-m", "modicum", "serve", str(data), "--port", "0", "--no-browser"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        found = re.search(r"http://\S+", server.stderr.readline())
+        assert found is not None
+        try:
+            yield found[0]
+        finally:
+            server.terminate()
+
+
+@contextmanager
+def opened_page() -> Iterator[playwright.Page]:
+    """A page whose errors, refused requests and requests to elsewhere fail the test."""
+    wrong: list[str] = []
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+        page.set_default_timeout(60_000)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda r: wrong.append(r.url) if not r.url.startswith((HERE, "blob:", "data:")) else None)
+        page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status not in (200, 304, 412) else None)
+        yield page
+        browser.close()
+    assert wrong == []
+
+
+def draw(page: playwright.Page, *points: tuple[float, float]) -> None:
+    """A stroke through points of the canvas, 0..1 of its picture."""
+    box = page.locator(".stage canvas").bounding_box()
+    edge = min(box["width"], box["height"]) - 40
+    left, top = box["x"] + (box["width"] - edge) / 2, box["y"] + (box["height"] - edge) / 2
+    for i, (x, y) in enumerate(points):
+        page.mouse.move(left + x * edge, top + y * edge, steps=4)
+        if i == 0:
+            page.mouse.down()
+    page.mouse.up()
+
+
+def read(path: Path) -> np.ndarray:
+    return np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))
+
+
+def with_predictions(folder: Path, count: int) -> Path:
+    """Pictures, and what a model, which is none, has predicted: a square in each."""
+    write_fundus_dataset(folder, count=count, size=64)
+    for part in ("labels", "fov"):
+        shutil.rmtree(folder / part)
+    runs, predictions = folder / ".modicum/runs", folder / ".modicum/predictions/1"
+    (runs / "1").mkdir(parents=True)
+    predictions.mkdir(parents=True)
+    (runs / "1.json").write_text(json.dumps({"recipe": "auto", "minutes": 1, "labels": 2, "begun": "today"}))
+    (runs / "1/model.modicum").touch()
+    square = np.zeros((64, 64), np.uint8)
+    square[20:40, 20:40] = 1
+    for i in range(count):
+        cv2.imwrite(str(predictions / f"phantom_{i:03d}.png"), square)
+        (predictions / f"phantom_{i:03d}.json").write_text(json.dumps({"quality": 0.9, "reasons": ""}))
+    return folder
+
+
+def somebody_saves(address: str, name: str, numbers: np.ndarray) -> None:
+    """Another label in the place of the one that is there."""
+    label = f"{address.rstrip('/')}/api/pictures/{name}/label"
+    with urllib.request.urlopen(label) as answer:
+        tag = answer.headers["ETag"]
+    urllib.request.urlopen(urllib.request.Request(label, numbers.tobytes(), {"If-Match": tag}, method="PUT")).close()
