@@ -324,12 +324,12 @@ def test_weights_that_are_not_to_be_had_are_told_in_one_line(discs: Path, tmp_pa
 
 
 def test_networks_tells_what_they_cost() -> None:
-    done = modicum("networks", "wnet", "--measure", env={**os.environ, "COLUMNS": "250"})
-    row = next(line for line in done.stdout.splitlines() if line.strip().startswith("wnet"))
-    parameters, gflops, training, inference = row.split()[1:5]
-    assert (parameters, done.returncode) == ("68,482", 0)
-    assert 1 < float(gflops) < 20
-    assert 0 < float(training) < float(inference)
+    done = modicum("networks", "wnet", "--measure", env={**os.environ, "COLUMNS": "80"})
+    row = re.match(r"wnet  ([\d,]+) parameters · ([\d.]+) GFLOPs · training ([\d.]+)/s · inference ([\d.]+)/s\n", done.stdout)
+    assert row is not None, done.stdout
+    assert (row[1], done.returncode) == ("68,482", 0)
+    assert 1 < float(row[2]) < 20
+    assert 0 < float(row[3]) < float(row[4])
     assert "efficientnet_lite0" in done.stdout
     wrong = modicum("networks", "unett")
     assert wrong.stderr.strip() == "modicum: unknown network 'unett'. Did you mean 'unet'?"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from modicum.errors import Finding
@@ -177,53 +178,46 @@ def show_comparison(done: Comparison) -> None:
 
 
 def show_recipes() -> None:
-    """Table of recipes."""
+    """Recipes, what is in them and what they are for."""
     from modicum.recipes import load, names
 
-    table = Table(box=None, header_style="bold")
-    for column in ("recipe", "view", "network or method", "length", "what", "source"):
-        table.add_column(column)
-    table.add_row("auto", "", "", "--budget", "Chosen from the data, the labels and the budget.", "")
+    _entry("auto", ["length: --budget"], "Chosen from the data, the labels and the budget.", "")
     for name in names():
         recipe = load(name)
         length = f"{recipe.fit.epochs} epochs" if recipe.fit.epochs else f"{recipe.fit.budget or 10:g} min"
-        view, network = recipe.view["name"], recipe.network["name"]
+        facts = [f"view {recipe.view['name']}", recipe.network["name"], length]
         if recipe.method is not None:
-            view, network, length = "", recipe.method["name"], "at once"
-        table.add_row(name, view, network, length, escape(recipe.description), escape(recipe.source))
-    _out.print(table)
+            facts = [recipe.method["name"], "fitted at once"]
+        _entry(name, facts, recipe.description, recipe.source)
 
 
 def show_networks(costs: Sequence[NetworkCost]) -> None:
-    """Tables of networks with their own options, and of encoders."""
+    """Networks with their own options, what they cost, and encoders."""
     from modicum.networks import ENCODERS, NETWORKS
     from modicum.starts import PUBLISHED
 
-    table = Table(box=None, header_style="bold")
-    for column in ("network", "encoder", "parameters", "GFLOPs", "training/s", "inference/s", "what", "source"):
-        table.add_column(column, justify="right" if column in ("parameters", "GFLOPs", "training/s", "inference/s") else "left")
     for cost in costs:
-        encoder = NETWORKS.resolve(cost.name).get("encoder") or {"name": ""}
-        speeds = ("" if s is None else f"{s:.1f}" for s in (cost.training, cost.inference))
-        about = (escape(NETWORKS.describe(cost.name)), NETWORKS.sources[cost.name])
-        counts = ("", "") if cost.problem else (f"{cost.parameters:,}", f"{cost.gflops:.1f}")
-        table.add_row(cost.name, encoder["name"], *counts, *speeds, *about)
-    _out.print(table)
-    for cost in costs:
+        encoder = NETWORKS.resolve(cost.name).get("encoder")
+        facts = [f"encoder {encoder['name']}"] if encoder else []
+        if not cost.problem:
+            facts += [f"{cost.parameters:,} parameters", f"{cost.gflops:.1f} GFLOPs"]
+        speeds = {"training": cost.training, "inference": cost.inference}
+        facts += [f"{kind} {speed:.1f}/s" for kind, speed in speeds.items() if speed is not None]
+        _entry(cost.name, facts, NETWORKS.describe(cost.name), NETWORKS.sources[cost.name])
         if cost.problem:
-            _out.print(f"\n[yellow]{escape(cost.name)}[/yellow]: {escape(cost.problem)}")
+            _out.print(Padding(f"[yellow]{escape(cost.problem)}[/yellow]", (0, 0, 0, 4)), soft_wrap=False)
     _out.print("\nFor one colour picture of 256x256 pixels (3D: 16 slices of 128x128); pictures a second with --measure.")
-    table = Table(box=None, header_style="bold")
-    for column in ("encoder", "ImageNet", "what", "source"):
-        table.add_column(column)
+    _out.print("\n[bold]Encoders[/bold]")
     for name in ENCODERS:
-        table.add_row(
-            name,
-            escape(PUBLISHED[name].whence if name in PUBLISHED else ""),
-            escape(ENCODERS.describe(name)),
-            ENCODERS.sources[name],
-        )
-    _out.print(table)
+        whence = [f"ImageNet: {PUBLISHED[name].whence}"] if name in PUBLISHED else []
+        _entry(name, whence, ENCODERS.describe(name), ENCODERS.sources[name])
+
+
+def _entry(name: str, facts: Sequence[str], what: str, source: str) -> None:
+    """A name and its facts on a line, below them what it is and who says so."""
+    _out.print(f"[bold]{escape(name)}[/bold]  [cyan]{escape(' · '.join(facts))}[/cyan]")
+    said = escape(what) + (f" [dim]{escape(source)}[/dim]" if source else "")
+    _out.print(Padding(said, (0, 0, 0, 4), expand=False), soft_wrap=False)
 
 
 def _number(value: float | None) -> str:
