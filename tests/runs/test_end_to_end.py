@@ -21,6 +21,7 @@ from discs import TINY, write_discs
 from modicum.cli import main
 from modicum.errors import ModicumError
 from modicum.runs.folder import RunFolder
+from modicum.runs.predicting import predict
 from modicum.runs.train import Run
 
 MODICUM = [sys.executable, "-m", "modicum"]
@@ -108,6 +109,7 @@ def test_a_killed_run_ends_with_the_same_weights(blow: signal.Signals, discs: Pa
     assert not (tmp_path / "run" / "model.modicum").exists(), "the blow came too late to test anything"
     if blow == signal.SIGINT:
         assert "goes on from the last epoch" in told
+        assert process.returncode == 130
         assert "Traceback" not in told
     done = modicum(*command)
     assert done.returncode == 0, done.stderr
@@ -164,12 +166,16 @@ def test_predict_keeps_size_and_name_and_reports_broken_files(finished: Run, tmp
 
 def test_inputs_of_one_stem_do_not_overwrite_each_other(finished: Run, tmp_path: Path) -> None:
     for folder in ("x", "y"):
-        (tmp_path / folder).mkdir()
-        for suffix in (".png", ".jpg"):
-            cv2.imwrite(str(tmp_path / folder / f"same{suffix}"), np.zeros((20, 20, 3), np.uint8))
-    done = modicum("predict", finished.folder / "model.modicum", tmp_path / "x", f"{tmp_path}/y/*", "--out", tmp_path / "m")
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        for name in ("same.png", "same.jpg", f"once{folder}.png", "each.png"):
+            cv2.imwrite(str(tmp_path / "in" / folder / name), np.zeros((20, 20, 3), np.uint8))
+    done = modicum("predict", finished.folder, tmp_path / "in" / "x", f"{tmp_path}/in/y/*", "--out", tmp_path / "m")
     assert done.returncode == 0, done.stderr
-    assert len(list((tmp_path / "m").glob("*.png"))) == 4
+    names = {p.stem for p in (tmp_path / "m").glob("*.png")}
+    assert len(names) == 8
+    assert {"x_each", "y_each", "oncex", "oncey"} < names
+    predict(finished.bundle, [str(tmp_path / "in")], tmp_path / "deep")
+    assert {p.stem for p in (tmp_path / "deep").glob("*.png")} == names
 
 
 def test_evaluate_agrees_with_the_run(finished: Run, discs: Path, tmp_path: Path) -> None:

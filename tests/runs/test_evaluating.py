@@ -150,3 +150,23 @@ def test_other_classes_in_predictions_do_not_hide_the_one_that_is_asked_for(tmp_
         cv2.imwrite(str(folder / "a.png"), mask)
     (truth / "classes.json").write_text('{"liver": 1}')
     assert evaluate_folders(found, truth, None)["test"]["dice"]["mean"] == 1
+
+
+def test_masks_and_true_masks_may_end_differently(tmp_path: Path) -> None:
+    mask = np.zeros((20, 20), np.uint8)
+    mask[4:9] = 255
+    for folder, ending in (("true", "_mask"), ("found", ""), ("other", "_seg")):
+        (tmp_path / folder).mkdir()
+        for name in ("case 1 Müller", "case 2"):
+            cv2.imwrite(str(tmp_path / folder / f"{name}{ending}.png"), mask)
+    for folder in ("found", "other"):
+        dice = evaluate_folders(tmp_path / folder, tmp_path / "true", None)["test"]["dice"]
+        assert (dice["mean"], dice["n"]) == (1, 2)
+    cv2.imwrite(str(tmp_path / "other" / "case 2_gt.png"), mask)  # which of the two is meant is not known
+    with pytest.raises(ModicumError, match="1 of 2 true masks"):
+        evaluate_folders(tmp_path / "other", tmp_path / "true", None)
+
+
+def test_the_report_says_when_the_run_began(finished: Run) -> None:
+    began = json.loads((finished.folder / "environment.json").read_text())["started"]
+    assert began in (finished.folder / "report.html").read_text("utf-8")

@@ -33,3 +33,17 @@ def test_a_disk_that_fills_up_between_two_writes_does_not_lose_the_best(
     assert newest["epoch"] == 1  # epoch 2 is made again and, if its best was not written, that as well
     assert best["epoch"] >= newest["epoch"]
     assert not list(tmp_path.glob("*.unfinished"))
+
+
+def test_an_interruption_inside_a_write_is_no_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("unexpected pos 114496 vs 114384")  # as `torch.save` does when it closes its file
+
+    checkpoints = Checkpoints(tmp_path)
+    monkeypatch.setattr("modicum.training.checkpoint.torch.save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoints.save({"epoch": 1}, 1, best=False)
+    assert not list(tmp_path.iterdir())

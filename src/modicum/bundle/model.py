@@ -206,6 +206,8 @@ class Bundle:
         Raises:
             ModicumError: missing, damaged, not a Modicum bundle, or written by a newer version.
         """
+        if (path / "model.modicum").is_file():  # the folder of its run
+            path = path / "model.modicum"
         if not path.is_file():
             raise ModicumError("there is no such file.", file=path, remedy="Give the model.modicum of a run folder.")
         return cls._unpacked(path, path)

@@ -21,7 +21,9 @@ app = typer.Typer(
 )
 
 Data = Annotated[Path, typer.Argument(help="Folder with pictures and labels, or a CSV manifest.", show_default=False)]
-Budget = Annotated[str | None, typer.Option(help="Training time, such as 90s, 20m or 2h.", show_default=False)]
+Budget = Annotated[
+    str | None, typer.Option(help="Training time, such as 90s, 20m or 2h; 20 is 20 minutes.", show_default=False)
+]
 RecipeName = Annotated[str, typer.Option(help="Name of a recipe (see `modicum recipes`), or a YAML file.")]
 Changes = Annotated[
     list[str] | None, typer.Option("--set", help="Change a recipe key: --set fit.loss=focal", show_default=False)
@@ -84,7 +86,7 @@ def train(
             if first:
                 show_run(run(data, place, recipe=recipe, minutes=minutes, folds=folds, changes=changes or [], seed=seed))
     except KeyboardInterrupt:
-        raise ModicumError(f"Interrupted. The same command goes on from the last epoch ({place}).") from None
+        raise _interrupted(f"The same command goes on from the last epoch ({place}).") from None
 
 
 @app.command()
@@ -163,7 +165,7 @@ def compare(
             minutes=_minutes(budget), changes=changes or [], ray=ray,
         )  # fmt: skip
     except KeyboardInterrupt:
-        raise ModicumError(f"Interrupted. The same command goes on with what is left ({place}).") from None
+        raise _interrupted(f"The same command goes on with what is left ({place}).") from None
     show_comparison(done)
     if done.failed:
         raise typer.Exit(1)
@@ -265,6 +267,11 @@ def _sizes(text: str) -> list[str]:
                 f"'{one}' is no number of labels.", remedy="Write for example --labels 5,10,20,all, or 1p,3p for patients."
             )
     return sizes
+
+
+def _interrupted(said: str) -> typer.Exit:
+    typer.echo(f"modicum: Interrupted. {said}", err=True)
+    return typer.Exit(130)
 
 
 def _minutes(text: str | None) -> float | None:

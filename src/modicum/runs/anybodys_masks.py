@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -12,6 +14,7 @@ from modicum.datasets import load_label, load_valid
 from modicum.datasets.case import Case, LabelCode
 from modicum.datasets.label_values import MOST_CLASSES
 from modicum.datasets.layouts.found import pictures_in, stem
+from modicum.datasets.layouts.pairing import bare_names
 from modicum.datasets.loading import decode, marked
 from modicum.errors import ModicumError
 from modicum.images import read_mask
@@ -48,6 +51,22 @@ def masks_in(folder: Path) -> dict[str, Path]:
     if not masks:
         raise ModicumError("no mask was found here.", file=folder)
     return masks
+
+
+def partners(true: Mapping[str, Path], others: Mapping[str, Path]) -> dict[str, Path]:
+    """The file of each true mask: that of its stem, else the only one of its stem but for usual endings (`x_mask`)."""
+    loose: dict[str, list[str]] = defaultdict(list)
+    for name in others:
+        for bare in (name, *bare_names(name)):
+            loose[bare].append(name)
+    found = {name: name for name in true if name in others}
+    free = others.keys() - found.keys()
+    for name in true.keys() - found.keys():
+        fitting = {other for bare in (name, *bare_names(name)) for other in loose[bare] if other in free}
+        if len(fitting) == 1:
+            found[name] = fitting.pop()
+    twice = {other for other, count in Counter(found.values()).items() if count > 1}
+    return {name: others[other] for name, other in found.items() if other not in twice}
 
 
 def picture_pair(found: Path, true: Path, fov: Path | None, code: LabelCode) -> Pair:

@@ -19,8 +19,8 @@ from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator, ReportData, write_report
 from modicum.images.digest import digest
 from modicum.images.volumes import is_volume
-from modicum.runs.anybodys_masks import masks_in, picture_pair, volume_pair
-from modicum.runs.folder import RunFolder, environment
+from modicum.runs.anybodys_masks import masks_in, partners, picture_pair, volume_pair
+from modicum.runs.folder import RunFolder, environment, now
 from modicum.runs.steps import second_looks, steps_of, threshold_of
 from modicum.runs.testing import calibration, examples, measured_in_part, one_temperature, test_bundle
 
@@ -70,15 +70,15 @@ def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Pat
         ModicumError: a folder is missing or empty, a true mask has no prediction, a prediction is no mask, or a volume lies
             elsewhere than its true mask.
     """
-    found, true = masks_in(predictions), masks_in(labels)
-    fields = {} if fov is None else masks_in(fov)
+    true = masks_in(labels)
+    found, fields = partners(true, masks_in(predictions)), {} if fov is None else partners(true, masks_in(fov))
     for masks, folder in ((found, predictions), (fields, fov)):
         missing = sorted(true.keys() - masks.keys()) if folder is not None else []
         if missing:
             raise ModicumError(
                 f"{len(missing)} of {len(true)} true masks have nothing of the same name here, first '{missing[0]}'.",
                 file=folder,
-                remedy="Name each file as its true mask; leave out none.",
+                remedy="Name each file as its true mask, or as its picture; leave out none.",
             )
     code, classes, notes = infer_code(list(true.values()), class_table(labels) or class_table(labels.parent))
     patients, guessed = guess_patients(list(true))
@@ -170,7 +170,7 @@ def _report_data(
         volumes=evaluator.volumes(),
         slices=evaluator.slices(),
         findings=list(failed),
-        environment=environment(0),
+        environment={**environment(0), "measured": now()},
         classes=list(classes),
         notes=list(notes),
     )

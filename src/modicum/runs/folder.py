@@ -102,10 +102,18 @@ class RunFolder:
                 "the folder is not empty and is no run of Modicum.", file=self.path, remedy="Choose another with --out."
             )
         self.write("recipe.yaml", dump(recipes[0]))
-        self.write_json("environment.json", environment(recipes[0].seed))
+        self.write_json("environment.json", {**environment(recipes[0].seed), "started": now()})
         self._write_splits(splits)
         self.write_json("identity.json", identity)
         return False
+
+    def environment(self) -> dict[str, Any]:
+        """What the run was begun with, and when; {} where its file cannot be read."""
+        try:
+            found: dict[str, Any] = json.loads((self.path / "environment.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found
 
     def write(self, name: str, text: str) -> None:
         """A file of the folder, whole or not at all."""
@@ -168,8 +176,12 @@ def environment(seed: int) -> dict[str, Any]:
         "cpu_cores": os.cpu_count(),
         "seed": seed,
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "started": time.strftime("%Y-%m-%d %H:%M:%S %z"),
     }
+
+
+def now() -> str:
+    """Date, time and zone."""
+    return time.strftime("%Y-%m-%d %H:%M:%S %z")
 
 
 def _read_identity(marker: Path) -> dict[str, str]:

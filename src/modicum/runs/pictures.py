@@ -133,6 +133,8 @@ def load_training(
         keep: a picture as it is worth keeping, e.g. `View.prepare`.
         channels: None: as many as the pictures have; grey ones among coloured ones are repeated over three.
     """
+    if not cases:
+        return []
     pictures = []
     with bar(f"Reading {counted(cases)}", len(cases)) as progress:
         for group in ([c] for c in cases) if images.block is None else together(cases).values():

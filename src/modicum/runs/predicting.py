@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from glob import glob
@@ -148,7 +149,7 @@ def _folder(path: Path) -> None:
 
 
 def expand(inputs: Iterable[str]) -> list[Path]:
-    """Every picture that files, folders and globs name, in order, each once.
+    """Every picture that files, folders and globs name, in order, each once; of a folder without any those below it.
 
     Raises:
         ModicumError: something named does not exist, or no picture is found.
@@ -157,7 +158,7 @@ def expand(inputs: Iterable[str]) -> list[Path]:
     for one in inputs:
         path = Path(one)
         if path.is_dir():
-            found |= dict.fromkeys(pictures_in(path))
+            found |= dict.fromkeys(pictures_in(path) or pictures_in(path, deep=True))
         elif path.exists():
             found[path] = None
         elif matches := sorted(glob(one, recursive=True)):
@@ -172,9 +173,14 @@ def expand(inputs: Iterable[str]) -> list[Path]:
 def _names(paths: Sequence[Path]) -> dict[str, Path]:
     """A name for each output; inputs of one stem keep their suffix or folder apart, so that none overwrites another."""
     named: dict[str, Path] = {}
-    stems = [stem(p) for p in paths]
-    for path, own in zip(paths, stems, strict=True):
-        name = own if stems.count(own) == 1 else path.name.replace(".", "_")
+    alike: dict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        alike[stem(path)].append(path)
+    for path in paths:
+        name = own = stem(path)
+        if len(alike[own]) > 1:
+            apart = len({p.parent.name for p in alike[own]}) == len(alike[own])
+            name = f"{path.parent.name}_{own}" if apart else path.name.replace(".", "_")
         while name in named:
             name = f"{path.parent.name}_{name}" if path.parent.name not in name else f"{name}_"
         named[name] = path

@@ -14,7 +14,7 @@ from modicum.errors import Finding
 from modicum.evaluation import Evaluator, ReportData, write_report
 from modicum.planning import Plan
 from modicum.recipes import plain
-from modicum.runs.folder import RunFolder, environment, flat
+from modicum.runs.folder import RunFolder, flat
 from modicum.runs.prepare import Prepared
 from modicum.runs.steps import Steps, second_looks
 from modicum.runs.testing import calibration, examples, one_temperature
@@ -164,7 +164,7 @@ def write_run_report(outcome: Outcome, whole: dict[str, Any], folder: RunFolder)
         slices=outcome.evaluator.slices(),
         examples=shown,
         findings=list(outcome.findings),
-        environment=environment(outcome.plan.recipe.seed),
+        environment=folder.environment(),
         classes=list(outcome.dataset.classes),
         notes=whole["protocol"],
         steps=outcome.steps.figures(outcome.evaluator),

@@ -68,6 +68,8 @@ class Checkpoints:
             unfinished.replace(path)
         except (OSError, RuntimeError) as error:
             unfinished.unlink(missing_ok=True)
+            if isinstance(error.__context__, KeyboardInterrupt):  # Ctrl-C inside `torch.save`, which hides it
+                raise error.__context__ from None
             raise ModicumError(
                 f"the checkpoint could not be written ({error}).",
                 file=path,

@@ -87,7 +87,7 @@ def _match(
     for label in labels:
         place, name = _key(label, label_root)
         picture = exact.get((*place, name))
-        for bare in _bare(name, suffix):
+        for bare in bare_names(name, suffix):
             picture = picture or exact.get((*place, bare)) or loose.get((*place, bare))
         if picture is None:
             orphans.append(label)
@@ -113,7 +113,7 @@ def _key(path: Path, root: Path) -> tuple[Key, str]:
     return tuple(p.lower() for p in relative.parts[:-1]), name.lower()
 
 
-def _bare(name: str, suffix: re.Pattern[str]) -> list[str]:
+def bare_names(name: str, suffix: re.Pattern[str] = LABEL_SUFFIX) -> list[str]:
     """The name without label suffix, without label prefix, and without a picture's own suffix before it."""
     names = [suffix.sub("", name), _LABEL_PREFIX.sub("", name)]
     names += [_PICTURE_PREFIX.sub("", _PICTURE_SUFFIX.sub("", n)) for n in (name, *names)]
