@@ -11,9 +11,11 @@ import pytest
 
 import modicum as md
 from discs import TINY, write_discs
+from modicum.datasets import discover
 from modicum.errors import ModicumError
 from modicum.runs.evaluating import evaluate_bundle, evaluate_folders
 from modicum.runs.predicting import predict
+from modicum.runs.testing import examples
 from modicum.runs.train import Run
 
 
@@ -170,3 +172,12 @@ def test_masks_and_true_masks_may_end_differently(tmp_path: Path) -> None:
 def test_the_report_says_when_the_run_began(finished: Run) -> None:
     began = json.loads((finished.folder / "environment.json").read_text())["started"]
     assert began in (finished.folder / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("count", "roles"), [(1, ["worst"]), (2, ["worst", "best"]), (3, ["worst", "best", "median"])])
+def test_no_picture_of_few_is_shown_under_a_wrong_name(finished: Run, discs: Path, count: int, roles: list[str]) -> None:
+    data, place = discover(discs), finished.folder / "predictions"
+    cases = [c for c in data.labelled if (place / f"{c.id}.png").exists()][:count]
+    shown = examples(dict.fromkeys([c.id for c in cases], 0.0), cases, data.code, finished.bundle, place)
+    assert [e.role for e in shown] == roles
+    assert shown[0].case_id == cases[0].id  # among equals the first is the worst, as in words

@@ -164,12 +164,12 @@ def examples(dice: dict[str, float], cases: Sequence[Case], code: LabelCode, bun
     Args:
         dice: of every tested case, averaged over classes.
     """
-    order = sorted(dice, key=lambda case_id: -dice[case_id])
-    middle = len(order) // 2
-    chosen = {"best": order[:2], "median": order[middle : middle + 2], "worst": order[-2:]}
+    order = sorted(dice, key=lambda case_id: dice[case_id])
+    each, middle = (2 if len(order) > 3 else 1), (len(order) - 1) // 2
+    chosen = {"worst": order[:each], "best": order[::-1][:each], "median": order[middle : middle + each]}
     by_id, shown, found = faces(cases, code), set(), []
-    for role in ("worst", "median", "best"):
-        for case_id in reversed(chosen[role]) if role == "worst" else chosen[role]:
+    for role, names in chosen.items():
+        for case_id in names:
             if case_id not in shown:
                 shown.add(case_id)
                 found.append(_example(by_id[case_id], dice[case_id], role, code, bundle, masks))
