@@ -22,6 +22,12 @@ _SERIES = re.compile(
 _DIGIT = re.compile(r"\d")
 _BARE = re.compile(r"^(?!(?:19|20)\d\d$)\d{1,4}$")  # but no year
 
+_NOBODY = re.compile(
+    r"^(?:\w*data\w*|images?|imgs?|batch|set|sites?|group|class|fold|cent(?:er|re)|scanner|part|hospital|clinic|cohort|grade|stage"
+    r"|type|level|year|day|week|visit|experiment|exp|run|version|v|isic.*|(?:train|val|valid|test).*)[_ -]?(?:\d+|[a-z])?$"
+    r"|^(?:19|20)\d\d$|^\d+x\d*$"  # years; magnifications and sizes
+)
+
 Guess = tuple[dict[str, str], str]
 
 
@@ -42,6 +48,11 @@ def guess_patients(ids: Sequence[str]) -> tuple[dict[str, str], str]:
             "from a split among them say little about another patient."
         )
     return {i: i for i in ids}, "Names tell nothing of patients: each picture counts as a patient of its own."
+
+
+def names_person(folder: str) -> bool:
+    """Whether a folder may be one person's: it is numbered (`P01`, `0017`, `TCGA_CS_4941`), and no part, group or year."""
+    return bool(_PERSON.search(folder) or _DIGIT.search(folder)) and not _NOBODY.match(folder.lower())
 
 
 def told_of_volumes(reason: str) -> str:
