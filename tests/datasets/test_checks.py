@@ -129,11 +129,15 @@ def test_unknown_values(pairs: Write, mask: Write) -> None:
     assert kinds(root)["unknown-label-value"].file == str(path)
 
 
-def test_0_1_among_0_255_is_an_error(pairs: Write) -> None:
+def test_0_1_among_0_255_is_foreground_all_the_same(pairs: Write) -> None:
     root = pairs(4)
+    before = inspect(root).fingerprint
     path = root / "labels" / "case02.png"
     Image.fromarray((np.asarray(Image.open(path)) > 0).astype(np.uint8)).save(path)
-    assert kinds(root)["unknown-label-value"].severity == "error"
+    found = kinds(root)
+    assert set(found) == {"foreground-is-1"}
+    assert (found["foreground-is-1"].severity, found["foreground-is-1"].file) == ("note", str(path))
+    assert inspect(root).fingerprint == before
 
 
 def test_a_third_value_in_a_binary_set_is_told(pairs: Write, mask: Write, monkeypatch: pytest.MonkeyPatch) -> None:
