@@ -253,6 +253,13 @@ def test_several_nameless_masks_of_a_picture_are_its_objects(tmp_path: Path, pic
     assert [(c.patient, len(c.labels)) for c in discover(tmp_path).cases] == [("P1", 2), ("P2", 2)]
 
 
+def test_lettered_patients_are_folders_of_patients(tmp_path: Path, picture: Write, mask: Write) -> None:
+    for seed, name in enumerate(("Patient A", "Patient B")):
+        picture(tmp_path / name / "image.png", seed)
+        mask(tmp_path / name / "mask.png", seed)
+    assert {c.patient for c in discover(tmp_path).cases} == {"Patient A", "Patient B"}
+
+
 @pytest.mark.parametrize("names", [("benign", "malignant"), ("site 1", "site 2"), ("2019", "2020")])
 def test_folders_of_groups_are_no_patients(tmp_path: Path, picture: Write, mask: Write, names: tuple[str, str]) -> None:
     for seed in range(6):

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 _EYE = re.compile(r"^(.*\d)[_ -]?(L|R|OD|OS|left|right)$", re.IGNORECASE)
-_PERSON = re.compile(r"(?:^|[_ -])((?:patient|subject|subj|sub|pat)[_ -]?\d+)(?=$|[_ -])", re.IGNORECASE)
+_PERSON = re.compile(
+    r"(?:^|[_ -])((?:patient|subject|subj|sub|pat)[_ -]?\d+|(?:patient|subject|subj|pat)[_ -]?[a-z])(?=$|[_ -])", re.IGNORECASE
+)
 _PIECE = re.compile(
     r"^(.+?)[_ .-]?(?:(?:slice|frame|tile|patch|crop|page)[_ -]?\d+|(?<=[_ .-])(?:sl|fr|[ztxyrc])[_-]?\d+)$",
     re.IGNORECASE,
@@ -34,7 +36,7 @@ Guess = tuple[dict[str, str], str]
 def guess_patients(ids: Sequence[str]) -> tuple[dict[str, str], str]:
     """Patient of each id, and in words what was seen in the names.
 
-    Left and right eyes (`01L`, `01R`, `7_left`), named persons (`patient012_...`), slices, frames and tiles
+    Left and right eyes (`01L`, `01R`, `7_left`), named persons (`patient012_...`, `patientA_...`), slices, frames and tiles
     (`x_slice03`, `x_z07`), and numbered pieces of several things (`p12_0003`, `video1_07`, `scanA_012`, `001_034`) are
     recognised where nearly all names follow the pattern.
     """
