@@ -25,6 +25,9 @@ class ModicumError(Exception):
         return f"{where}{self.problem}{remedy}"
 
 
+Severity = Literal["error", "warning", "note"]
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something that a person should know about the data or a run, with its evidence.
@@ -32,7 +35,7 @@ class Finding:
     `error` stops the work on that file, `warning` may make the result wrong, `note` is for information.
     """
 
-    severity: Literal["error", "warning", "note"]
+    severity: Severity
     kind: str  # a stable short name, e.g. "size-mismatch"
     message: str
     file: str | None = None

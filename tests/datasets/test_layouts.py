@@ -280,3 +280,32 @@ def test_one_folder_with_pictures_and_masks_among_others_is_no_layout(tmp_path: 
     for name in ("P2", "P3"):
         picture(tmp_path / name / "b.png")
     assert discover(tmp_path).layout == "pictures only"
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "said"),
+    [("truth/masks", "{}.png", "lie in folders called masks/"), ("truth", "mask_{}.png", "are called mask_x0.png")],
+)
+def test_masks_among_pictures_are_told_and_where_to_put_them(
+    tmp_path: Path, picture: Write, mask: Write, folder: str, name: str, said: str
+) -> None:
+    for seed in range(3):
+        picture(tmp_path / "scans" / f"x{seed}.png", seed)
+        mask(tmp_path / folder / name.format(f"x{seed}"), seed)
+    dataset = discover(tmp_path)
+    found = next(f for f in dataset.findings if f.kind == "labels-as-pictures")
+    assert found.message.startswith("3 of these pictures")
+    assert said in found.message
+    with pytest.raises(ModicumError, match=r"no labelled picture.*look like labels.*image,label,patient,split"):
+        make_split(dataset, seed=0)
+
+
+def test_a_manifest_of_another_name_is_told(pairs: Write, tmp_path: Path) -> None:
+    root = pairs(3)
+    (root / "list.csv").write_text("image;label;patient\nimages/case00.png;labels/case00.png;P1\n")
+    (root / "ages.csv").write_text("image,age\ncase00,50\n")
+    (root / "other.csv").write_text("a,b\n")
+    assert [(f.severity, f.kind) for f in discover(root).findings] == [("note", "manifest-not-used")]
+    (root / "labels").rename(tmp_path / "elsewhere")
+    with pytest.raises(ModicumError, match=r"no labelled picture.*list\.csv has the columns of a manifest"):
+        make_split(discover(root), seed=0)

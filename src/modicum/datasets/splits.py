@@ -15,6 +15,7 @@ from modicum.errors import ModicumError
 _FEW = 25  # below so many training pictures none is set aside for validation
 _ENOUGH_PATIENTS = 10  # from so many patients on, one held-out test set is worth more than folds
 _DRAWS = 20
+_UNSEEN = ("labels-as-pictures", "manifest-not-used")  # findings that tell where labels may be
 
 Group = tuple[Case, ...]
 
@@ -114,7 +115,9 @@ def _usable(dataset: Dataset, exclude: Collection[str]) -> list[Case]:
     broken = len(dataset.labelled) - len(cases)
     aside = f" ({broken} cannot be used)" if broken else ""
     if not cases:
-        raise ModicumError(f"no labelled picture was found{aside}.", file=dataset.root, remedy="Label at least two pictures.")
+        said = " ".join(f"{f.message} {f.remedy}" for f in dataset.findings if f.kind in _UNSEEN)
+        remedy = said or "Label at least two pictures."
+        raise ModicumError(f"no labelled picture was found{aside}.", file=dataset.root, remedy=remedy)
     if len(cases) == 1:
         raise ModicumError(
             f"there is one labelled picture{aside}, and one picture cannot both teach and test.",
