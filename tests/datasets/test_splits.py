@@ -56,6 +56,16 @@ def test_folds_test_every_picture_once(patients: list[str], k: int, seed: int) -
     assert folds == make_folds(data, k, seed=seed)
 
 
+def test_what_is_said_of_folds_is_true_of_each() -> None:
+    folds = make_folds(dataset(list("abcdefg")), 5, seed=0)
+    assert {len(f.train) for f in folds} == {5, 6}
+    assert {f.reason for f in folds} == {
+        "Cross-validation: 5 folds, dealt with all foreground shares in each part (seed 0); 5 to 6 to train each time, "
+        "none set aside for validation."
+    }
+    assert "24 to train each time, 4 to validate" in make_folds(dataset([str(i) for i in range(35)]), 5, seed=0)[0].reason
+
+
 def test_the_seed_matters() -> None:
     data = dataset([str(i) for i in range(40)])
     assert len({make_split(data, seed=s).test for s in range(5)}) > 1

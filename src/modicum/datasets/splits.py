@@ -88,10 +88,12 @@ def make_folds(dataset: Dataset, k: int, *, seed: int, exclude: Collection[str] 
     splits = []
     for fold in folds:
         tested = {c.id for c in fold}
-        rest = [c for c in cases if c.id not in tested]
-        train, val, said = _validation(rest, dataset, None, rng)
-        splits.append(Split(_ids(train), _ids(val), _ids(fold), f"Cross-validation: {how}; {said}."))
-    return splits
+        train, val, _ = _validation([c for c in cases if c.id not in tested], dataset, None, rng)
+        splits.append(Split(_ids(train), _ids(val), _ids(fold), ""))
+    reason = f"Cross-validation: {how}; {_span([len(s.train) for s in splits])} to train each time, "
+    some = any(s.val for s in splits)
+    reason += f"{_span([len(s.val) for s in splits])} to validate." if some else "none set aside for validation."
+    return [replace(s, reason=reason) for s in splits]
 
 
 def choose_evaluation(dataset: Dataset, folds: int | None = None, seed: int = 0, exclude: Collection[str] = ()) -> list[Split]:
@@ -206,6 +208,11 @@ def _validation(
     chosen = {c.id for c in val}
     train = [c for c in cases if c.id not in chosen]
     return train, val, f"{len(train)} to train, {len(val)} to validate"
+
+
+def _span(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def _how(groups: Sequence[Group]) -> str:
