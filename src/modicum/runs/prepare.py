@@ -19,7 +19,7 @@ from modicum.datasets import (
 )
 from modicum.datasets.case import Split
 from modicum.datasets.fingerprint import Fingerprint
-from modicum.errors import Finding, ModicumError
+from modicum.errors import Finding, ModicumError, alike, and_others
 from modicum.planning import Plan, Rival, plan, with_angles, with_cubes, with_spacing
 from modicum.recipes import WITHOUT_WHOLE_MASKS, Recipe, load, unchecked
 from modicum.recipes.axes import Data
@@ -165,10 +165,10 @@ def _without(dataset: Dataset, left_out: Sequence[str]) -> Dataset:
 
 
 def tell(findings: Iterable[Finding]) -> None:
-    """Warnings and errors, a line each."""
-    for finding in findings:
-        if finding.severity != "note":
-            say(f"{finding.severity}: {finding.file + ': ' if finding.file else ''}{finding.message}")
+    """Warnings and errors, a line for those that are alike."""
+    for group in alike((f for f in findings if f.severity != "note"), in_words=True):
+        first = group[0]
+        say(f"{first.severity}: {first.file + ': ' if first.file else ''}{first.message}{and_others(group)}")
 
 
 def _splits(dataset: Dataset, data: Data, seed: int, folds: int | None, left_out: frozenset[str]) -> list[Split]:
