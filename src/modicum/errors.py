@@ -46,7 +46,7 @@ class Finding:
 def alike(findings: Iterable[Finding], *, in_words: bool = False) -> list[list[Finding]]:
     """Findings of one kind and remedy together, so that 200 bad files do not bury the rest; `in_words`: of one message, too."""
     groups: dict[tuple[object, ...], list[Finding]] = {}
-    for finding in dict.fromkeys(findings):
+    for finding in findings:
         key = finding.severity, finding.kind, finding.remedy, finding.message if in_words else ""
         groups.setdefault(key, []).append(finding)
     return list(groups.values())

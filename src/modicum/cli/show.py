@@ -25,9 +25,9 @@ _SHOWN = ("dice", "iou", "precision", "recall", "specificity", "accuracy", "hd95
 _ROWS = {  # where the name of a figure is not what people call it
     "dtypes": "pixel type",
     "examined": "labels looked at",
-    "single_share": "share of pictures with one object",
-    "object_diameter_px": "object diameter in pixels",
-    "object_thickness_px": "object thickness in pixels",
+    "single_share": "share with one object",
+    "object_diameter_px": "object diameter, pixels",
+    "object_thickness_px": "object thickness, pixels",
 }
 _out = Console(highlight=False, soft_wrap=True)
 
