@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,6 +26,9 @@ class ModicumError(Exception):
         return f"{where}{self.problem}{remedy}"
 
 
+Severity = Literal["error", "warning", "note"]
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something that a person should know about the data or a run, with its evidence.
@@ -32,8 +36,23 @@ class Finding:
     `error` stops the work on that file, `warning` may make the result wrong, `note` is for information.
     """
 
-    severity: Literal["error", "warning", "note"]
+    severity: Severity
     kind: str  # a stable short name, e.g. "size-mismatch"
     message: str
     file: str | None = None
     remedy: str | None = None
+
+
+def alike(findings: Iterable[Finding], *, in_words: bool = False) -> list[list[Finding]]:
+    """Findings of one kind and remedy together, so that 200 bad files do not bury the rest; `in_words`: of one message, too."""
+    groups: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in findings:
+        key = finding.severity, finding.kind, finding.remedy, finding.message if in_words else ""
+        groups.setdefault(key, []).append(finding)
+    return list(groups.values())
+
+
+def and_others(group: list[Finding]) -> str:
+    """The files of findings alike in words, but the first: " (and 2 more: b.png, c.png)"; "" for none."""
+    others = [Path(f.file).name for f in group[1:] if f.file]
+    return f" (and {len(others)} more: {', '.join(others)})" if others else ""

@@ -13,7 +13,18 @@ import pytest
 import tifffile
 from PIL import Image
 
-from modicum.datasets import check, check_split, discover, fingerprint, inspect, join_findings, labels, make_split, resemblance
+from modicum.datasets import (
+    check,
+    check_split,
+    discover,
+    fingerprint,
+    inspect,
+    join_findings,
+    labels,
+    make_split,
+    resemblance,
+    unusable,
+)
 from modicum.datasets.case import Dataset, Split
 from modicum.datasets.label_values import strange_values
 from modicum.errors import Finding
@@ -118,11 +129,15 @@ def test_unknown_values(pairs: Write, mask: Write) -> None:
     assert kinds(root)["unknown-label-value"].file == str(path)
 
 
-def test_0_1_among_0_255_is_an_error(pairs: Write) -> None:
+def test_0_1_among_0_255_is_foreground_all_the_same(pairs: Write) -> None:
     root = pairs(4)
+    before = inspect(root).fingerprint
     path = root / "labels" / "case02.png"
     Image.fromarray((np.asarray(Image.open(path)) > 0).astype(np.uint8)).save(path)
-    assert kinds(root)["unknown-label-value"].severity == "error"
+    found = kinds(root)
+    assert set(found) == {"foreground-is-1"}
+    assert (found["foreground-is-1"].severity, found["foreground-is-1"].file) == ("note", str(path))
+    assert inspect(root).fingerprint == before
 
 
 def test_a_third_value_in_a_binary_set_is_told(pairs: Write, mask: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +200,7 @@ def test_pictures_of_no_numbers_are_errors(pairs: Write, holes: float) -> None:
 def twins(root: Path) -> None:
     """case00 once more, a little smaller and compressed, as twin.jpg."""
     Image.open(root / "images" / "case00.png").resize((96, 80)).save(root / "images" / "twin.jpg", quality=85)
-    (root / "labels" / "twin.png").write_bytes((root / "labels" / "case00.png").read_bytes())
+    Image.open(root / "labels" / "case00.png").resize((96, 80), Image.Resampling.NEAREST).save(root / "labels" / "twin.png")
 
 
 def test_a_drawn_split_is_checked(pairs: Write) -> None:
@@ -288,3 +303,23 @@ def test_foreground_shares_are_alike_in_train_and_test(pairs: Write) -> None:
     radius = {c.id: 5 + i % 5 for i, c in enumerate(dataset.cases)}
     means = [np.mean([radius[i] for i in part]) for part in (split.train, split.test)]
     assert abs(means[0] - means[1]) < 0.6
+
+
+def test_inspection_divides_what_training_uses(pairs: Write, mask: Write) -> None:
+    root = pairs(12)
+    for i in range(3):
+        mask(root / "labels" / f"case0{i}.png", values=np.zeros((10, 10), np.uint8))
+    found = inspect(root)
+    assert found.fingerprint.labelled == 9
+    assert sorted(i for split in found.splits for i in split.test) == [f"case{i:02}" for i in range(3, 12)]  # folds
+    assert [f.message for f in found.findings if f.kind == "left-out"] == [
+        "3 of 12 labelled pictures are left out: see the errors."
+    ]
+    assert unusable(found.dataset, found.findings) == {"case00", "case01", "case02"}
+
+
+def test_inspection_of_nothing_usable_is_told(pairs: Write, mask: Write) -> None:
+    root = pairs(2)
+    for i in range(2):
+        mask(root / "labels" / f"case0{i}.png", values=np.zeros((10, 10), np.uint8))
+    assert {"left-out", "cannot-be-split"} <= {f.kind for f in inspect(root).findings}

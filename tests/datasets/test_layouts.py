@@ -212,3 +212,100 @@ def test_patients_of_a_partly_prescribed_test_stay_out_of_training(pairs: Write)
     split = make_split(dataset, seed=0)
     assert split.test == ("p2_slice1", "p2_slice2")
     assert check_split(dataset, split) == []
+
+
+@pytest.mark.parametrize("part", ["", "train"])
+def test_a_folder_for_each_patient(tmp_path: Path, picture: Write, mask: Write, part: str) -> None:
+    for seed in range(6):
+        folder = tmp_path / part / f"Patient 0{seed // 3}"
+        picture(folder / "images" / f"{seed % 3}.png", seed)
+        mask(folder / "masks" / f"{seed % 3}.png", seed)
+    picture(tmp_path / part / "Patient 02" / "images" / "0.png", 7)
+    dataset = discover(tmp_path)
+    assert [c.id for c in dataset.labelled][::3] == ["Patient 00_0", "Patient 01_0"]
+    assert all(c.labels[0] == c.image.parents[1] / "masks" / c.image.name for c in dataset.labelled)
+    assert [(c.patient, c.part) for c in dataset.unlabelled] == [("Patient 02", part or None)]
+    assert "Patients are given by the data set." in dataset.notes
+    assert {c.patient for c in dataset.cases} == {f"Patient 0{i}" for i in range(3)}
+
+
+@pytest.mark.parametrize(
+    ("image", "label"), [("image.png", "mask.png"), ("{}_image.png", "{}_label.png"), ("scan.png", "gt.png")]
+)
+def test_a_folder_for_each_patient_with_masks_beside(
+    tmp_path: Path, picture: Write, mask: Write, image: str, label: str
+) -> None:
+    for seed, name in enumerate(("pat000", "pat001", "pat002")):
+        picture(tmp_path / name / image.format(name), seed)
+        mask(tmp_path / name / label.format(name), seed)
+    mask(tmp_path / "pat001" / "notes_1.png")  # which is no label by its name, so that "mask" could be that of either
+    dataset = discover(tmp_path)
+    assert {c.patient for c in dataset.labelled} >= {"pat000", "pat002"}
+    assert all(c.labels[0].parent == c.image.parent for c in dataset.labelled)
+    assert ("pat001" in {c.patient for c in dataset.labelled}) == ("{}" in label)
+
+
+def test_several_nameless_masks_of_a_picture_are_its_objects(tmp_path: Path, picture: Write, mask: Write) -> None:
+    for name in ("P1", "P2"):
+        picture(tmp_path / name / "image.png")
+        for i in (1, 2):
+            mask(tmp_path / name / f"mask_{i}.png", i)
+    assert [(c.patient, len(c.labels)) for c in discover(tmp_path).cases] == [("P1", 2), ("P2", 2)]
+
+
+def test_lettered_patients_are_folders_of_patients(tmp_path: Path, picture: Write, mask: Write) -> None:
+    for seed, name in enumerate(("Patient A", "Patient B")):
+        picture(tmp_path / name / "image.png", seed)
+        mask(tmp_path / name / "mask.png", seed)
+    assert {c.patient for c in discover(tmp_path).cases} == {"Patient A", "Patient B"}
+
+
+@pytest.mark.parametrize("names", [("benign", "malignant"), ("site 1", "site 2"), ("2019", "2020")])
+def test_folders_of_groups_are_no_patients(tmp_path: Path, picture: Write, mask: Write, names: tuple[str, str]) -> None:
+    for seed in range(6):
+        picture(tmp_path / "two" / names[seed % 2] / "images" / f"x{seed}.png", seed)
+        mask(tmp_path / "two" / names[seed % 2] / "masks" / f"x{seed}.png", seed)
+        picture(tmp_path / "one" / names[seed % 2] / f"x{seed}.png", seed)
+        mask(tmp_path / "one" / names[seed % 2] / f"x{seed}_mask.png", seed)
+    for root in (tmp_path / "two", tmp_path / "one"):
+        dataset = discover(root)
+        assert len(dataset.labelled) == len({c.patient for c in dataset.cases}) == 6
+        assert "x0" in {c.id for c in dataset.cases}
+
+
+def test_one_folder_with_pictures_and_masks_among_others_is_no_layout(tmp_path: Path, picture: Write, mask: Write) -> None:
+    for name in ("a", "b"):
+        picture(tmp_path / "P1" / "images" / f"{name}.png")
+        mask(tmp_path / "P1" / "masks" / f"{name}.png")
+    for name in ("P2", "P3"):
+        picture(tmp_path / name / "b.png")
+    assert discover(tmp_path).layout == "pictures only"
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "said"),
+    [("truth/masks", "{}.png", "lie in folders called masks/"), ("truth", "mask_{}.png", "are called mask_x0.png")],
+)
+def test_masks_among_pictures_are_told_and_where_to_put_them(
+    tmp_path: Path, picture: Write, mask: Write, folder: str, name: str, said: str
+) -> None:
+    for seed in range(3):
+        picture(tmp_path / "scans" / f"x{seed}.png", seed)
+        mask(tmp_path / folder / name.format(f"x{seed}"), seed)
+    dataset = discover(tmp_path)
+    found = next(f for f in dataset.findings if f.kind == "labels-as-pictures")
+    assert found.message.startswith("3 of these pictures")
+    assert said in found.message
+    with pytest.raises(ModicumError, match=r"no labelled picture.*look like labels.*image,label,patient,split"):
+        make_split(dataset, seed=0)
+
+
+def test_a_manifest_of_another_name_is_told(pairs: Write, tmp_path: Path) -> None:
+    root = pairs(3)
+    (root / "list.csv").write_text("image;label;patient\nimages/case00.png;labels/case00.png;P1\n")
+    (root / "ages.csv").write_text("image,age\ncase00,50\n")
+    (root / "other.csv").write_text("a,b\n")
+    assert [(f.severity, f.kind) for f in discover(root).findings] == [("note", "manifest-not-used")]
+    (root / "labels").rename(tmp_path / "elsewhere")
+    with pytest.raises(ModicumError, match=r"no labelled picture.*list\.csv has the columns of a manifest"):
+        make_split(discover(root), seed=0)

@@ -56,6 +56,16 @@ def test_folds_test_every_picture_once(patients: list[str], k: int, seed: int) -
     assert folds == make_folds(data, k, seed=seed)
 
 
+def test_what_is_said_of_folds_is_true_of_each() -> None:
+    folds = make_folds(dataset(list("abcdefg")), 5, seed=0)
+    assert {len(f.train) for f in folds} == {5, 6}
+    assert {f.reason for f in folds} == {
+        "Cross-validation: 5 folds, dealt with all foreground shares in each part (seed 0); 5 to 6 to train each time, "
+        "none set aside for validation."
+    }
+    assert "24 to train each time, 4 to validate" in make_folds(dataset([str(i) for i in range(35)]), 5, seed=0)[0].reason
+
+
 def test_the_seed_matters() -> None:
     data = dataset([str(i) for i in range(40)])
     assert len({make_split(data, seed=s).test for s in range(5)}) > 1
@@ -126,6 +136,13 @@ def test_too_little_is_refused_with_reason() -> None:
         (["ct1_slice001", "ct1_slice002", "ct2_slice001"], 2),
         (["mouse3_z001", "mouse3_z002", "mouse4_z001"], 2),
         (["patient012_frame01", "patient012_frame13", "patient013_frame01"], 2),
+        ([f"patient{p}_{i}" for p in "AB" for i in range(7)], 2),
+        ([f"Subject_{p}-{i:02}" for p in "abc" for i in range(3)], 3),
+        ([f"x_pat {p}" for p in "AB" for _ in range(1)] + ["y_pat A"], 2),
+        ([f"patient{kind}_{i}" for kind in ("Old", "New") for i in range(5)], 10),
+        ([f"patients_{i}" for i in range(5)] + [f"pathology_{i}" for i in range(5)], 10),
+        ([f"subset_{p}_{i}" for p in "ab" for i in range(5)], 10),
+        ([f"sub_{p}_{i}" for p in "ab" for i in range(5)], 10),
         (["s1_x0_y0", "s1_x512_y0", "s2_x0_y0"], 2),
         (["TCGA_CS_4941_1", "TCGA_CS_4941_2", "TCGA_CS_4942_1", "TCGA_CS_4942_2", "TCGA_HT_7_1", "TCGA_HT_7_3"], 3),
         (["ISIC_0000008", "ISIC_0000009", "ISIC_0000010"], 3),

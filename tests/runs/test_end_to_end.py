@@ -19,6 +19,7 @@ import pytest
 import modicum as md
 from discs import TINY, write_discs
 from modicum.cli import main
+from modicum.cli.show import show_run
 from modicum.errors import ModicumError
 from modicum.runs.folder import RunFolder
 from modicum.runs.predicting import predict
@@ -253,7 +254,7 @@ def test_bad_input_is_answered_in_one_line(
         assert "Traceback" not in said, said
 
 
-def test_a_broken_picture_among_good_ones_is_left_out_and_told(tmp_path: Path) -> None:
+def test_a_broken_picture_among_good_ones_is_left_out_and_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = write_discs(tmp_path / "data", 13)
     broken = data / "images" / "case_03.png"
     broken.write_bytes(broken.read_bytes()[:100])
@@ -261,6 +262,11 @@ def test_a_broken_picture_among_good_ones_is_left_out_and_told(tmp_path: Path) -
     run = md.train(data, tmp_path / "run", recipe="small-whole", changes=TINY)
     assert sum(run.summary["counts"][part] for part in ("train", "val", "test")) == 11
     assert {"case_03", "case_05"} <= {Path(f.file).stem for f in run.findings if f.file}
+    assert {f["kind"] for f in run.summary["findings"]} >= {"left-out", "unreadable-file", "size-mismatch"}
+    show_run(run)
+    said = "".join(capsys.readouterr())
+    assert said.count("2 of 13 labelled pictures are left out: see the errors.") == 1
+    assert said.count("case_03.png") == 1
 
 
 def test_a_run_that_never_learned_ends_in_a_diagnosis(discs: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from modicum.errors import Finding
+from modicum.errors import Finding, alike, and_others
 
 if TYPE_CHECKING:
     from modicum.datasets import Inspection
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 _SHOWN = ("dice", "iou", "precision", "recall", "specificity", "accuracy", "hd95")
+_ROWS = {  # where the name of a figure is not what people call it
+    "dtypes": "pixel type",
+    "examined": "labels looked at",
+    "single_share": "share with one object",
+    "object_diameter_px": "object diameter, pixels",
+    "object_thickness_px": "object thickness, pixels",
+}
 _out = Console(highlight=False, soft_wrap=True)
 
 
@@ -37,7 +44,9 @@ def show_inspection(inspection: Inspection) -> None:
         for key, text in _volume_rows(inspection.volumes):
             table.add_row(key, escape(text))
     for key, value in seen.to_json().items():
-        name = "slices" if key == "pictures" and inspection.volumes else key.replace("_", " ")
+        if value is None or (key == "spacing_spread" and seen.spacing is None):
+            continue
+        name = "slices" if key == "pictures" and inspection.volumes else _ROWS.get(key, key.replace("_", " "))
         table.add_row((name.replace("picture", "slice") if inspection.volumes else name).capitalize(), escape(_short(value)))
     _out.print(table)
     if inspection.volumes is not None and inspection.volumes.hounsfield:
@@ -72,16 +81,17 @@ def _volume_rows(facts: VolumeFacts) -> list[tuple[str, str]]:
 
 
 def show_findings(findings: Any) -> None:
-    """Problems, gravest first."""
+    """Problems, gravest first; those that are alike together."""
     order = list(_COLOURS)
     found: list[Finding] = sorted(findings, key=lambda f: order.index(f.severity))
     if not found:
         _out.print("[green]No problem found.[/green]")
-    for finding in found:
+    for group in alike(found, in_words=True):
+        finding, others = group[0], escape(and_others(group))
         colour = _COLOURS[finding.severity]
         where = f"{escape(finding.file)}: " if finding.file else ""
         remedy = f" [dim]{escape(finding.remedy)}[/dim]" if finding.remedy else ""
-        _out.print(f"[{colour}]{finding.severity}[/{colour}] {where}{escape(finding.message)}{remedy}")
+        _out.print(f"[{colour}]{finding.severity}[/{colour}] {where}{escape(finding.message)}{others}{remedy}")
 
 
 def show_plan(plan: Plan, more: Sequence[str]) -> None:
@@ -96,7 +106,7 @@ def show_plan(plan: Plan, more: Sequence[str]) -> None:
 
 def show_run(run: Run) -> None:
     """The figures of a finished run and where its report lies."""
-    problems = [f for f in run.findings if f.severity != "note"]
+    problems = [f for f in run.findings if f.severity != "note" and f not in run.told]
     if problems:
         show_findings(problems)
     show_summary(run.summary["test"])

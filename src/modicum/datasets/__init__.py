@@ -1,7 +1,7 @@
 """What lies on disk: cases, labels, patients, splits, fingerprint and checks."""
 
 from modicum.datasets.case import Case, Dataset, LabelCode, Part, Split
-from modicum.datasets.checks import check
+from modicum.datasets.checks import check, unusable
 from modicum.datasets.discover import discover
 from modicum.datasets.fingerprint import Fingerprint, fingerprint
 from modicum.datasets.inspection import Inspection, inspect
@@ -36,4 +36,5 @@ __all__ = [
     "load_valid",
     "make_folds",
     "make_split",
+    "unusable",
 ]

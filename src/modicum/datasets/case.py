@@ -44,7 +44,7 @@ def counted(cases: Collection[Case], which: str = "") -> str:
 class LabelCode:
     """How the values in a label file become class numbers 0..K (0 is background).
 
-    kind "binary": above the middle of its range is 1 (0/1, 0/255, JPEG-noisy masks);
+    kind "binary": above the middle of its range is 1 (0/1, 0/255, JPEG-noisy masks), of a file of 0 and 1 alone always 1;
     kind "index": the value v becomes position of v in `values` + 1, anything else background;
     kind "colour": the same for RGB colours in `colours`, the nearest colour wins.
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from modicum.datasets.case import Dataset, Split
+from modicum.datasets.case import Dataset, Split, counted
 from modicum.datasets.examination import Examined, examine
 from modicum.datasets.leaks import copies, patients_apart, sides_of
 from modicum.datasets.resemblance import resemblance
@@ -37,7 +37,13 @@ def check(dataset: Dataset, split: Split | None = None, progress: Progress | Non
     findings += patients_apart(dataset, sides)
     findings += copies(dataset, sides, resemblance(dataset, seen))
     findings += _mixture(usable)
-    return findings + _count(dataset, seen)
+    return [*findings, *_left_out(dataset, findings), *_count(dataset, seen)]
+
+
+def unusable(dataset: Dataset, findings: Sequence[Finding]) -> frozenset[str]:
+    """Ids of the labelled cases that cannot be used, because an error names one of their files."""
+    broken = {f.file for f in findings if f.severity == "error" and f.file}
+    return frozenset(c.id for c in dataset.labelled if broken & {str(p) for p in (c.image, *c.labels, c.field_of_view) if p})
 
 
 def _examined(dataset: Dataset, progress: Progress | None) -> Iterator[Examined]:
@@ -114,6 +120,14 @@ def _mixture(seen: Sequence[Examined]) -> list[Finding]:
         message = f"sizes differ much: the longer side is {longest.min()} to {longest.max()} pixels."
         findings.append(Finding("note", "mixed-sizes", message))
     return findings
+
+
+def _left_out(dataset: Dataset, findings: Sequence[Finding]) -> list[Finding]:
+    number = len(unusable(dataset, findings))
+    if not number:
+        return []
+    message = f"{number} of {counted(dataset.labelled, 'labelled')} {'is' if number == 1 else 'are'} left out: see the errors."
+    return [Finding("warning", "left-out", message)]
 
 
 def _count(dataset: Dataset, seen: Sequence[Examined]) -> list[Finding]:

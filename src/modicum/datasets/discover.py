@@ -14,10 +14,10 @@ from modicum.datasets.labels import infer_code
 from modicum.datasets.layouts import LAYOUTS, Found
 from modicum.datasets.layouts.found import PARTS, subfolders
 from modicum.datasets.layouts.generic import labels_alone
-from modicum.datasets.layouts.manifest import read_manifest
+from modicum.datasets.layouts.manifest import overlooked, read_manifest
 from modicum.datasets.patients import guess_patients, told_of_volumes
 from modicum.datasets.volumes import sliced
-from modicum.errors import Finding, ModicumError
+from modicum.errors import Finding, ModicumError, Severity
 from modicum.images.formats import is_volume
 
 
@@ -44,6 +44,8 @@ def discover(path: Path | str) -> Dataset:
     notes, findings = list(found.notes), list(found.findings)
     if found.layout != "manifest":
         cases = _prescribed(root, cases, notes, findings)
+        severity: Severity = "note" if any(c.labelled for c in cases) else "warning"
+        findings += [f for place in dict.fromkeys((path, root)) for f in overlooked(place, severity)]
     cases = _with_patients(cases, notes)
     table = found.classes or class_table(root) or class_table(path)  # root may lie within path
     code, classes, said = infer_code([p for c in cases for p in c.labels], table)

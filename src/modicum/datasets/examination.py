@@ -141,9 +141,8 @@ def _unknown_values(one: Examined, path: Path, values: npt.NDArray[Any], code: L
 def _not_binary(one: Examined, path: Path, values: npt.NDArray[Any], top: int) -> None:
     """Values other than 0 and `top` in a label that should hold these only."""
     if top > 1 and max(values_of(values)) == 1:
-        message = f"holds 0 and 1 where the other labels hold 0 and {top}: it counts as empty."
-        remedy = f"Write {top} for foreground in all labels."
-        one.findings.append(Finding("error", "unknown-label-value", message, str(path), remedy))
+        message = f"holds 0 and 1 where the other labels hold 0 and {top}: 1 is taken as foreground."
+        one.findings.append(Finding("note", "foreground-is-1", message, str(path)))
     elif unknown := strange_values(values, top):
         message = f"holds {_listed(unknown)} where the other labels hold 0 and {top}: above the middle counts as foreground."
         remedy = "If these are classes of their own, name all classes in classes.json."

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from modicum.datasets.case import Case, Dataset, Split
-from modicum.datasets.checks import check
+from modicum.datasets.checks import check, unusable
 from modicum.datasets.discover import discover
 from modicum.datasets.fingerprint import Fingerprint, fingerprint
 from modicum.datasets.leaks import check_split, join_findings
@@ -23,7 +23,7 @@ class Inspection:
     """What was found, what it looks like, what is wrong, and how training would divide it."""
 
     dataset: Dataset
-    fingerprint: Fingerprint
+    fingerprint: Fingerprint  # of what can be used
     findings: tuple[Finding, ...]
     splits: tuple[Split, ...]  # empty where the data cannot be divided; a finding says why
     volumes: VolumeFacts | None = None  # where there are some
@@ -53,16 +53,17 @@ def inspect(data: Path | str | Dataset, progress: Callable[[int, int], None] | N
         ModicumError: as `discover`.
     """
     dataset = data if isinstance(data, Dataset) else discover(data)
-    findings = list(dataset.findings)
+    findings = [*dataset.findings, *check(dataset, progress=progress)]
+    left_out = unusable(dataset, findings)
     splits: tuple[Split, ...] = ()
     try:
-        splits = tuple(choose_evaluation(dataset, None, seed=seed))
+        splits = tuple(choose_evaluation(dataset, None, seed=seed, exclude=left_out))
     except ModicumError as error:
         if dataset.labelled:
             findings.append(Finding("warning", "cannot-be-split", error.problem, remedy=error.remedy))
-    findings += check(dataset, splits[0] if len(splits) == 1 else None, progress)
     findings = join_findings(findings, check_split(dataset, *splits))
-    return Inspection(dataset, fingerprint(dataset), tuple(findings), splits, volume_facts(dataset))
+    usable = replace(dataset, cases=tuple(c for c in dataset.cases if c.id not in left_out))
+    return Inspection(dataset, fingerprint(usable), tuple(findings), splits, volume_facts(usable))
 
 
 def _subgroups(dataset: Dataset) -> dict[str, dict[str, int]]:

@@ -153,7 +153,7 @@ def _middle(values: npt.NDArray[Any], code: LabelCode) -> float:
     top = float(values.max(initial=0))
     if values.dtype.kind == "f" and top <= 1:
         return 0.5
-    if code.values:
+    if code.values and top > 1:
         return code.values[0] / 2
     return 0.5 if top <= 1 else 127.5 if values.dtype == np.uint8 and top >= 128 else top / 2
 

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 _EYE = re.compile(r"^(.*\d)[_ -]?(L|R|OD|OS|left|right)$", re.IGNORECASE)
-_PERSON = re.compile(r"(?:^|[_ -])((?:patient|subject|subj|sub|pat)[_ -]?\d+)(?=$|[_ -])", re.IGNORECASE)
+_PERSON = re.compile(
+    r"(?:^|[_ -])((?:patient|subject|subj|sub|pat)[_ -]?\d+|(?:patient|subject|subj|pat)[_ -]?[a-z])(?=$|[_ -])", re.IGNORECASE
+)
 _PIECE = re.compile(
     r"^(.+?)[_ .-]?(?:(?:slice|frame|tile|patch|crop|page)[_ -]?\d+|(?<=[_ .-])(?:sl|fr|[ztxyrc])[_-]?\d+)$",
     re.IGNORECASE,
@@ -22,13 +24,19 @@ _SERIES = re.compile(
 _DIGIT = re.compile(r"\d")
 _BARE = re.compile(r"^(?!(?:19|20)\d\d$)\d{1,4}$")  # but no year
 
+_NOBODY = re.compile(
+    r"^(?:\w*data\w*|images?|imgs?|batch|set|sites?|group|class|fold|cent(?:er|re)|scanner|part|hospital|clinic|cohort|grade|stage"
+    r"|type|level|year|day|week|visit|experiment|exp|run|version|v|isic.*|(?:train|val|valid|test).*)[_ -]?(?:\d+|[a-z])?$"
+    r"|^(?:19|20)\d\d$|^\d+x\d*$"  # years; magnifications and sizes
+)
+
 Guess = tuple[dict[str, str], str]
 
 
 def guess_patients(ids: Sequence[str]) -> tuple[dict[str, str], str]:
     """Patient of each id, and in words what was seen in the names.
 
-    Left and right eyes (`01L`, `01R`, `7_left`), named persons (`patient012_...`), slices, frames and tiles
+    Left and right eyes (`01L`, `01R`, `7_left`), named persons (`patient012_...`, `patientA_...`), slices, frames and tiles
     (`x_slice03`, `x_z07`), and numbered pieces of several things (`p12_0003`, `video1_07`, `scanA_012`, `001_034`) are
     recognised where nearly all names follow the pattern.
     """
@@ -42,6 +50,11 @@ def guess_patients(ids: Sequence[str]) -> tuple[dict[str, str], str]:
             "from a split among them say little about another patient."
         )
     return {i: i for i in ids}, "Names tell nothing of patients: each picture counts as a patient of its own."
+
+
+def names_person(folder: str) -> bool:
+    """Whether a folder may be one person's: it is numbered (`P01`, `0017`, `TCGA_CS_4941`), and no part, group or year."""
+    return bool(_PERSON.search(folder) or _DIGIT.search(folder)) and not _NOBODY.match(folder.lower())
 
 
 def told_of_volumes(reason: str) -> str:

@@ -15,6 +15,7 @@ from modicum.errors import ModicumError
 _FEW = 25  # below so many training pictures none is set aside for validation
 _ENOUGH_PATIENTS = 10  # from so many patients on, one held-out test set is worth more than folds
 _DRAWS = 20
+_UNSEEN = ("labels-as-pictures", "manifest-not-used")  # findings that tell where labels may be
 
 Group = tuple[Case, ...]
 
@@ -87,10 +88,12 @@ def make_folds(dataset: Dataset, k: int, *, seed: int, exclude: Collection[str] 
     splits = []
     for fold in folds:
         tested = {c.id for c in fold}
-        rest = [c for c in cases if c.id not in tested]
-        train, val, said = _validation(rest, dataset, None, rng)
-        splits.append(Split(_ids(train), _ids(val), _ids(fold), f"Cross-validation: {how}; {said}."))
-    return splits
+        train, val, _ = _validation([c for c in cases if c.id not in tested], dataset, None, rng)
+        splits.append(Split(_ids(train), _ids(val), _ids(fold), ""))
+    reason = f"Cross-validation: {how}; {_span([len(s.train) for s in splits])} to train each time, "
+    some = any(s.val for s in splits)
+    reason += f"{_span([len(s.val) for s in splits])} to validate." if some else "none set aside for validation."
+    return [replace(s, reason=reason) for s in splits]
 
 
 def choose_evaluation(dataset: Dataset, folds: int | None = None, seed: int = 0, exclude: Collection[str] = ()) -> list[Split]:
@@ -114,7 +117,9 @@ def _usable(dataset: Dataset, exclude: Collection[str]) -> list[Case]:
     broken = len(dataset.labelled) - len(cases)
     aside = f" ({broken} cannot be used)" if broken else ""
     if not cases:
-        raise ModicumError(f"no labelled picture was found{aside}.", file=dataset.root, remedy="Label at least two pictures.")
+        said = " ".join(f"{f.message} {f.remedy}" for f in dataset.findings if f.kind in _UNSEEN)
+        remedy = said or "Label at least two pictures."
+        raise ModicumError(f"no labelled picture was found{aside}.", file=dataset.root, remedy=remedy)
     if len(cases) == 1:
         raise ModicumError(
             f"there is one labelled picture{aside}, and one picture cannot both teach and test.",
@@ -203,6 +208,11 @@ def _validation(
     chosen = {c.id for c in val}
     train = [c for c in cases if c.id not in chosen]
     return train, val, f"{len(train)} to train, {len(val)} to validate"
+
+
+def _span(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def _how(groups: Sequence[Group]) -> str:

@@ -15,10 +15,11 @@ from modicum.datasets import (
     join_findings,
     make_folds,
     make_split,
+    unusable,
 )
 from modicum.datasets.case import Split
 from modicum.datasets.fingerprint import Fingerprint
-from modicum.errors import Finding, ModicumError
+from modicum.errors import Finding, ModicumError, alike, and_others
 from modicum.planning import Plan, Rival, plan, with_angles, with_cubes, with_spacing
 from modicum.recipes import WITHOUT_WHOLE_MASKS, Recipe, load, unchecked
 from modicum.recipes.axes import Data
@@ -35,7 +36,7 @@ class Prepared:
     dataset: Dataset
     findings: tuple[Finding, ...]
     splits: tuple[Split, ...]  # one, or the folds
-    seen: Fingerprint  # of all but the test pictures; of all where there are folds
+    seen: Fingerprint  # of all usable ones but the test pictures; of all where there are folds
     plan: Plan
 
     @property
@@ -70,12 +71,12 @@ def prepare(
         )
     dataset = _without(dataset, blind.data.leave_out)
     dataset = replace(dataset, cases=tuple(replace(c, tissue=blind.data.tissue) for c in dataset.cases))
-    findings, unusable = examine(dataset)
-    splits = _splits(dataset, blind.data, blind.seed, folds, unusable)
+    findings, left_out = examine(dataset)
+    splits = _splits(dataset, blind.data, blind.seed, folds, left_out)
     findings = join_findings(findings, check_split(dataset, *splits))
     tell(findings)
-    tested = frozenset(splits[0].test) if len(splits) == 1 else frozenset()
-    seen = fingerprint(replace(dataset, cases=tuple(c for c in dataset.cases if c.id not in tested)))
+    hidden = left_out | frozenset(splits[0].test if len(splits) == 1 else ())
+    seen = fingerprint(replace(dataset, cases=tuple(c for c in dataset.cases if c.id not in hidden)))
     chosen = choose_recipe(seen, recipe, minutes, changes, seed)
     if chosen.recipe.finish.ensemble and len(splits) == 1:
         raise ModicumError(
@@ -122,14 +123,10 @@ def examine(dataset: Dataset) -> tuple[list[Finding], frozenset[str]]:
     """Problems of the data, and the ids of the cases that cannot be used."""
     with bar("Checking the data") as progress:
         findings = [*dataset.findings, *check(dataset, progress=lambda done, total: progress.update(done, total))]
-    broken = {f.file for f in findings if f.severity == "error" and f.file}
-    unusable = frozenset(
-        c.id for c in dataset.labelled if broken & {str(p) for p in (c.image, *c.labels, c.field_of_view) if p}
-    )
     whole = [f for f in findings if f.severity == "error" and not f.file]
     if whole:
         raise ModicumError(whole[0].message, file=dataset.root, remedy=whole[0].remedy)
-    return findings, unusable
+    return findings, unusable(dataset, findings)
 
 
 def _of_weak_labels(dataset: Dataset, recipe: Recipe) -> list[Finding]:
@@ -168,16 +165,16 @@ def _without(dataset: Dataset, left_out: Sequence[str]) -> Dataset:
 
 
 def tell(findings: Iterable[Finding]) -> None:
-    """Warnings and errors, a line each."""
-    for finding in findings:
-        if finding.severity != "note":
-            say(f"{finding.severity}: {finding.file + ': ' if finding.file else ''}{finding.message}")
+    """Warnings and errors, a line for those that are alike."""
+    for group in alike((f for f in findings if f.severity != "note"), in_words=True):
+        first = group[0]
+        say(f"{first.severity}: {first.file + ': ' if first.file else ''}{first.message}{and_others(group)}")
 
 
-def _splits(dataset: Dataset, data: Data, seed: int, folds: int | None, unusable: frozenset[str]) -> list[Split]:
+def _splits(dataset: Dataset, data: Data, seed: int, folds: int | None, left_out: frozenset[str]) -> list[Split]:
     if folds is not None:
-        return make_folds(dataset, folds, seed=seed, exclude=unusable)
-    splits = choose_evaluation(dataset, None, seed=seed, exclude=unusable)
+        return make_folds(dataset, folds, seed=seed, exclude=left_out)
+    splits = choose_evaluation(dataset, None, seed=seed, exclude=left_out)
     if len(splits) > 1:
         return splits
-    return [make_split(dataset, seed=seed, test_share=data.test_share, val_share=data.val_share, exclude=unusable)]
+    return [make_split(dataset, seed=seed, test_share=data.test_share, val_share=data.val_share, exclude=left_out)]

@@ -43,6 +43,7 @@ class Run:
     folder: Path
     summary: dict[str, Any]
     findings: tuple[Finding, ...]
+    told: tuple[Finding, ...] = ()  # of these, what was said before the training or after the test
 
     @cached_property
     def bundle(self) -> Bundle:
@@ -90,7 +91,7 @@ def _run(prepared: Prepared, folder: RunFolder) -> Run:
     recipes = [prepared.plan.recipe, *(rival.recipe for rival in prepared.rivals), *larger_versions(prepared)]
     if folder.claim(prepared.dataset, recipes, prepared.splits) and folder.report.exists():
         say("This run is finished; nothing was done.")  # the report is the last thing that a run writes
-        return _finished(folder)
+        return _finished(folder, prepared)
     prepared = grown(prepared, folder)
     for reason in (*prepared.plan.reasons, prepared.splits[0].reason):
         say(f"- {reason}")
@@ -107,7 +108,7 @@ def _run(prepared: Prepared, folder: RunFolder) -> Run:
         folder.write("steps.csv", steps.table(evaluator).to_csv(index=False))
     folder.write_json("summary.json", summary)
     write_run_report(outcome, summary, folder)
-    return Run(folder.path, summary, findings)
+    return Run(folder.path, summary, findings, (*prepared.findings, *failed))
 
 
 def _train(prepared: Prepared, folder: RunFolder) -> tuple[list[Trained], Trained]:
@@ -197,9 +198,9 @@ def _test(
     return evaluator, steps, failed
 
 
-def _finished(folder: RunFolder) -> Run:
+def _finished(folder: RunFolder, prepared: Prepared) -> Run:
     summary = json.loads(folder.summary.read_text("utf-8"))
-    return Run(folder.path, summary, tuple(Finding(**f) for f in summary["findings"]))
+    return Run(folder.path, summary, tuple(Finding(**f) for f in summary["findings"]), prepared.findings)
 
 
 def _everything(splits: Iterable[Split]) -> Split:

@@ -24,7 +24,7 @@ LAYOUTS: dict[str, Callable[[Path], Found | None]] = {
     "ISIC": published.isic,
     "Kvasir-SEG": published.kvasir,
     "CVC-ClinicDB": published.cvc,
-    "folders images/ and labels/ (or masks/), also inside train/, val/, test/": generic.folders,
+    "folders images/ and labels/ (or masks/), also in train/, val/, test/ or a folder for each patient": generic.folders,
     "pictures beside their masks (x.png, x_mask.png)": generic.beside,
     "pictures only": generic.pictures_only,
 }

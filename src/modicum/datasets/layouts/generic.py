@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,8 @@ import numpy as np
 
 from modicum.datasets.layouts.found import PARTS, Found, pictures_in, plain, subfolders
 from modicum.datasets.layouts.pairing import looks_like_label, pair
-from modicum.errors import ModicumError
+from modicum.datasets.patients import names_person
+from modicum.errors import Finding, ModicumError
 from modicum.images import read_mask
 
 # in order of preference; "original" and "data" mean pictures only because labels stand beside them
@@ -31,19 +34,20 @@ _LABELS = (
     *("segmentations", "segmentation", "annotations", "annotation", "manual", "targets", "target", "mask"),
 )
 _FIELDS_OF_VIEW = ("fov", "fovs", "field of view", "fields of view", "fov masks")
+_A_FOLDER_EACH = "Each folder (such as {}/) is taken as one patient; a manifest can say otherwise."
 _UNLABELLED = ("unlabelled", "unlabeled", "images unlabelled", "unlabelled images", "images unlabeled")
 
 
 def folders(root: Path, layout: str | None = None) -> Found | None:
-    """images/ + labels/ in the folder itself, or in its subfolders train, val and test.
+    """images/ + labels/ in the folder itself, in a folder for each patient, or in either way in train, val and test.
 
-    These are the prescribed split as far as they hold labels; pictures of the others are unlabelled.
+    The latter are the prescribed split as far as they hold labels; pictures of the others are unlabelled.
     """
-    within = _one(root, layout)
+    within = _one(root, layout) or _of_patients(root)
     if within is not None:
         return within
     parts = [(PARTS[name], path) for name, path in subfolders(root).items() if name in PARTS]
-    seen = [(part, path, _one(path, layout)) for part, path in parts]
+    seen = [(part, path, _one(path, layout) or _of_patients(path)) for part, path in parts]
     found = [(part, path, one) for part, path, one in seen if one is not None and any(c.labelled for c in one.cases)]
     if not found:
         return None
@@ -86,7 +90,13 @@ def beside(root: Path) -> Found | None:
     if not labels or not pictures:
         return None
     found = pair(pictures, labels, roots=(root, root, None), layout="pictures with masks beside them")
-    return found if any(c.labelled for c in found.cases) else None
+    if not any(c.labelled for c in found.cases):
+        return None
+    people = sorted({_folder_of(c.image, root) for c in found.cases if c.labelled})
+    if len(people) > 1 and all(map(names_person, people)):
+        found.cases = [replace(c, patient=_folder_of(c.image, root)) for c in found.cases]
+        found.notes.append(_A_FOLDER_EACH.format(people[0]))
+    return found
 
 
 def pictures_only(root: Path) -> Found | None:
@@ -101,7 +111,60 @@ def pictures_only(root: Path) -> Found | None:
     if folders_with_pictures or pictures_in(root) != pictures_in(root, deep=True):
         names = ", ".join(f"{p.name}/" for p in subfolders(root).values())
         found.notes.append(f"No folder of labels was recognised among {names}: every picture counts as unlabelled.")
+    found.findings += _masks_among(pictures, root)
     return found
+
+
+def _masks_among(pictures: Sequence[Path], root: Path) -> list[Finding]:
+    """A warning where pictures without labels lie where labels do, or are called so."""
+    folders = {p: next((name for name in p.relative_to(root).parts[:-1] if plain(name) in _LABELS), "") for p in pictures}
+    likely = [p for p in pictures if folders[p] or looks_like_label(p)]
+    if not likely or len(likely) == len(pictures):
+        return []
+    names = dict.fromkeys(f"lie in folders called {folders[p]}/" if folders[p] else f"are called {p.name}" for p in likely)
+    message = f"{len(likely)} of these pictures look like labels: they {' or '.join([*names][:2])}."
+    remedy = "Put them into images/ and masks/, or name the pairs in a CSV: image,label,patient,split."
+    return [Finding("warning", "labels-as-pictures", message, remedy=remedy)]
+
+
+def _of_patients(root: Path) -> Found | None:
+    """A folder for each patient with images/ and labels/, at least in two; with images/ alone where nothing is labelled.
+
+    Folders whose names are nobody's (healthy/, site 2/) are read as well, and say nothing of patients.
+    """
+    within = [path for name, path in subfolders(root).items() if name not in _UNLABELLED and pictures_in(path, deep=True)]
+    if any(plain(path.name) in PARTS for path in within):
+        return None
+    seen = [(path, one) for path in within if (one := _one(path, None) or _images_alone(path)) is not None]
+    labelled = {path: one for path, one in seen if any(c.labelled for c in one.cases)}
+    if len(labelled) < 2 or len(seen) < 0.8 * len(within):
+        return None
+    first, people = next(iter(labelled)), all(names_person(path.name) for path in labelled)
+    joined = Found(f"{labelled[first].layout}, in {len(seen)} folders", [])
+    stems = Counter(c.id for _, one in seen for c in one.cases)
+    for path, one in seen:
+        for case in one.cases:
+            name = case.id if stems[case.id] == 1 else f"{path.name}_{case.id}"
+            joined.cases.append(replace(case, id=name, patient=path.name if people else ""))
+        joined.notes += [n for n in one.notes if n not in joined.notes]
+        joined.findings += one.findings
+    if people:
+        joined.notes.append(_A_FOLDER_EACH.format(first.name))
+    if other := sorted({p.name for p in within} - {path.name for path, _ in seen}):
+        joined.notes.append(_not_used(other))
+    _add_unlabelled(root, joined)
+    return joined
+
+
+def _images_alone(folder: Path) -> Found | None:
+    images = next((path for name, path in subfolders(folder).items() if name in PICTURE_FOLDERS), None)
+    return None if images is None else pair(pictures_in(images, deep=True), (), roots=(images, images, None), layout="")
+
+
+def _folder_of(picture: Path, root: Path) -> str:
+    """The first folder below the root, or below train, val or test, that a picture lies in; "" for none."""
+    folders = picture.relative_to(root).parts[:-1]
+    return next((name for name in folders if plain(name) not in PARTS), "")
 
 
 def labels_alone(root: Path) -> Path | None:
@@ -139,7 +202,7 @@ def _one(root: Path, layout: str | None) -> Found | None:
     )
     found.notes += [*notes, f"Pictures come from {images.name}/, labels from {labels.name}/."]
     if other:
-        found.notes.append(f"Not used: {', '.join(f'{name}/' for name in other)}.")
+        found.notes.append(_not_used(other))
     _add_unlabelled(root, found)
     return found
 
@@ -149,6 +212,10 @@ def _add_unlabelled(root: Path, found: Found) -> None:
         if name in _UNLABELLED and (pictures := pictures_in(folder, deep=True)):
             found.cases += pair(pictures, (), roots=(folder, folder, None), layout="").cases
             found.notes.append(f"{len(pictures)} unlabelled pictures come from {folder.name}/.")
+
+
+def _not_used(names: Sequence[str]) -> str:
+    return f"Not used: {', '.join(f'{name}/' for name in names)}."
 
 
 def _mostly_full(folder: Path) -> bool:

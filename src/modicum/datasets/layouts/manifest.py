@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 
 from modicum.datasets.case import Case, Part
 from modicum.datasets.layouts.found import PARTS, Found, plain, stem
-from modicum.errors import Finding, ModicumError
+from modicum.errors import Finding, ModicumError, Severity
 
 _KNOWN = ("image", "label", "patient", "split", "fov")
 
@@ -56,6 +57,18 @@ def read_manifest(path: Path) -> Found:
         problem = findings[0].message if findings else "it lists no picture."
         raise ModicumError(problem, file=path, remedy="Paths are relative to the manifest's folder.")
     return Found("manifest", cases, notes, findings)
+
+
+def overlooked(root: Path, severity: Severity) -> list[Finding]:
+    """A finding for each table in a folder that is a manifest by its columns, and not by its name."""
+    findings = []
+    for path in sorted(p for p in root.iterdir() if p.suffix.lower() in (".csv", ".tsv")):
+        with suppress(ModicumError):  # it is something else
+            if "label" in next(iter(_rows(path)), ()):
+                message = f"{path.name} has the columns of a manifest, and is not used."
+                remedy = f"Give it instead of the folder: modicum inspect '{path}'."
+                findings.append(Finding(severity, "manifest-not-used", message, remedy=remedy))
+    return findings
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

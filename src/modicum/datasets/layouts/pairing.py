@@ -16,7 +16,7 @@ _WORDS = (
     r"(?:ground[ _-]?truth|segmentations?|manual[ _-]?1?|1st[ _-]?(?:ho|manual)|annotations?|annotated|annot|anno"
     r"|labels?|masks?|segm?|gt|ah)"
 )
-LABEL_SUFFIX = re.compile(rf"[ _.-]{_WORDS}(?:[ _-]?\d+)?$", re.IGNORECASE)
+LABEL_SUFFIX = re.compile(rf"(?:^|[ _.-]){_WORDS}(?:[ _-]?\d+)?$", re.IGNORECASE)
 _LABEL_PREFIX = re.compile(rf"^{_WORDS}[ _.-]+(?=.)", re.IGNORECASE)
 SECOND_OBSERVER = re.compile(r"[ _.-](?:2nd[ _-]?\w*|manual[ _-]?2|observer[ _-]?2|vk)$", re.IGNORECASE)
 _FOV_SUFFIX = re.compile(r"[ _.-](?:fov|mask|field[ _-]of[ _-]view)$", re.IGNORECASE)
@@ -38,8 +38,9 @@ def pair(
     """Cases of pictures with the labels of the same stem, in the same subfolder of their roots.
 
     The stem must be the same, or the same without the usual suffixes (`x.jpg`, `x_mask.png`; `21_training.tif`,
-    `21_manual1.gif`). Labels without a picture become findings, pictures without a label unlabelled cases. A subfolder
-    named train, val or test is the prescribed part.
+    `21_manual1.gif`); a label that is called nothing else (`mask.png`) belongs to the only picture of its subfolder. Labels
+    without a picture become findings, pictures without a label unlabelled cases. A subfolder named train, val or test is
+    the prescribed part.
 
     Args:
         roots: folders of pictures, labels and fields of view; where the last has none, None.
@@ -68,7 +69,7 @@ def pair(
 
 
 def looks_like_label(path: Path) -> bool:
-    """Whether a file beside pictures is named as a label (`x_mask.png`, `mask_x.png`)."""
+    """Whether a file beside pictures is named as a label (`x_mask.png`, `mask_x.png`, `mask.png`)."""
     name = stem(path)
     return bool(LABEL_SUFFIX.search(name) or _LABEL_PREFIX.search(name) or SECOND_OBSERVER.search(name))
 
@@ -81,29 +82,39 @@ def _match(
     suffix: re.Pattern[str] = LABEL_SUFFIX,
 ) -> tuple[dict[Path, list[Path]], list[Path]]:
     """Labels of each picture, and the labels of none. The exact stem is looked for first."""
-    exact, loose = _table(pictures, picture_root)
+    exact, loose, alone = _table(pictures, picture_root)
     found: dict[Path, list[Path]] = defaultdict(list)
+    nameless: dict[Path, list[Path]] = defaultdict(list)  # mask.png, mask_2.png ...
     orphans = []
     for label in labels:
         place, name = _key(label, label_root)
         picture = exact.get((*place, name))
         for bare in bare_names(name, suffix):
             picture = picture or exact.get((*place, bare)) or loose.get((*place, bare))
-        if picture is None:
+        if picture is not None:
+            found[picture].append(label)
+        elif suffix.sub("", name) or (only := alone.get(place)) is None:
             orphans.append(label)
         else:
-            found[picture].append(label)
-    return found, orphans
+            nameless[only].append(label)
+    return nameless | found, orphans
 
 
-def _table(pictures: Sequence[Path], root: Path) -> tuple[dict[Key, Path], Mapping[Key, Path]]:
+def _table(pictures: Sequence[Path], root: Path) -> tuple[Mapping[Key, Path], Mapping[Key, Path], Mapping[Key, Path]]:
+    """Pictures by place and stem, by place and stem without the usual suffixes, and, where there is but one, by place."""
     exact: dict[Key, Path] = {}
     loose: dict[Key, list[Path]] = defaultdict(list)
+    places: dict[Key, list[Path]] = defaultdict(list)
     for picture in pictures:
         place, name = _key(picture, root)
         exact.setdefault((*place, name), picture)
         loose[(*place, _PICTURE_PREFIX.sub("", _PICTURE_SUFFIX.sub("", name)))].append(picture)
-    return exact, {key: found[0] for key, found in loose.items() if len(found) == 1}
+        places[place].append(picture)
+    return exact, _single(loose), _single(places)
+
+
+def _single(found: Mapping[Key, list[Path]]) -> Mapping[Key, Path]:
+    return {key: paths[0] for key, paths in found.items() if len(paths) == 1}
 
 
 def _key(path: Path, root: Path) -> tuple[Key, str]:

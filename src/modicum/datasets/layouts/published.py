@@ -85,6 +85,8 @@ def hrf(root: Path) -> Found | None:
 def dsb2018(root: Path) -> Found | None:
     """DSB 2018: a folder for each picture, with images/ID.png and masks/*.png, one an object."""
     outer = root / "stage1_train" if (root / "stage1_train").is_dir() else root
+    if any(len(pictures_in(p / "images")) > 1 for p in subfolders(outer).values()):
+        return None  # a folder for each patient
     found = Found("DSB 2018", [], ["The masks of a picture's objects are united; the classes are foreground and background."])
     for folder in _single_pictures(outer):
         masks = tuple(pictures_in(folder / "masks"))

@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from modicum.errors import Finding
+from modicum.errors import Finding, alike
 from modicum.evaluation import pictures
 from modicum.evaluation.report import comparison, figures, probabilities, second_look, words
 from modicum.evaluation.report.data import ComparisonData, ReportData
@@ -63,18 +63,15 @@ def render_comparison(data: ComparisonData) -> str:
 
 
 def _together(findings: list[Finding]) -> list[dict[str, Any]]:
-    """Findings of one kind and remedy as one entry with its files, so that 200 bad files do not bury the report."""
-    groups: dict[tuple[str, str, str | None], list[Finding]] = {}
-    for finding in findings:
-        groups.setdefault((finding.severity, finding.kind, finding.remedy), []).append(finding)
+    """Findings that are alike as one entry with its files."""
     return [
         {
-            "severity": severity,
-            "kind": kind.replace("-", " "),
-            "remedy": remedy,
+            "severity": some[0].severity,
+            "kind": some[0].kind.replace("-", " "),
+            "remedy": some[0].remedy,
             "entries": [(f.file, f.message) for f in some],
         }
-        for (severity, kind, remedy), some in groups.items()
+        for some in alike(findings)
     ]
 
 
