@@ -87,8 +87,10 @@ def test_dsb2018(tmp_path: Path, picture: Write, mask: Write) -> None:
         for k in range(3):
             mask(folder / "masks" / f"object{k}.png", 10 * i + k)
     picture(tmp_path / "stage1_test" / "new" / "images" / "new.png", 5)
+    picture(tmp_path / "stage1_train" / "stray" / "a.png", 6)
     dataset = discover(tmp_path)
     assert dataset.layout == "DSB 2018"
+    assert [n for n in dataset.notes if n.startswith("Not used: stray/")]
     assert [len(c.labels) for c in dataset.cases] == [3, 3, 0]
     one = load_label(dataset.cases[0], dataset.code)
     assert (

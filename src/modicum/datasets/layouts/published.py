@@ -88,11 +88,14 @@ def dsb2018(root: Path) -> Found | None:
     if any(len(pictures_in(p / "images")) > 1 for p in subfolders(outer).values()):
         return None  # a folder for each patient
     found = Found("DSB 2018", [], ["The masks of a picture's objects are united; the classes are foreground and background."])
-    for folder in _single_pictures(outer):
+    single = list(_single_pictures(outer))
+    for folder in single:
         masks = tuple(pictures_in(folder / "masks"))
         found.cases.append(Case(folder.name, pictures_in(folder / "images")[0], masks))
     if not any(c.labelled for c in found.cases):
         return None
+    if other := [p.name for p in subfolders(outer).values() if p not in single and pictures_in(p, deep=True)]:
+        found.notes.append(f"Not used: {', '.join(f'{name}/' for name in other)}, where there is no images/ with one picture.")
     for test in ("stage1_test", "stage2_test_final"):
         if (root / test).is_dir():
             for folder in _single_pictures(root / test):
