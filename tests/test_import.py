@@ -8,12 +8,16 @@ import time
 
 import pytest
 
+TRAINING = ("lightning_fabric", "torch._dynamo")  # half of what else would be loaded
 HEAVY = ("torch", "torchvision", "monai", "lightning_fabric", "sklearn", "skimage", "matplotlib", "pandas")
 
 
-@pytest.mark.parametrize("module", ["modicum", "modicum.cli"])
-def test_import_pulls_in_nothing_heavy(module: str) -> None:
-    script = f"import sys, {module}; print(*(name for name in {HEAVY!r} if name in sys.modules))"
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [("modicum", HEAVY), ("modicum.cli", HEAVY), ("modicum.recipes", TRAINING), ("modicum.runs.predicting", TRAINING)],
+)
+def test_import_pulls_in_nothing_heavy(module: str, heavy: tuple[str, ...]) -> None:
+    script = f"import sys, {module}; print(*(name for name in {heavy!r} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"import {module} failed:\n{done.stderr}"
     assert done.stdout.split() == [], f"import {module} pulls in {done.stdout.strip()}"

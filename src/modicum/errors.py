@@ -53,6 +53,6 @@ def alike(findings: Iterable[Finding], *, in_words: bool = False) -> list[list[F
 
 
 def and_others(group: list[Finding]) -> str:
-    """The files of findings alike in words, but the first: " (and 2 more: b.png, c.png)"; "" for none."""
+    """The files of findings alike in words, but the first: " (and 2 more: b.png, c.png)", at most 20; "" for none."""
     others = [Path(f.file).name for f in group[1:] if f.file]
-    return f" (and {len(others)} more: {', '.join(others)})" if others else ""
+    return f" (and {len(others)} more: {', '.join(others[:20])}{', ...' * (len(others) > 20)})" if others else ""

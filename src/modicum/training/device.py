@@ -7,11 +7,13 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric  # takes longer to import than all else: only when something is trained
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
@@ -27,6 +29,8 @@ class Compute:
 
     def fabric(self) -> Fabric:
         """Lightning Fabric set up this way, one device."""
+        from lightning_fabric import Fabric
+
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # what was chosen is in the run's log already
         return Fabric(accelerator=self.accelerator, devices=1, precision=self.precision)
 

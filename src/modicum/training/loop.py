@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from modicum.errors import ModicumError
@@ -19,6 +18,9 @@ from modicum.training.ema import AveragedWeights
 from modicum.training.pace import Pace
 from modicum.training.schedules import Schedule
 from modicum.training.together import Crew, shared
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
-from lightning_fabric import Fabric
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from modicum.errors import ModicumError
 from modicum.training.device import channels_last_of
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 _PATIENCE = timedelta(days=30)  # the others wait while the first one tests and writes
 
@@ -160,6 +162,8 @@ class _Sum(torch.autograd.Function):
 
 def _follow() -> None:
     """What every process but the first does, until that ends."""
+    from lightning_fabric import Fabric
+
     while (task := _told()) is not None:
         device, precision, network = task
         local = [int(os.environ.get("LOCAL_RANK", "0"))] if device == "cuda" else 1
