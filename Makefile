@@ -35,7 +35,7 @@ lint: setup
 	@.venv/bin/lint-imports --no-logo > .venv/layers.log || { cat .venv/layers.log; exit 1; }
 
 test: lint
-	@OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --maxprocesses 8  # more threads than cores would wait for each other
+	@OMP_NUM_THREADS=1 .venv/bin/pytest -n 2  # more threads than cores would wait for each other
 
 format: setup
 	@.venv/bin/ruff check --fix --quiet

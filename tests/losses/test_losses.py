@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from monai.losses import DiceLoss
 from scipy import ndimage
 from skimage import measure
 from torch.nn import functional as F
 
 from modicum.losses import LOSSES, leave_out
 from modicum.losses.borders import border_distance
+from modicum.losses.overlap import one_hot
 from modicum.losses.weight_map import gap_weights
 
 SETS = [(1, 1), (4, 3)]  # channels of the answer, classes
@@ -41,6 +43,22 @@ def test_dice_is_its_formula() -> None:
     p, t = logits.sigmoid()[:, 0].numpy(), (target > 0).numpy()
     expected = 1 - np.mean([(2 * (p[i] * t[i]).sum() + 1) / (p[i].sum() + t[i].sum() + 1) for i in range(3)])
     assert float(LOSSES.build("dice")(logits, target)) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(("channels", "shape"), [(1, (3, 9, 8)), (3, (3, 9, 8)), (4, (2, 5, 6, 7))])
+@pytest.mark.parametrize("batch", [False, True])
+@pytest.mark.parametrize("smoothing", [1.0, 1e-5])
+def test_dice_is_monais(channels: int, shape: tuple[int, ...], batch: bool, smoothing: float) -> None:
+    generator = torch.Generator().manual_seed(channels)
+    logits = torch.randn(shape[0], channels, *shape[1:], generator=generator, requires_grad=True)
+    target = torch.randint(0, max(2, channels), shape, generator=generator)
+    target[0] = 0  # a picture without any object
+    how = {"sigmoid": True} if channels == 1 else {"softmax": True, "include_background": False}
+    theirs = DiceLoss(**how, smooth_nr=smoothing, smooth_dr=smoothing, batch=batch)(logits, one_hot(target, channels))
+    ours = LOSSES.build({"name": "dice", "smoothing": smoothing, "batch": batch})(logits, target)
+    assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+    gradients = [torch.autograd.grad(loss, logits, retain_graph=True)[0] for loss in (ours, theirs)]
+    assert torch.allclose(*gradients, rtol=1e-4, atol=1e-8)
 
 
 def test_focal_is_its_formula() -> None:

@@ -1,4 +1,4 @@
-"""Losses of overlap and of single pixels; the arithmetic is MONAI's wherever it has it."""
+"""Losses of overlap and of single pixels; the arithmetic of all but the commonest is MONAI's wherever it has it."""
 
 from __future__ import annotations
 
@@ -32,12 +32,20 @@ def of_one_hot(binary: Loss, several: Loss) -> Loss:
 
 @LOSSES.register("dice", "Milletari et al. 2016; smoothing 1 as in the thesis documents")
 def dice(*, smoothing: float = 1.0, batch: bool = False) -> Loss:
-    """1 - Dice of probabilities, background left out; `batch` pools the pictures of a batch."""
-    from monai.losses import DiceLoss
+    """1 - Dice of probabilities, background left out; `batch` pools the pictures of a batch.
 
-    binary = DiceLoss(sigmoid=True, smooth_nr=smoothing, smooth_dr=smoothing, batch=batch)
-    several = DiceLoss(softmax=True, include_background=False, smooth_nr=smoothing, smooth_dr=smoothing, batch=batch)
-    return of_one_hot(binary, several)
+    Not MONAI's, whose import takes longer than all else with which a training begins; the tests hold it against that.
+    """
+
+    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        truth = one_hot(target, logits.shape[1])
+        found = torch.sigmoid(logits) if logits.shape[1] == 1 else torch.softmax(logits, 1)[:, 1:]
+        truth = truth[:, -found.shape[1] :]
+        pixels = [0, *range(2, logits.ndim)] if batch else list(range(2, logits.ndim))
+        both, all_of_them = (truth * found).sum(pixels), (truth + found).sum(pixels)
+        return (1 - (2 * both + smoothing) / (all_of_them + smoothing)).mean()
+
+    return loss
 
 
 @LOSSES.register("tversky", "Salehi et al. 2017, arXiv:1706.05721")
