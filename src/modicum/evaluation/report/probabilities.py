@@ -77,9 +77,7 @@ def reliability(histograms: Sequence[ProbabilityHistogram], classes: Sequence[st
         amounts.plot(told, pixels / pixels.sum(), "o-", color=colour, markersize=3.5)
     shares.set(title="Reliability", ylabel="share of foreground", ylim=(-0.02, 1.02), aspect="equal")
     amounts.set(title="How often it is told", ylabel="share of pixels", yscale="log")
-    amounts.yaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:g}")
-    )  # powers as mathematics take longer than all else
+    amounts.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".removeprefix("0")))  # no powers: slow
     amounts.yaxis.set_minor_formatter(NullFormatter())
     for axes in sheet.axes:
         axes.set(xlabel="probability of foreground", xlim=(-0.02, 1.02))
