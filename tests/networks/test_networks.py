@@ -60,7 +60,8 @@ def test_one_batch_is_learned_by_heart(name: str) -> None:
     def all_answers(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return sum(dice(one, target) for one in logits.split(1, dim=1)) / logits.shape[1]
 
-    assert learn(network, images, target, all_answers, rate=1e-2, steps=120) < 0.15
+    pair = name == "coarse_to_fine"  # where its fine network looks leaps while the coarse one learns
+    assert learn(network, images, target, all_answers, rate=1e-2, steps=240 if pair else 120, falls=pair) < 0.15
 
 
 @pytest.mark.parametrize("name", available())
