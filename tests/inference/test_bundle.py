@@ -170,3 +170,8 @@ def test_only_flips_that_the_training_has_shown_are_averaged(view: str, augmenta
     bundle = Bundle(recipe, network.state_dict(), ("disc",), Intensity((0.5,) * 3, (0.2,) * 3), 0.5, (255,))
     assert bundle.segmenter().flips == flips
     assert bundle.segmenter(flips=False).flips == ()
+
+
+def test_a_folder_without_a_model_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(ModicumError, match=r"there is no model\.modicum in this folder"):
+        Bundle.load(tmp_path)

@@ -209,7 +209,8 @@ class Bundle:
         if (path / "model.modicum").is_file():  # the folder of its run
             path = path / "model.modicum"
         if not path.is_file():
-            raise ModicumError("there is no such file.", file=path, remedy="Give the model.modicum of a run folder.")
+            missing = "there is no model.modicum in this folder." if path.is_dir() else "there is no such file."
+            raise ModicumError(missing, file=path, remedy="Give the model.modicum of a run folder.")
         return cls._unpacked(path, path)
 
     @classmethod
