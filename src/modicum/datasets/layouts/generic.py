@@ -151,7 +151,7 @@ def _of_patients(root: Path) -> Found | None:
     if people:
         joined.notes.append(_A_FOLDER_EACH.format(first.name))
     if other := sorted({p.name for p in within} - {path.name for path, _ in seen}):
-        joined.notes.append(_not_used(other))
+        joined.notes.append(not_used(other))
     _add_unlabelled(root, joined)
     return joined
 
@@ -202,7 +202,7 @@ def _one(root: Path, layout: str | None) -> Found | None:
     )
     found.notes += [*notes, f"Pictures come from {images.name}/, labels from {labels.name}/."]
     if other:
-        found.notes.append(_not_used(other))
+        found.notes.append(not_used(other))
     _add_unlabelled(root, found)
     return found
 
@@ -214,7 +214,8 @@ def _add_unlabelled(root: Path, found: Found) -> None:
             found.notes.append(f"{len(pictures)} unlabelled pictures come from {folder.name}/.")
 
 
-def _not_used(names: Sequence[str]) -> str:
+def not_used(names: Sequence[str]) -> str:
+    """A note of folders that are passed over."""
     return f"Not used: {', '.join(f'{name}/' for name in names)}."
 
 

@@ -95,7 +95,7 @@ def dsb2018(root: Path) -> Found | None:
     if not any(c.labelled for c in found.cases):
         return None
     if other := [p.name for p in subfolders(outer).values() if p not in single and pictures_in(p, deep=True)]:
-        found.notes.append(f"Not used: {', '.join(f'{name}/' for name in other)}, where there is no images/ with one picture.")
+        found.notes.append(generic.not_used(other))
     for test in ("stage1_test", "stage2_test_final"):
         if (root / test).is_dir():
             for folder in _single_pictures(root / test):
