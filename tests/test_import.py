@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-TRAINING = ("lightning_fabric", "torch._dynamo")  # half of what else would be loaded
+TRAINING = ("lightning_fabric", "torch._dynamo")  # of use to trainings alone
 HEAVY = ("torch", "torchvision", "monai", "lightning_fabric", "sklearn", "skimage", "matplotlib", "pandas")
 
 

@@ -34,7 +34,7 @@ def of_one_hot(binary: Loss, several: Loss) -> Loss:
 def dice(*, smoothing: float = 1.0, batch: bool = False) -> Loss:
     """1 - Dice of probabilities, background left out; `batch` pools the pictures of a batch.
 
-    Not MONAI's, whose import takes longer than all else with which a training begins; the tests hold it against that.
+    Not MONAI's, whose import takes seconds; the tests hold it against that.
     """
 
     def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
-    from lightning_fabric import Fabric  # takes longer to import than all else: only when something is trained
+    from lightning_fabric import Fabric  # takes seconds to import: only when something is trained
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
