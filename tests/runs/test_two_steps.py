@@ -216,12 +216,12 @@ def test_a_budget_that_is_too_short_is_told_for_the_whole(tmp_path: Path) -> Non
     changes = ["network.encoder.widths=[32,64]", "view=crops", "view.size=192", "localiser.size=192", "fit.precision=32-true"]
     with pytest.raises(ModicumError, match="too short") as error:
         md.train(tmp_path / "data", tmp_path / "run", recipe="small-polar", minutes=0.5 / 60, changes=changes)
-    share = re.search(r"budget of ([\d.]+) s .* about (\d+) steps fit, one epoch takes (\d+)", str(error.value))
+    share = re.search(r"budget of ([\d.]+) s .* about (\d+) steps fit, (\d+) are the least", str(error.value))
     advised = re.search(r"--budget (\d+)s", str(error.value))
     assert share is not None
     assert advised is not None
     assert float(share[1]) == pytest.approx(0.3)
-    least = 0.3 / max(1, int(share[2])) * int(share[3])  # seconds that one epoch of the first training takes, at that speed
+    least = 0.3 / max(1, int(share[2])) * int(share[3])  # seconds that the least steps of the first training take, at that speed
     assert int(advised[1]) > 1.3 * least
 
 

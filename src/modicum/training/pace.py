@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from modicum.errors import ModicumError
 
 TIMED_STEPS = 5  # after two that warm up caches
-EPOCHS_BY_THE_CLOCK = 40
+EPOCHS_BY_THE_CLOCK = 10, 40  # at least so many where there are pictures for it, at most so many
+LEAST_STEPS = 50  # what a budget must have room for, where seeing every picture once takes more
 
 
 def now() -> float:
@@ -21,7 +22,7 @@ def now() -> float:
 
 
 class BudgetTooShort(ModicumError):
-    """Not even one epoch fits into a budget."""
+    """A budget has room for next to no steps."""
 
     def __init__(self, problem: str, needed: float) -> None:
         super().__init__(problem, remedy=f"Give at least --budget {max(1, round(needed + 0.5))}s, or choose a smaller network.")
@@ -42,7 +43,7 @@ class Pace:
 
     steps: int | None
     seconds: float | None
-    round_steps: int  # steps in which every picture is seen: the least that an epoch has
+    round_steps: int  # steps in which every picture is seen
     step: int = 0
     progress: float = 0.0
     elapsed: float = 0.0
@@ -103,15 +104,17 @@ class Pace:
 
     @property
     def epoch_steps(self) -> int:
-        """Steps of an epoch: one round through the pictures; by the clock at least a fortieth of the training.
+        """Steps of an epoch: one round through the pictures; by the clock a tenth to a fortieth of the training.
 
-        By the clock an epoch may be cut into many rounds, so that looking at validation pictures stays a small expense.
+        So looking at validation pictures stays a small expense, and of very many pictures an epoch shows only some.
         """
         if self.steps is not None:
             return self.round_steps
         if self.increment == 0.0:
             return self.step + 1  # not laid out yet
-        return max(self.round_steps, (self.step + self.steps_left) // EPOCHS_BY_THE_CLOCK)
+        fewest, most = EPOCHS_BY_THE_CLOCK
+        whole = self.step + self.steps_left
+        return max(1, whole // most, min(self.round_steps, whole // fewest))
 
     @property
     def done(self) -> bool:
@@ -121,19 +124,18 @@ class Pace:
         return self.progress >= 1 - 1e-9 or self.elapsed >= self.seconds
 
     def _check_budget(self) -> None:
-        """Refuse a budget in which not even one epoch fits, after the first few steps; later it is too late to refuse.
+        """Refuse a budget in which next to no steps fit, after the first few; later it is too late to refuse.
 
         Raises:
             ModicumError: with the least budget that would do.
         """
         assert self.seconds is not None, "only a budget is checked"
-        possible = self.step + self.steps_left
-        if possible < self.round_steps:
+        possible, least = self.step + self.steps_left, min(self.round_steps, LEAST_STEPS)
+        if possible < least:
             left = self.steps_left
             step_seconds = (self.seconds - self.elapsed) / left if left else self.elapsed / self.step
-            needed = (self.elapsed + step_seconds * (self.round_steps - self.step)) * 1.2
+            needed = (self.elapsed + step_seconds * (least - self.step)) * 1.2
             raise BudgetTooShort(
-                f"the budget of {self.seconds:.3g} s is too short: about {possible} steps fit, "
-                f"one epoch takes {self.round_steps}.",
+                f"the budget of {self.seconds:.3g} s is too short: about {possible} steps fit, {least} are the least.",
                 needed,
             )
