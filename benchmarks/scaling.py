@@ -1,10 +1,9 @@
 """From 100 to 10,000 cases: `python benchmarks/scaling.py [100 1000 10000]`.
 
-Synthetic pictures of 256x256 with masks, of which 50 are the validation pictures and 50 the test pictures whatever the number.
-Each command in a process of its own: inspect; a training of 12 seconds (`small-whole`, or `--recipe`), the first time and again,
-when what is known of the files need not be found out anew; a prediction of all pictures. Prints seconds
-of processor, milliseconds a case beyond those of the smallest set, and the greatest memory of the process that no file stands behind (RssAnon; what is mapped from a file the system takes back when it needs
-room). Writes `OUT/scaling.json`.
+Synthetic pictures of 256x256 with masks; 50 validate and 50 test, whatever their number. Each command in a process of its own:
+inspect; a training of 12 seconds (`small-whole`, or `--recipe`) for the first time, and another one; a prediction of all.
+Prints seconds of processor, milliseconds a case beyond those of the smallest set, and the greatest memory that no file stands
+behind (RssAnon; what is mapped from a file the system takes back when it needs room). Writes `OUT/scaling.json`.
 """
 
 from __future__ import annotations
@@ -84,7 +83,7 @@ def main() -> None:
                 seconds, anonymous = measured(arguments)
                 least, base = first.setdefault(what, (count, seconds))
                 each = 1000 * (seconds - base) / (count - least) if count > least else float("nan")
-                rows.append({"cases": count, "command": what, "seconds": seconds, "ms_a_case": each, "anonymous_gib": anonymous})
+                rows.append({"cases": count, "command": what, "seconds": seconds, "ms_a_case": each, "gib": anonymous})
                 print(f"{count:6} {what:12} {seconds:7.1f} s {each:7.2f} ms a case {anonymous:6.2f} GiB", flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "scaling.json").write_text(json.dumps(rows, indent=1) + "\n")

@@ -4,7 +4,7 @@ Writes `OUT/volumes/EXPERIMENT/report.html`, `comparison.json` and `agreement.js
 runs cells side by side, one core each.
 
 experiments:
-  phantom      synthetic chest CT, 12 patients to test: epicardial fat directly and by way of its sac, both with and without depth
+  phantom      synthetic chest CT, 12 patients to test: epicardial fat directly and by way of its sac, with and without depth
                (thesis-data-efficient-segmentation 6.5: Dice .75, .865 by way of the sac, Pearson .886 a slice); also the
                Bland-Altman plots of the first repetition with most labels
   acdc         acdc, both volumes of 3 patients and of all: slices, with depth, with neighbours, a 3D U-Net

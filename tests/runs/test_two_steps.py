@@ -221,7 +221,7 @@ def test_a_budget_that_is_too_short_is_told_for_the_whole(tmp_path: Path) -> Non
     assert share is not None
     assert advised is not None
     assert float(share[1]) == pytest.approx(0.3)
-    least = 0.3 / max(1, int(share[2])) * int(share[3])  # seconds that the least steps of the first training take, at that speed
+    least = 0.3 / max(1, int(share[2])) * int(share[3])  # seconds of the first training's least steps at that speed
     assert int(advised[1]) > 1.3 * least
 
 
