@@ -15,6 +15,12 @@ settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50
 settings.load_profile("ci")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What tests find out about files is no business of whoever runs them."""
+    os.environ["MODICUM_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def data_root() -> Path:
     """Folder of the real data sets ($MODICUM_DATA, or ../shared/data beside the repository); skips without one."""

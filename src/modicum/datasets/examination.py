@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from modicum.datasets.case import Case, LabelCode
 from modicum.datasets.label_values import grey, nearly_grey, strange_values, values_of
 from modicum.datasets.loading import decode, load_mask, load_picture, marked
+from modicum.datasets.remembered import remembered
 from modicum.errors import Finding, ModicumError
 from modicum.images.volumes import cached_volume
 
@@ -38,7 +39,22 @@ class Examined:
 
 
 def examine(case: Case, code: LabelCode) -> Examined:
-    """Read the files of a case; whatever is wrong becomes a finding."""
+    """Look at the files of a case, or remember what they hold; whatever is wrong becomes a finding."""
+    if case.slice is not None:
+        return _examined(case, code)
+    paths = [p for p in (case.image, *case.labels, case.field_of_view) if p is not None]
+    question = ("examined", code, len(case.labels), case.field_of_view is not None)
+    nobody = replace(case, id="", patient="", attributes={}, volume="")  # what is kept names no one
+    one = remembered(question, paths, lambda: _examined(nobody, code), keep=_was_read)
+    return replace(one, case=case)
+
+
+def _was_read(one: Examined) -> bool:
+    """What cannot be read today may be tomorrow, though it does not change: a library was missing, or a disk."""
+    return all(f.kind != "unreadable-file" for f in one.findings)
+
+
+def _examined(case: Case, code: LabelCode) -> Examined:
     one = Examined(case)
     _picture(one)
     label, told = _label(one, code)

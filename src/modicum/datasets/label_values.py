@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from modicum.datasets.remembered import remembered
 from modicum.errors import ModicumError
 from modicum.images import read_mask
 
@@ -44,14 +46,21 @@ def look_at(paths: Iterable[Path], most_pixels: float) -> Iterator[Look]:
     """
     for path in paths:
         try:
-            mask = read_mask(path)
+            look, pixels = remembered("values", [path], partial(_look, path))
         except ModicumError:
             continue
-        coloured = mask.ndim == 3 and not nearly_grey(mask)
-        yield Look(path, {}, _colours_of(mask)) if coloured else Look(path, values_of(grey(mask)), {})
-        most_pixels -= mask.shape[0] * mask.shape[1]
+        yield look
+        most_pixels -= pixels
         if most_pixels <= 0:
             return
+
+
+def _look(path: Path) -> tuple[Look, int]:
+    """What a label file holds, and of how many pixels."""
+    mask = read_mask(path)
+    coloured = mask.ndim == 3 and not nearly_grey(mask)
+    look = Look(path, {}, _colours_of(mask)) if coloured else Look(path, values_of(grey(mask)), {})
+    return look, mask.shape[0] * mask.shape[1]
 
 
 def count(looks: Sequence[Look]) -> Counter[int]:

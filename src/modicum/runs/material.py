@@ -56,9 +56,11 @@ def read_material(training: Training) -> Material:
     def keep(picture: TrainingPicture) -> TrainingPicture:
         return picture if recipe.method else view.prepare(weaker(picture))
 
-    train = _teaching(load_training([cases[i] for i in split.train], dataset, keep, None, images=images))
+    folder = training.folder.path
+    train = _teaching(load_training([cases[i] for i in split.train], dataset, keep, None, images=images, folder=folder))
     channels = 1 if images.block else train[0].image.shape[2]
-    val = load_training([cases[i] for i in split.val], dataset, keep, channels, images=images) if split.val else train
+    held_out = [cases[i] for i in split.val]
+    val = load_training(held_out, dataset, keep, channels, images=images, folder=folder) if held_out else train
     intensity = _intensity(recipe, train)
     return Material(
         train,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from modicum.errors import ModicumError
 from modicum.images.intensity import working_pixels
 from modicum.images.volumes import Slicing, Volume, as_shown, cached_volume
 from modicum.recipes.axes import Images
+from modicum.runs.shelf import shelved
 from modicum.views import TrainingPicture
 
 
@@ -126,21 +128,26 @@ def load_training(
     channels: int | None,
     *,
     images: Images,
+    folder: Path | None = None,
 ) -> list[TrainingPicture]:
     """All pictures of a training, decoded once; volumes as such where a network of three dimensions sees them.
 
     Args:
         keep: a picture as it is worth keeping, e.g. `View.prepare`.
+        folder: where those are set down that are too many for the memory (`shelved`); None: they are few.
         channels: None: as many as the pictures have; grey ones among coloured ones are repeated over three.
     """
-    if not cases:
-        return []
-    pictures = []
-    with bar(f"Reading {counted(cases)}", len(cases)) as progress:
+
+    def read() -> Iterator[TrainingPicture]:
         for group in ([c] for c in cases) if images.block is None else together(cases).values():
             loaded = [load_case(c, dataset, channels, images=images) for c in group]
-            pictures.append(keep(loaded[0] if images.block is None else _stacked(loaded, group[0])))
+            yield keep(loaded[0] if images.block is None else _stacked(loaded, group[0]))
             progress.step(len(group))
+
+    if not cases:
+        return []
+    with bar(f"Reading {counted(cases)}", len(cases)) as progress:
+        pictures = [*read()] if folder is None else shelved(read(), folder)
     if images.block is not None:
         return pictures
     most = max((p.image.shape[2] for p in pictures), default=1)

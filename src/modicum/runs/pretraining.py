@@ -106,7 +106,8 @@ def _pictures(
     recipe, split = training.recipe, training.split
     others = unlabelled_cases(training.dataset, split, pretext.folder)
     cases = [*(c for c in training.dataset.labelled if c.id in split.train), *others]
-    pictures, findings = read_unlabelled(cases, _view(recipe).prepare, material.intensity.channels, images=recipe.images)
+    keep, channels, folder = _view(recipe).prepare, material.intensity.channels, training.folder.path
+    pictures, findings = read_unlabelled(cases, keep, channels, images=recipe.images, folder=folder)
     if not others:
         said = "there are no unlabelled pictures: the start learned from the training pictures alone."
         findings.append(Finding("note", "nothing-unlabelled", said, remedy="Name a folder: --set start.folder=PATH"))

@@ -37,14 +37,14 @@ def taught_pictures(teacher: Bundle, cases: Sequence[Case], training: Training, 
         teacher = teacher.unfinished  # a slice is no volume
     recipe, part = training.recipe, training.part
     settings, view = recipe.taught_by.unlabelled, VIEWS.build(recipe.view)
-    channels, images = material.intensity.channels, recipe.images
+    channels, images, folder = material.intensity.channels, recipe.images, training.folder.path
     seen = contents(cases)
     if not isinstance(settings, PseudoLabels):
         keep = _placed(teacher, recipe) if view.localised else view.prepare
-        pictures, findings = read_unlabelled(cases, keep, channels, images=images)
+        pictures, findings = read_unlabelled(cases, keep, channels, images=images, folder=folder)
         return Unlabelled(pictures, seen, findings=findings)
     labels = _PseudoLabelling(teacher, settings, training, material)
-    pictures, findings = read_unlabelled(cases, labels.keep, channels, images=images)
+    pictures, findings = read_unlabelled(cases, labels.keep, channels, images=images, folder=folder)
     table = pd.DataFrame([{**asdict(d), "kept": d.kept} for d in labels.decisions])
     training.folder.write(f"{part}pseudo-labels.csv", table.to_csv(index=False))
     done = Unlabelled(pictures, seen, labels.decisions, labels.allowed, labels.examples, findings)

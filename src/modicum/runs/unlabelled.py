@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from modicum.augment import moved_only, recoloured
 from modicum.console import bar
@@ -16,6 +17,7 @@ from modicum.recipes.axes import Images
 from modicum.runs.material import Material
 from modicum.runs.pictures import load_unlabelled
 from modicum.runs.predicting import expand
+from modicum.runs.shelf import shelved
 from modicum.supervision import PseudoLabels
 from modicum.supervision.labelled import LabelledPictures
 from modicum.supervision.mixed import Beside, Mixed
@@ -73,30 +75,43 @@ def contents(cases: Sequence[Case]) -> dict[str, str]:
 
 
 def read_unlabelled(
-    cases: Sequence[Case], keep: Callable[[TrainingPicture], TrainingPicture | None], channels: int, *, images: Images
+    cases: Sequence[Case],
+    keep: Callable[[TrainingPicture], TrainingPicture | None],
+    channels: int,
+    *,
+    images: Images,
+    folder: Path,
 ) -> tuple[list[TrainingPicture], list[Finding]]:
     """The pictures as they are worth keeping, read one after the other; one that cannot be read is a warning.
 
     Args:
         keep: from a picture at full size; None for one that is not wanted.
+        folder: where those are set down that are too many for the memory (`shelved`).
 
     Raises:
         ModicumError: none can be read.
     """
-    pictures, findings = [], []
-    with bar(f"Reading {counted(cases, 'unlabelled')}", len(cases)) as progress:
+    findings: list[Finding] = []
+
+    def read() -> Iterator[TrainingPicture]:
         for case in cases:
             try:
-                pictures.append(keep(load_unlabelled(case, channels, images=images)))
+                found = keep(load_unlabelled(case, channels, images=images))
             except ModicumError as error:
                 findings.append(Finding("warning", "unlabelled-unreadable", error.problem, str(case.image), error.remedy))
+            else:
+                if found is not None:
+                    yield found
             progress.step()
-    if not pictures:
+
+    with bar(f"Reading {counted(cases, 'unlabelled')}", len(cases)) as progress:
+        pictures = shelved(read(), folder)
+    if len(findings) == len(cases):
         first = findings[0]
         raise ModicumError(
             f"none of the unlabelled pictures can be used: {first.message}", file=first.file, remedy=first.remedy
         )
-    return [p for p in pictures if p is not None], findings
+    return pictures, findings
 
 
 def with_unlabelled(
