@@ -1,7 +1,7 @@
 """From 100 to 10,000 cases: `python benchmarks/scaling.py [100 1000 10000]`.
 
 Synthetic pictures of 256x256 with masks; 50 validate and 50 test, whatever their number. Each command in a process of its own:
-inspect; a training of 12 seconds (`small-whole`, or `--recipe`) for the first time, and another one; a prediction of all.
+inspect; a training of 20 processor seconds (`small-whole`, or `--recipe`) for the first time, and another one; a prediction of all.
 Prints seconds of processor, milliseconds a case beyond those of the smallest set, and the greatest memory that no file stands
 behind (RssAnon; what is mapped from a file the system takes back when it needs room). Writes `OUT/scaling.json`.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -21,6 +22,12 @@ import cv2
 import numpy as np
 
 SIDE, HELD_OUT = 256, 50
+PROGRAM = "import cells, sys; from modicum.cli.main import main; sys.exit(main())"
+ENVIRONMENT = {
+    **os.environ,
+    "BUDGETS": "processor",
+    "PYTHONPATH": f"{Path(__file__).parent}:{os.environ.get('PYTHONPATH', '')}",
+}
 
 
 def make(folder: Path, count: int) -> None:
@@ -44,7 +51,7 @@ def make(folder: Path, count: int) -> None:
 def measured(arguments: list[str]) -> tuple[float, float]:
     """Seconds of processor, and the greatest RssAnon in GiB, of a `modicum` command."""
     began, most = resource.getrusage(resource.RUSAGE_CHILDREN), 0
-    with subprocess.Popen([sys.executable, "-m", "modicum", *arguments], stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments], env=ENVIRONMENT, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
             try:
                 status = Path(f"/proc/{process.pid}/status").read_text()
@@ -71,7 +78,7 @@ def main() -> None:
             folder = Path(name) / str(count)
             make(folder / "data", max(count, 2 * HELD_OUT + 1))
             data = str(folder / "data")
-            train = ["train", data, "--recipe", options.recipe, "--budget", "12s", "--out"]
+            train = ["train", data, "--recipe", options.recipe, "--budget", "20s", "--out"]
             model = str(folder / "first" / "model.modicum")
             commands = {
                 "inspect": ["inspect", data],

@@ -33,7 +33,7 @@ def test_lossy_colour_is_what_pillow_says(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize(("suffix", "options"), [("jpg", {}), ("tif", {}), ("tif", {"compression": "tiff_lzw"})])
+@pytest.mark.parametrize(("suffix", "options"), [("png", {}), ("jpg", {}), ("tif", {}), ("tif", {"compression": "tiff_lzw"})])
 def test_orientation_is_applied_as_pillow_does(tmp_path: Path, orientation: int, suffix: str, options: dict[str, str]) -> None:
     path = tmp_path / f"x.{suffix}"
     image = Image.fromarray(RGB)
@@ -43,6 +43,27 @@ def test_orientation_is_applied_as_pillow_does(tmp_path: Path, orientation: int,
     upright = np.asarray(ImageOps.exif_transpose(Image.open(path)))
     assert np.array_equal(read_picture(path), upright)
     assert picture_size(path) == upright.shape[:2]
+
+
+def test_a_png_may_say_after_its_pixels_how_it_is_turned(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    image = Image.fromarray(RGB)
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(path, exif=exif)
+    told = path.read_bytes()
+    start = told.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(told[start : start + 4], "big")
+    last = told.index(b"IEND") - 4
+    path.write_bytes(told[:start] + told[end:last] + told[start:end] + told[last:])
+    assert picture_size(path) == read_picture(path).shape[:2] == (60, 40)
+
+
+def test_the_size_of_a_png_is_known_without_its_pixels(tmp_path: Path) -> None:
+    Image.fromarray(RGB).save(tmp_path / "x.png")
+    whole = (tmp_path / "x.png").read_bytes()
+    (tmp_path / "x.png").write_bytes(whole[:200])
+    assert picture_size(tmp_path / "x.png") == (40, 60)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])

@@ -43,7 +43,8 @@ def mask(path: Path) -> Pixels:
 def size(path: Path) -> tuple[int, int]:
     """(height, width) from the header."""
     with _open(path) as image:
-        return upright_size(image.height, image.width, _orientation(image))
+        orientation = _orientation(image) if image.format != "PNG" or _may_be_turned(image) else 1
+        return upright_size(image.height, image.width, orientation)
 
 
 def as_pixels(image: Image.Image) -> Pixels:
@@ -91,6 +92,21 @@ def _open(path: Path) -> Image.Image:
 
 def _orientation(image: Image.Image) -> int:
     return int(image.getexif().get(TAG, 1) or 1)
+
+
+def _may_be_turned(image: Image.Image) -> bool:
+    """Whether a PNG has a chunk that may say how it is to be turned; to look into them Pillow would decode it."""
+    file = image.fp
+    if file is None:
+        return True
+    begun = file.tell()
+    file.seek(8)  # after the signature: chunks of length, name, data and checksum
+    found = False
+    while not found and len(head := file.read(8)) == 8:
+        found = head[4:] in (b"eXIf", b"tEXt", b"zTXt", b"iTXt")
+        file.seek(int.from_bytes(head[:4], "big") + 4, io.SEEK_CUR)
+    file.seek(begun)
+    return found
 
 
 def _grey_palette(image: Image.Image) -> bool:
