@@ -1,9 +1,9 @@
 """From 100 to 10,000 cases: `python benchmarks/scaling.py [100 1000 10000]`.
 
 Synthetic pictures of 256x256 with masks; 50 validate and 50 test, whatever their number. Each command in a process of its own:
-inspect; a training of 20 processor seconds (`small-whole`, or `--recipe`) for the first time, and another one; a prediction of all.
-Prints seconds of processor, milliseconds a case beyond those of the smallest set, and the greatest memory that no file stands
-behind (RssAnon; what is mapped from a file the system takes back when it needs room). Writes `OUT/scaling.json`.
+inspect; a training of 20 processor seconds (`small-whole`, or `--recipe`), twice; a prediction of all. Prints seconds of
+processor, milliseconds a case beyond those of the next smaller set, and the greatest memory that no file stands behind (RssAnon;
+what is mapped from a file the system takes back when it needs room). Writes `OUT/scaling.json`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def main() -> None:
     options = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as name:
-        first: dict[str, tuple[int, float]] = {}
+        last: dict[str, tuple[int, float]] = {}
         for count in sorted(options.counts):
             folder = Path(name) / str(count)
             make(folder / "data", max(count, 2 * HELD_OUT + 1))
@@ -88,8 +88,9 @@ def main() -> None:
             }
             for what, arguments in commands.items():
                 seconds, anonymous = measured(arguments)
-                least, base = first.setdefault(what, (count, seconds))
-                each = 1000 * (seconds - base) / (count - least) if count > least else float("nan")
+                fewer, base = last.get(what, (count, seconds))
+                last[what] = count, seconds
+                each = 1000 * (seconds - base) / (count - fewer) if count > fewer else float("nan")
                 rows.append({"cases": count, "command": what, "seconds": seconds, "ms_a_case": each, "gib": anonymous})
                 print(f"{count:6} {what:12} {seconds:7.1f} s {each:7.2f} ms a case {anonymous:6.2f} GiB", flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
