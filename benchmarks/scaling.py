@@ -2,8 +2,8 @@
 
 Synthetic pictures of 256x256 with masks; 50 validate and 50 test, whatever their number. Each command in a process of its own:
 inspect; a training of 20 processor seconds (`small-whole`, or `--recipe`), twice; a prediction of all. Prints seconds of
-processor, milliseconds a case beyond those of the next smaller set, and the greatest memory that no file stands behind (RssAnon;
-what is mapped from a file the system takes back when it needs room). Writes `OUT/scaling.json`.
+processor, milliseconds a case beyond those of the next smaller set, and the greatest memory that no file is behind (RssAnon;
+what is mapped from files the system takes back when it needs room). Writes `OUT/scaling.json`.
 """
 
 from __future__ import annotations

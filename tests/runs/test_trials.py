@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -136,6 +137,27 @@ def test_where_nothing_could_be_told_nothing_is_tried(training: Training, monkey
     monkeypatch.setattr(trials, "_LEAST_STEPS", 1)
     monkeypatch.setattr(trials, "_LEAST_SECONDS", 0.0)
     assert trials.tried(training, rivals, SEEN) == (training, None), "a resumed run does not think again"
+
+
+def test_without_room_for_trials_the_better_bet_is_taken_if_it_has_room(
+    training: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = replace(training, minutes=2.0)
+    seconds = {"of a step": 0.1}
+    monkeypatch.setattr(trials, "measured_step", lambda recipe, *_: SimpleNamespace(seconds=seconds["of a step"]))
+    rivals = [Rival(tiny("rival"), ""), Rival(tiny("bet"), "", "it is the better bet")]
+    monkeypatch.setattr(trials, "_LEAST_PATIENTS", 100)
+    chosen, found = trials.tried(training, rivals, SEEN)
+    assert found is not None
+    assert (chosen.recipe.name, found.chosen) == ("bet", "bet")
+    assert "without trials" in found.reason
+    assert "it is the better bet" in found.reason
+    assert trials.tried(training, rivals, SEEN) == (chosen, found), "a resumed run does not think again"
+    (training.folder.path / "trials.json").unlink()
+    assert trials.tried(training, rivals[:1], SEEN)[0].recipe.name == "planned", "no bet"
+    (training.folder.path / "trials.json").unlink()
+    seconds["of a step"] = 1.0
+    assert trials.tried(training, rivals, SEEN) == (training, None), "no room for the bet either"
 
 
 @pytest.mark.usefixtures("_any_length")

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageFile
 
 from modicum.errors import ModicumError
 from modicum.images.orientation import TAG, upright, upright_size
@@ -75,7 +75,7 @@ def _picture(image: Image.Image, path: Path) -> Pixels:
     return pixels
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: Path) -> ImageFile.ImageFile:
     if path.suffix.lower() == ".gz":
         with gzip.open(path) as packed:
             image = Image.open(io.BytesIO(packed.read()))
@@ -94,7 +94,7 @@ def _orientation(image: Image.Image) -> int:
     return int(image.getexif().get(TAG, 1) or 1)
 
 
-def _may_be_turned(image: Image.Image) -> bool:
+def _may_be_turned(image: ImageFile.ImageFile) -> bool:
     """Whether a PNG has a chunk that may say how it is to be turned; to look into them Pillow would decode it."""
     file = image.fp
     if file is None:

@@ -60,7 +60,10 @@ def plan(seen: Fingerprint, minutes: float, changes: Sequence[str]) -> Plan:
     told = [reason for axis, reason in reasons.items() if not any(touches(change, axis) for change in changes)]
     recipe = checked(change(values, list(changes)))
     rivals = rivals_of(recipe, seen, changes)
-    told += [f"{_TRIALS} whether {rival.recipe.name} is better: {rival.reason}." for rival in rivals]
+    for rival in rivals:
+        told.append(f"{_TRIALS} whether {rival.recipe.name} is better: {rival.reason}.")
+        if rival.unless_tried:
+            told.append(f"Where they have no room but it has, {rival.recipe.name} is taken: {rival.unless_tried}.")
     return Plan(recipe, tuple(told), rivals, larger_ones(recipe, seen, changes))
 
 

@@ -24,6 +24,7 @@ _IN_COLOUR = (
     "the pictures are in colour: where objects differ from their surroundings by more than brightness and colour (polyps), an "
     "encoder that knows ImageNet finds far more of them"
 )
+_BETTER_BET = "it gained .24 to .32 Dice on polyps, and on lesions single runs differ by less than .1 either way"
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Rival:
 
     recipe: Recipe
     reason: str
+    unless_tried: str = ""  # why it is chosen where no trial can be held; "": then it is not
 
 
 def rivals_of(planned: Recipe, seen: Fingerprint, changes: Sequence[str]) -> tuple[Rival, ...]:
@@ -42,7 +44,7 @@ def rivals_of(planned: Recipe, seen: Fingerprint, changes: Sequence[str]) -> tup
     if chosen_by_user or planned.name == _RIVAL or planned.view["name"] != "whole" or max(seen.channels, default=1) < 3:
         return ()
     own = [one for one in changes if not any(touches(one, key) for key in _NAMED)]
-    return (Rival(load(_RIVAL, [f"fit.budget={planned.fit.budget}", *own]), _IN_COLOUR),)
+    return (Rival(load(_RIVAL, [f"fit.budget={planned.fit.budget}", *own]), _IN_COLOUR, _BETTER_BET),)
 
 
 def touches(change: str, axis: str) -> bool:

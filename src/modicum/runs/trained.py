@@ -16,15 +16,18 @@ from modicum.training.loop import EpochRecord
 
 @dataclass(frozen=True)
 class Tried:
-    """What trials of several recipes found."""
+    """What trials of several recipes found, or what was chosen because there was no room for them."""
 
     chosen: str
     dice: Mapping[str, Mapping[str, float]]  # of each recipe that was tried, of each held-out picture
     seconds: float  # spent, reading and testing included
+    bet: str = ""  # why it was chosen without trials
 
     @property
     def reason(self) -> str:
         """In words."""
+        if self.bet:
+            return f"Chosen without trials, for which there was no room: {self.chosen}, because {self.bet}."
         pictures = set.intersection(*(set(one) for one in self.dice.values()))
         if not pictures:
             return f"Trials told nothing, because one of them failed: {self.chosen} stays."

@@ -46,6 +46,7 @@ class _Contest:
     """How far the trials of a run have come."""
 
     rounds: int = 0  # none is held
+    steps: int = 0  # of the slowest recipe, for which the whole budget has room
     seconds: float = 0.0  # of training in each trial
     spent: float = 0.0  # seconds, everything included
     dice: dict[str, list[dict[str, float]]] = field(default_factory=dict)  # recipe -> round -> held-out picture
@@ -54,15 +55,21 @@ class _Contest:
 def tried(training: Training, rivals: Sequence[Rival], seen: Fingerprint) -> tuple[Training, Tried | None]:
     """The training with the best of its own recipe and its rivals, in what trials leave of the budget.
 
-    None was tried where there is no rival or no budget, or too little of either time or patients for a trial to tell anything.
-    What is done stands in `trials.json`; a run that goes on does not repeat it.
+    None was tried where there is no rival or no budget. Where there is too little of either time or patients for a trial to
+    tell anything, a rival that is the better bet is taken if it has room for enough steps. What is done stands in
+    `trials.json`; a run that goes on does not repeat it.
     """
     if not rivals or training.minutes is None:
         return training, None
     recipes = {training.recipe.name: training.recipe, **{r.recipe.name: r.recipe for r in rivals}}
     contest = _contest(training, recipes, seen)
     if not contest.rounds:
-        return training, None
+        bet = next((r for r in rivals if r.unless_tried), None)
+        if bet is None or contest.steps < _LEAST_STEPS:
+            return training, None
+        found = Tried(bet.recipe.name, {}, contest.spent, bet.unless_tried)
+        say(f"- {found.reason}")
+        return replace(training, recipe=bet.recipe, minutes=training.minutes - contest.spent / 60), found
     splits, place = _splits(training), training.folder.path / training.part / "trials"
     for number in range(contest.rounds):
         for name, recipe in recipes.items():
@@ -86,9 +93,10 @@ def _contest(training: Training, recipes: Mapping[str, Recipe], seen: Fingerprin
     assert training.minutes is not None, "only a budget has room for trials"
     each = 60 * training.minutes * SHARE / len(recipes)  # with one round
     patients = {c.patient or c.id for c in _pool(training)}
-    if each >= _LEAST_SECONDS and len(patients) >= _LEAST_PATIENTS:
+    if each >= _LEAST_SECONDS:
         slowest = max(measured_step(recipe, training.dataset, seen).seconds for recipe in recipes.values())
-        contest.rounds = min(_ROUNDS, int(each / slowest / _LEAST_STEPS))
+        contest.steps = int(60 * training.minutes / slowest)
+        contest.rounds = min(_ROUNDS, int(each / slowest / _LEAST_STEPS)) if len(patients) >= _LEAST_PATIENTS else 0
         contest.seconds = each / max(1, contest.rounds)
     contest.spent = now() - began
     _keep(training, contest)
