@@ -88,12 +88,13 @@ def test_scaled_values_are_in_their_units(tmp_path: Path) -> None:
     assert sorted(values.ravel()) == sorted(np.asarray(nibabel.load(tmp_path / "x.nii.gz").dataobj, np.float32).ravel())
 
 
+@pytest.mark.parametrize("direction", ["RAI", "LPS"])  # LPS is as volumes lie in memory: nothing is reordered, or copied
 @pytest.mark.parametrize("suffix", [".nrrd", ".mha", ".mhd"])
-def test_nrrd_and_metaimage(suffix: str, tmp_path: Path) -> None:
+def test_nrrd_and_metaimage(suffix: str, direction: str, tmp_path: Path) -> None:
     image = sitk.GetImageFromArray(body())  # ITK's axes are the volume's: head, back, left
     image.SetSpacing((0.7, 0.8, 2.5))
     image.SetOrigin((3.0, -4.0, 5.5))
-    turned = sitk.DICOMOrient(image, "RAI")
+    turned = sitk.DICOMOrient(image, direction)
     path = tmp_path / f"x{suffix}"
     sitk.WriteImage(turned, str(path))
     volume = read_volume(path)

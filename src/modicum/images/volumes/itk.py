@@ -44,9 +44,9 @@ def read(path: Path) -> Volume:
             remedy="Save each time point or channel as a file of its own.",
         )
     orientation = Orientation.of(affine(image))
-    values = sitk.GetArrayViewFromImage(image).transpose(2, 1, 0)
+    values = sitk.GetArrayFromImage(image).transpose(2, 1, 0)  # a copy: a view would outlive the image
     if values.dtype.kind == "f" or values.dtype.itemsize > 2:
-        values = values.astype(np.float32)
+        values = values.astype(np.float32, copy=False)
     geometry = sitk.Image(image.GetSize(), sitk.sitkUInt8)
     geometry.CopyInformation(image)
     suffix = ".nrrd" if path.suffix.lower() == ".nrrd" else ".mha"
