@@ -64,6 +64,8 @@ def test_a_file_of_the_same_size_and_time_but_other_content_is_read_anew(case: C
 def test_what_the_values_mean_is_part_of_the_question(case: Case) -> None:
     assert examine(case, CODE).share == 40 / 600
     assert examine(case, LabelCode("index", (7,))).share == 0
+    assert examine(case, LabelCode("index", (255,), unmarked=0)).marked == 40 / 600
+    assert examine(case, LabelCode("index", (0,), ground=255)).share == 560 / 600
 
 
 def test_a_file_that_cannot_be_read_is_tried_again(case: Case, reads: list[Path]) -> None:
@@ -78,6 +80,21 @@ def test_off_keeps_nothing(case: Case, cache: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("MODICUM_CACHE", "off")
     assert examine(case, CODE).share == 40 / 600
     assert not cache.exists()
+
+
+def test_only_its_owner_may_read_it(case: Case, cache: Path) -> None:
+    examine(case, CODE)
+    assert cache.stat().st_mode & 0o077 == 0
+
+
+def test_a_damaged_file_that_cannot_be_removed_is_no_fault(case: Case, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError
+
+    cache.parent.mkdir()
+    cache.write_bytes(os.urandom(8192))
+    monkeypatch.setattr(Path, "unlink", refused)
+    assert examine(case, CODE).share == 40 / 600
 
 
 @pytest.mark.parametrize("damage", ["noise", "half", "folder", "not allowed"])

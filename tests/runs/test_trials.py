@@ -150,7 +150,7 @@ def test_without_room_for_trials_the_better_bet_is_taken_if_it_has_room(
     chosen, found = trials.tried(training, rivals, SEEN)
     assert found is not None
     assert (chosen.recipe.name, found.chosen) == ("bet", "bet")
-    assert "without trials" in found.reason
+    assert "untried" in found.reason
     assert "it is the better bet" in found.reason
     assert trials.tried(training, rivals, SEEN) == (chosen, found), "a resumed run does not think again"
     (training.folder.path / "trials.json").unlink()

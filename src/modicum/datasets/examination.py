@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,8 @@ def examine(case: Case, code: LabelCode) -> Examined:
     if case.slice is not None:
         return _examined(case, code)
     paths = [p for p in (case.image, *case.labels, case.field_of_view) if p is not None]
-    question = ("examined", code, len(case.labels), case.field_of_view is not None)
-    nobody = replace(case, id="", patient="", attributes={}, volume="")  # what is kept names no one
+    question = ("examined", astuple(code), len(case.labels), case.field_of_view is not None)
+    nobody = replace(case, id="", patient="", attributes={}, volume="")  # nothing but paths is kept of whose picture it is
     one = remembered(question, paths, lambda: _examined(nobody, code), keep=_was_read)
     return replace(one, case=case)
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from modicum.datasets.remembered import remembered
 from modicum.errors import ModicumError
 from modicum.images import read_mask
+from modicum.images.formats import is_volume
 
 Values = npt.NDArray[Any]
 Colour = tuple[int, int, int]
@@ -46,7 +47,8 @@ def look_at(paths: Iterable[Path], most_pixels: float) -> Iterator[Look]:
     """
     for path in paths:
         try:
-            look, pixels = remembered("values", [path], partial(_look, path))
+            find = partial(_look, path)
+            look, pixels = find() if is_volume(path) else remembered("values", [path], find)  # a volume may be several files
         except ModicumError:
             continue
         yield look

@@ -1,25 +1,30 @@
 """What files were found to hold, kept between runs, so that files that have not changed need not be read again.
 
 Kept in the folder `$MODICUM_CACHE`, else in `$XDG_CACHE_HOME/modicum` or `~/.cache/modicum`; MODICUM_CACHE=off keeps nothing.
-Nothing depends on it: whatever is wrong with it, files are read as if it were not there.
+Paths are part of it, so that it is readable for its owner alone, and nobody else's is read. Nothing depends on it: whatever is
+wrong with it, files are read as if it were not there.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import pickle
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
 
-_MOST = 200_000  # answers that are kept
+_MOST = 100_000  # answers that are kept, of up to 5 kB
 _FILE = "inspected.sqlite"
+_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "tifffile")
 _using = threading.Lock()
 _connections: dict[tuple[Path, int], sqlite3.Connection | None] = {}  # by file and process; None: it cannot be used
 
@@ -28,7 +33,7 @@ def remembered(question: object, paths: Sequence[Path], find: Callable[[], T], k
     """The answer to a question about files: as it was kept while they were as they are now, else what `find` says.
 
     Args:
-        question: with the paths it decides the answer; known by its `repr`.
+        question: with the paths it decides the answer; its `repr` must tell all that matters.
         keep: whether an answer is worth keeping; as it is, any that is true.
     """
     key = _key(question, paths)
@@ -59,19 +64,19 @@ def _key(question: object, paths: Sequence[Path]) -> bytes | None:
 
 @lru_cache(maxsize=1)
 def _program() -> str:
-    """Changes with the modules that look at files: what an older one has found need not be what this one would find."""
+    """Changes with what looks at files, and the libraries it reads them with: others need not find the same."""
     package = Path(__file__).parents[1]
     files = sorted(p for room in ("datasets", "images") for p in (package / room).rglob("*.py"))
-    return hashlib.sha256(repr([(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files]).encode()).hexdigest()
+    modules = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files]
+    return repr((modules, [version(library) for library in _LIBRARIES]))
 
 
 def _folder() -> Path | None:
     told = os.environ.get("MODICUM_CACHE")
     if told is not None:
-        return None if told in ("", "off") else Path(told)
-    base = os.environ.get("XDG_CACHE_HOME")
+        return None if told in ("", "off") else Path(told).expanduser()
     try:
-        return (Path(base) if base else Path.home() / ".cache") / "modicum"
+        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "modicum"
     except RuntimeError:  # nobody's home
         return None
 
@@ -98,18 +103,29 @@ def _do(statement: str, *values: bytes) -> list[tuple[bytes]]:
             connection = _connections[path, process]
             return [] if connection is None else connection.execute(statement, values).fetchall()
         except (sqlite3.Error, OSError) as error:
+            broken = _connections.pop((path, process), None)
+            if broken is not None:
+                broken.close()
             _connections[path, process] = None
-            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-                path.unlink(missing_ok=True)
+            if type(error) is sqlite3.DatabaseError:  # malformed, or no database
+                with suppress(OSError):
+                    path.unlink()
             return []
 
 
 def _opened(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():  # an answer may be a program
+        raise PermissionError(errno.EPERM, "belongs to somebody else", str(path))
     connection = sqlite3.connect(path, timeout=1, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = OFF")  # what a crash damages is found out anew
-    connection.execute("CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, answer BLOB)")
-    connection.execute("DELETE FROM answers WHERE rowid <= (SELECT max(rowid) FROM answers) - ?", (_MOST,))
+    try:
+        connection.execute("PRAGMA synchronous = OFF")  # what a crash damages is found out anew
+        connection.execute("CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, answer BLOB)")
+        connection.execute("DELETE FROM answers WHERE rowid <= (SELECT max(rowid) FROM answers) - ?", (_MOST,))
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

@@ -62,8 +62,8 @@ def plan(seen: Fingerprint, minutes: float, changes: Sequence[str]) -> Plan:
     rivals = rivals_of(recipe, seen, changes)
     for rival in rivals:
         told.append(f"{_TRIALS} whether {rival.recipe.name} is better: {rival.reason}.")
-        if rival.unless_tried:
-            told.append(f"Where they have no room but it has, {rival.recipe.name} is taken: {rival.unless_tried}.")
+        if bet := rival.unless_tried:
+            told.append(f"Where a test set is held out and they have no room but it has, {rival.recipe.name} is taken: {bet}.")
     return Plan(recipe, tuple(told), rivals, larger_ones(recipe, seen, changes))
 
 

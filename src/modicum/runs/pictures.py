@@ -151,4 +151,7 @@ def load_training(
     if images.block is not None:
         return pictures
     most = max((p.image.shape[2] for p in pictures), default=1)
-    return [p if p.image.shape[2] == most else replace(p, image=np.repeat(p.image, most, axis=2)) for p in pictures]
+    if all(p.image.shape[2] == most for p in pictures):
+        return pictures
+    alike = (p if p.image.shape[2] == most else replace(p, image=np.repeat(p.image, most, axis=2)) for p in pictures)
+    return [*alike] if folder is None else shelved(alike, folder)

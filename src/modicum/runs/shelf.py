@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modicum.errors import ModicumError
+from modicum.console import say
 from modicum.views import TrainingPicture
 
 _BLOCK = 2**28  # bytes that are kept in memory before they are set down
@@ -21,8 +21,7 @@ _BLOCK = 2**28  # bytes that are kept in memory before they are set down
 def shelved(pictures: Iterable[TrainingPicture], folder: Path) -> list[TrainingPicture]:
     """The same pictures; all but the last 256 MB of their pixels lie in nameless files of a folder, which end with the process.
 
-    Raises:
-        ModicumError: there is no room in the folder.
+    Where the folder has no room for them they stay in memory.
     """
     done: list[TrainingPicture] = []
     pending: list[TrainingPicture] = []
@@ -31,7 +30,11 @@ def shelved(pictures: Iterable[TrainingPicture], folder: Path) -> list[TrainingP
         pending.append(picture)
         size += sum(a.nbytes for a in _arrays(picture))
         if size >= _BLOCK:
-            done += _set_down(pending, folder)
+            try:
+                done += _set_down(pending, folder)
+            except OSError as error:
+                say(f"{folder} has no room for decoded pictures ({error.strerror or error}): they stay in memory")
+                done += pending
             pending, size = [], 0
     return done + pending
 
@@ -41,19 +44,12 @@ def _arrays(picture: TrainingPicture) -> list[npt.NDArray[np.uint8]]:
 
 
 def _set_down(pictures: Sequence[TrainingPicture], folder: Path) -> list[TrainingPicture]:
-    try:
-        with TemporaryFile(dir=folder) as file:
-            for picture in pictures:
-                for array in _arrays(picture):
-                    file.write(np.ascontiguousarray(array).data)
-            file.flush()
-            kept = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except OSError as error:
-        raise ModicumError(
-            f"has no room for the decoded pictures ({error.strerror or error}).",
-            file=folder,
-            remedy="Make room, or choose another run folder with --out.",
-        ) from None
+    with TemporaryFile(dir=folder) as file:
+        for picture in pictures:
+            for array in _arrays(picture):
+                file.write(np.ascontiguousarray(array).data)
+        file.flush()
+        kept = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     place = 0
 
     def mapped(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -27,7 +27,7 @@ class Tried:
     def reason(self) -> str:
         """In words."""
         if self.bet:
-            return f"Chosen without trials, for which there was no room: {self.chosen}, because {self.bet}."
+            return f"Chosen untried, for want of time or patients for trials: {self.chosen}, because {self.bet}."
         pictures = set.intersection(*(set(one) for one in self.dice.values()))
         if not pictures:
             return f"Trials told nothing, because one of them failed: {self.chosen} stays."

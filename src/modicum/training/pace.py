@@ -13,6 +13,7 @@ from modicum.errors import ModicumError
 
 TIMED_STEPS = 5  # after two that warm up caches
 EPOCHS_BY_THE_CLOCK = 10, 40  # at least so many where there are pictures for it, at most so many
+LEAST_EPOCH = 20  # steps, where that is no more than a round
 LEAST_STEPS = 50  # what a budget must have room for, where seeing every picture once takes more
 
 
@@ -104,7 +105,7 @@ class Pace:
 
     @property
     def epoch_steps(self) -> int:
-        """Steps of an epoch: one round through the pictures; by the clock a tenth to a fortieth of the training.
+        """Steps of an epoch: one round through the pictures; by the clock a tenth to a fortieth of a training of many steps.
 
         So looking at validation pictures stays a small expense, and of very many pictures an epoch shows only some.
         """
@@ -114,7 +115,7 @@ class Pace:
             return self.step + 1  # not laid out yet
         fewest, most = EPOCHS_BY_THE_CLOCK
         whole = self.step + self.steps_left
-        return max(1, whole // most, min(self.round_steps, whole // fewest))
+        return max(1, whole // most, min(self.round_steps, max(whole // fewest, LEAST_EPOCH)))
 
     @property
     def done(self) -> bool:
