@@ -17,7 +17,7 @@ from modicum.datasets.case import Split
 from modicum.errors import ModicumError
 from modicum.planning import Rival
 from modicum.recipes import Recipe, load
-from modicum.runs import trials
+from modicum.runs import betting, trials
 from modicum.runs.folder import RunFolder
 from modicum.runs.material import Training
 
@@ -30,8 +30,8 @@ def tiny(name: str) -> Recipe:
 
 @pytest.fixture
 def _any_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trials, "_LEAST_STEPS", 1)
-    monkeypatch.setattr(trials, "_LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(trials, "LEAST_STEPS", 1)
+    monkeypatch.setattr(trials, "LEAST_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -134,8 +134,8 @@ def test_of_many_pictures_some_patients_are_drawn(training: Training, monkeypatc
 def test_where_nothing_could_be_told_nothing_is_tried(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
     rivals = [Rival(tiny("rival"), "")]
     assert trials.tried(training, rivals, SEEN) == (training, None), "a quarter of a minute is too short"
-    monkeypatch.setattr(trials, "_LEAST_STEPS", 1)
-    monkeypatch.setattr(trials, "_LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(trials, "LEAST_STEPS", 1)
+    monkeypatch.setattr(trials, "LEAST_SECONDS", 0.0)
     assert trials.tried(training, rivals, SEEN) == (training, None), "a resumed run does not think again"
 
 
@@ -171,3 +171,19 @@ def test_a_run_says_what_its_trials_chose(discs: Path, tmp_path: Path, monkeypat
     assert run.summary["trials"]["chosen"] == "rival"
     assert "Chosen by trials: rival" in (tmp_path / "run" / "report.html").read_text()
     assert md.train(discs, tmp_path / "run", minutes=0.15).summary == run.summary
+
+
+@pytest.mark.parametrize(("least", "chosen"), [(1, "rival"), (10**9, "auto")])
+def test_folds_take_the_better_bet_untried_where_each_has_room(
+    discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, least: int, chosen: str
+) -> None:
+    bet = Rival(tiny("rival"), "it is told so", "it is the better bet")
+    monkeypatch.setattr(import_module("modicum.planning.plan"), "rivals_of", lambda planned, seen, changes: (bet,))
+    monkeypatch.setattr(betting, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(betting, "LEAST_STEPS", least)
+    monkeypatch.setattr(betting, "measured_step", lambda recipe, *_: SimpleNamespace(seconds=0.01))
+    run = md.train(discs, tmp_path / "run", minutes=0.2, folds=2)
+    assert run.summary["recipe"] == run.bundle.recipe.name == chosen
+    assert ("it is the better bet. " in (tmp_path / "run" / "report.html").read_text()) == (chosen == "rival")
+    monkeypatch.delattr(betting, "measured_step")
+    assert md.train(discs, tmp_path / "run", minutes=0.2, folds=2).summary == run.summary

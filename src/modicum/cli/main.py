@@ -56,11 +56,12 @@ def plan(data: Data, recipe: RecipeName = "auto", budget: Budget = None, changes
     """The recipe that `train` would use, why, and how long it takes on this machine."""
     from modicum.cli.show import show_plan
     from modicum.datasets import discover
+    from modicum.runs.betting import betted
     from modicum.runs.estimate import training_time
     from modicum.runs.growing import grown
     from modicum.runs.prepare import prepare
 
-    prepared = grown(prepare(discover(data), recipe, _minutes(budget), None, changes or [], seed))
+    prepared = grown(betted(prepare(discover(data), recipe, _minutes(budget), None, changes or [], seed)))
     show_plan(prepared.plan, [prepared.splits[0].reason, training_time(prepared)])
 
 

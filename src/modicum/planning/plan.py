@@ -63,7 +63,7 @@ def plan(seen: Fingerprint, minutes: float, changes: Sequence[str]) -> Plan:
     for rival in rivals:
         told.append(f"{_TRIALS} whether {rival.recipe.name} is better: {rival.reason}.")
         if bet := rival.unless_tried:
-            told.append(f"Where a test set is held out and they have no room but it has, {rival.recipe.name} is taken: {bet}.")
+            told.append(f"Where they cannot be held but it has room, {rival.recipe.name} is taken: {bet}.")
     return Plan(recipe, tuple(told), rivals, larger_ones(recipe, seen, changes))
 
 

@@ -21,6 +21,7 @@ from modicum.errors import Finding
 from modicum.evaluation import Evaluator
 from modicum.images import read_picture
 from modicum.recipes import dump
+from modicum.runs.betting import betted, better_bet
 from modicum.runs.folder import RunFolder
 from modicum.runs.growing import grown, larger_versions
 from modicum.runs.localising import anew
@@ -88,11 +89,12 @@ def train(
 
 def _run(prepared: Prepared, folder: RunFolder) -> Run:
     """Train, test and report in a folder, or read what was done there."""
-    recipes = [prepared.plan.recipe, *(rival.recipe for rival in prepared.rivals), *larger_versions(prepared)]
+    rivals = [*prepared.rivals, *filter(None, [better_bet(prepared)])]
+    recipes = [prepared.plan.recipe, *(rival.recipe for rival in rivals), *larger_versions(prepared)]
     if folder.claim(prepared.dataset, recipes, prepared.splits) and folder.report.exists():
         say("This run is finished; nothing was done.")  # the report is the last thing that a run writes
         return _finished(folder, prepared)
-    prepared = grown(prepared, folder)
+    prepared = grown(betted(prepared, folder), folder)
     for reason in (*prepared.plan.reasons, prepared.splits[0].reason):
         say(f"- {reason}")
     tested, model = _train(prepared, folder)

@@ -33,8 +33,8 @@ from modicum.training.pace import now
 
 SHARE = 0.25  # of the budget, for the training in all trials; reading and testing come on top
 _ROUNDS = 2  # or one, where the budget has no room for two
-_LEAST_STEPS = 150  # of a trial; fewer show who begins fast, not who is good (benchmarks/RESULTS.md, "Trials")
-_LEAST_SECONDS = 10.0  # not worth measuring a step
+LEAST_STEPS = 150  # of a trial; fewer show who begins fast, not who is good (benchmarks/RESULTS.md, "Trials")
+LEAST_SECONDS = 10.0  # not worth measuring a step
 _LEAST_PATIENTS = 5
 _MOST_PICTURES = 60
 _BETTER = 0.02  # mean Dice by which a rival must lead at least: the planned recipe is smaller and quicker
@@ -65,7 +65,7 @@ def tried(training: Training, rivals: Sequence[Rival], seen: Fingerprint) -> tup
     contest = _contest(training, recipes, seen)
     if not contest.rounds:
         bet = next((r for r in rivals if r.unless_tried), None)
-        if bet is None or contest.steps < _LEAST_STEPS:
+        if bet is None or contest.steps < LEAST_STEPS:
             return training, None
         found = Tried(bet.recipe.name, {}, contest.spent, bet.unless_tried)
         say(f"- {found.reason}")
@@ -93,10 +93,10 @@ def _contest(training: Training, recipes: Mapping[str, Recipe], seen: Fingerprin
     assert training.minutes is not None, "only a budget has room for trials"
     each = 60 * training.minutes * SHARE / len(recipes)  # with one round
     patients = {c.patient or c.id for c in _pool(training)}
-    if each >= _LEAST_SECONDS:
+    if each >= LEAST_SECONDS:
         slowest = max(measured_step(recipe, training.dataset, seen).seconds for recipe in recipes.values())
         contest.steps = int(60 * training.minutes / slowest)
-        contest.rounds = min(_ROUNDS, int(each / slowest / _LEAST_STEPS)) if len(patients) >= _LEAST_PATIENTS else 0
+        contest.rounds = min(_ROUNDS, int(each / slowest / LEAST_STEPS)) if len(patients) >= _LEAST_PATIENTS else 0
         contest.seconds = each / max(1, contest.rounds)
     contest.spent = now() - began
     _keep(training, contest)
