@@ -77,3 +77,18 @@ def test_cases_are_counted_in_words(aortas: Path) -> None:
     flat = [Case("a", aortas), Case("b", aortas)]
     assert counted(flat) == "2 pictures"
     assert counted(flat[:1], "unlabelled") == "1 unlabelled picture"
+
+
+def test_a_label_that_lies_elsewhere_is_refused(tmp_path: Path) -> None:
+    values = np.zeros((8, 8, 4), np.int16)
+    values[2:4, 2:4, 1] = 500
+    for name in ("a", "b"):
+        for folder, array, affine in (
+            ("images", values, np.diag([-1.0, -1.0, 3.0, 1.0])),
+            ("labels", (values > 0).astype(np.uint8), np.eye(4) if name == "a" else np.diag([-1.0, -1.0, 3.001, 1.0])),
+        ):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            nibabel.save(nibabel.Nifti1Image(array, affine), tmp_path / folder / f"{name}.nii.gz")
+    dataset = discover(tmp_path)
+    assert {c.volume for c in dataset.labelled} == {"b"}
+    assert [Path(f.file or "").name for f in dataset.findings if "turned or flipped" in f.message] == ["a.nii.gz"]

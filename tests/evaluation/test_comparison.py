@@ -124,3 +124,10 @@ def test_the_conclusion_says_chance_where_it_is_chance() -> None:
     assert "loses .060 Dice" in said(-0.06, -0.09, -0.03, 0.001)
     assert "cannot be told" in said(0.06, 0.03, 0.09, 0.2)
     assert "cannot be told" in said(0.01, -0.02, 0.04, 0.5)
+
+
+def test_of_one_patient_no_test_is_possible_however_many_repetitions() -> None:
+    rng = np.random.default_rng(0)
+    dice = rng.uniform(0.5, 1, (3, 5))
+    assert np.isnan(contrast(dice, dice - 0.1, ["one"] * 5)["p"])
+    assert contrast(dice, dice, ["a", "b", "c", "d", "e"])["p"] == 1

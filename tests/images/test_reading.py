@@ -133,6 +133,25 @@ def test_gzipped_ppm(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(20)
+def test_a_palette_mask_of_eight_bit_colours_gives_indices(tmp_path: Path) -> None:
+    colours = np.zeros((3, 256), np.uint16)
+    colours[:, 1], colours[:, 2] = (255, 0, 0), (0, 255, 0)
+    values = GREY % 3
+    tifffile.imwrite(tmp_path / "x.tif", values, photometric="palette", colormap=colours)
+    assert np.array_equal(read_mask(tmp_path / "x.tif"), values)
+    assert set(np.unique(read_picture(tmp_path / "x.tif"))) == {0, 255}
+
+
+def test_a_palette_mask_whose_greys_are_alike_gives_indices(tmp_path: Path) -> None:
+    values = GREY % 3
+    tifffile.imwrite(tmp_path / "x.tif", values, photometric="palette", colormap=np.zeros((3, 256), np.uint16))
+    assert np.array_equal(read_mask(tmp_path / "x.tif"), values)
+    image = Image.fromarray(values, "P")
+    image.putpalette([0] * 768)
+    image.save(tmp_path / "x.png")
+    assert np.array_equal(read_mask(tmp_path / "x.png"), values)
+
+
 def test_a_tiff_that_claims_millions_of_tiles_is_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "x.tif"
     tifffile.imwrite(path, np.zeros((32, 32, 3), np.uint8), photometric="rgb", tile=(16, 16))

@@ -235,3 +235,30 @@ def test_pictures_to_which_no_segmentation_can_refer_are_named(tmp_path: Path) -
     with pytest.raises(ModicumError, match=rf"{path.parent.name}.*DICOM segmentation can refer.*'1'"):
         write_volume_mask(volume, np.ones(volume.shape, np.uint8), tmp_path, "mask", ("organ",))
     assert [p.name for p in tmp_path.iterdir()] == ["series"]
+
+
+def test_a_volume_does_not_change_with_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.nii"  # uncompressed, and as volumes lie in memory: nothing else would copy it
+    nibabel.save(nibabel.Nifti1Image(np.arange(60, dtype=np.int16).reshape(3, 4, 5), np.diag([-1.0, -1.0, 1.0, 1.0])), path)
+    values = read_volume(path).values
+    before = values.copy()
+    path.write_bytes(path.read_bytes()[:352] + b"\x07" * 120)
+    assert np.array_equal(values, before)
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
+def test_the_header_says_where_a_volume_lies(suffix: str, tmp_path: Path) -> None:
+    image = sitk.GetImageFromArray(body())
+    image.SetSpacing((0.7, 0.8, 2.5))
+    image.SetOrigin((3.0, -4.0, 5.5))
+    sitk.WriteImage(sitk.DICOMOrient(image, "RAI"), str(tmp_path / f"x{suffix}"))
+    assert volume_grid(tmp_path / f"x{suffix}").affine == pytest.approx(read_volume(tmp_path / f"x{suffix}").affine)
+
+
+def test_slices_that_lie_too_near_are_remarked(tmp_path: Path) -> None:
+    path = slices(tmp_path, places=[0, 3, 6, 9, 10, 13])
+    assert any("1 slices lie nearer" in remark for remark in read_volume(path).remarks)
+
+
+def test_how_it_is_displayed_does_not_change_hounsfield_units(tmp_path: Path) -> None:
+    assert np.array_equal(read_volume(slices(tmp_path, PhotometricInterpretation="MONOCHROME1")).values, body())

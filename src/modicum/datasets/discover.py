@@ -18,7 +18,7 @@ from modicum.datasets.layouts.manifest import overlooked, read_manifest
 from modicum.datasets.patients import guess_patients, told_of_volumes
 from modicum.datasets.volumes import sliced
 from modicum.errors import Finding, ModicumError, Severity
-from modicum.images.formats import is_volume
+from modicum.images.formats import is_dicom, is_volume
 
 
 def discover(path: Path | str) -> Dataset:
@@ -139,6 +139,13 @@ def _with_patients(cases: list[Case], notes: list[str]) -> list[Case]:
     if len(unknown) < len(cases):
         notes.append("Patients are given by the data set.")
         return [replace(c, patient=c.patient or c.id) for c in cases]
+    if all(is_volume(c.image) and is_dicom(c.image) for c in cases):
+        from modicum.images.volumes.dicom import people_in
+
+        people = people_in([c.image for c in cases])
+        if any(people):
+            notes.append("Patients are those that the DICOM files tell.")
+            return [replace(c, patient=person or c.id) for c, person in zip(cases, people, strict=True)]
     patients, reason = guess_patients(unknown)
     if all(is_volume(c.image) for c in cases):
         reason = told_of_volumes(reason)

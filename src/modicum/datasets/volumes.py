@@ -42,18 +42,25 @@ def _depth(case: Case) -> int:
     """Slices of a volume.
 
     Raises:
-        ModicumError: it cannot be read, or a label has another shape.
+        ModicumError: it cannot be read, or a label has another shape or lies elsewhere.
     """
-    shape = cached_grid(case.image).shape
+    grid = cached_grid(case.image)
+    shape = grid.shape
     for path in (*case.labels, *([case.field_of_view] if case.field_of_view else [])):
         if is_dicom(path):
             continue  # it says itself where its slices lie, and may leave out empty ones
-        theirs = cached_grid(path).shape
-        if theirs != shape:
+        theirs = cached_grid(path)
+        if theirs.shape != shape:
             raise ModicumError(
-                f"has {_told(theirs)} voxels, its volume {case.image.name} {_told(shape)}.",
+                f"has {_told(theirs.shape)} voxels, its volume {case.image.name} {_told(shape)}.",
                 file=path,
                 remedy="Make both the same size, or remove the label.",
+            )
+        if theirs.turned != grid.turned and not theirs.lies_as(grid, voxels=0.5):  # of like headers only the origin may be lost
+            raise ModicumError(
+                f"lies turned or flipped against its volume {case.image.name}: their headers (affine, direction) differ.",
+                file=path,
+                remedy="If its voxels belong to those of the volume one by one, copy the volume's header into it.",
             )
     return shape[0]
 

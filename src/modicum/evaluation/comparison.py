@@ -63,7 +63,7 @@ def contrast(dice: Floats, reference: Floats, patients: Sequence[str]) -> Contra
         from scipy.special import stdtr
 
         mean, error, freedom = _crossed(difference, patients)
-        p = 2 * float(stdtr(freedom, -abs(mean) / error)) if error > 0 else float(mean == 0)
+        p = float(mean == 0) if error == 0 else 2 * float(stdtr(freedom, -abs(mean) / error))  # nan where nothing can be told
     return Contrast(mean=mean, ci95=interval, p=p, wilcoxon=wilcoxon, effect=rank_biserial(averaged), n=int(averaged.size))
 
 

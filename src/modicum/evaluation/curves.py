@@ -187,9 +187,10 @@ def steady_choice(dice: Floats, distance: Floats) -> int:
     """Which choice lies nearest to the usual one among those within one standard error of the best one's mean Dice.
 
     Args:
-        dice: (pictures, choices).
+        dice: (pictures, choices); nan where a picture has no pixel that counts, which tells nothing.
         distance: of each choice from the usual one. With a single picture nothing can be told, and the usual one stays.
     """
+    dice = dice[np.isfinite(dice).all(axis=1)]
     if len(dice) < 2:
         return int(distance.argmin())
     behind = dice[:, [dice.mean(axis=0).argmax()]] - dice

@@ -110,8 +110,11 @@ def _may_be_turned(image: ImageFile.ImageFile) -> bool:
 
 
 def _grey_palette(image: Image.Image) -> bool:
+    """Whether a palette's colours are greys, those that are used all different."""
     colours = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
-    return bool((colours == colours[:, :1]).all())
+    used = np.unique(np.asarray(image))
+    known = used[used < len(colours)]
+    return bool((colours == colours[:, :1]).all()) and len(np.unique(colours[known, 0])) == len(used)
 
 
 def _png_depth(path: Path) -> int:

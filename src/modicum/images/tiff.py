@@ -40,7 +40,8 @@ def mask(path: Path) -> Pixels:
         values = _values(page, path)
         if page.photometric == _PALETTE and values.shape[2] == 1:
             colours = _palette(page)
-            if (colours == colours[:, :1]).all():
+            used = np.unique(values)
+            if (colours == colours[:, :1]).all() and len(np.unique(colours[used, 0])) == len(used):
                 values = colours[values[..., 0]][..., :1]
         return upright(values, _orientation(page))
 
@@ -102,7 +103,7 @@ def _decode(page: tifffile.TiffPage, path: Path) -> Pixels:
         values = np.moveaxis(values, 0, -1)
     if values.ndim == 2:
         values = values[..., None]
-    alpha = len(page.extrasamples)
+    alpha = sum(int(kind) in (1, 2) for kind in page.extrasamples) or int(values.shape[2] == 4 and len(page.extrasamples) == 1)
     return values[..., : values.shape[2] - alpha] if 0 < alpha < values.shape[2] else values
 
 
@@ -134,8 +135,9 @@ def _complete(page: tifffile.TiffPage, path: Path) -> None:
 
 
 def _palette(page: tifffile.TiffPage) -> npt.NDArray[np.uint8]:
-    """(N, 3) colours; TIFF keeps them with 16 bits."""
-    return (np.asarray(page.colormap).T >> 8).astype(np.uint8)
+    """(N, 3) colours; TIFF keeps them with 16 bits, though some programs write 8."""
+    colours = np.asarray(page.colormap).T
+    return (colours if colours.max(initial=0) < 256 else colours >> 8).astype(np.uint8)
 
 
 def _orientation(page: tifffile.TiffPage) -> int:

@@ -45,7 +45,7 @@ def new_bundle(
             "modicum": modicum.__version__,
             "made": time.strftime("%Y-%m-%d %H:%M:%S %z"),
             "training_cases": len(material.train),
-            "seen": {**shown, **(seen or {})},  # pictures that trained it or chose its threshold, by their content
+            "seen": {**(seen or {}), **shown},  # pictures that trained it or chose its threshold, by their content
             "data": dataset.layout,
         },
         localiser=localiser if VIEWS.build(recipe.view).localised else None,

@@ -137,7 +137,9 @@ def _code_for(bundle: Bundle, dataset: Dataset) -> LabelCode:
     if unknown:
         values = ", ".join(map(str, bundle.label_values))
         raise ModicumError(f"labels hold {unknown}, the model knows {values}; {said}", file=dataset.root)
-    if set(theirs) == set(ours) and theirs != ours:
+    known, given = dict(zip(ours, bundle.label_values, strict=True)), dataset.code.values or (1,)
+    other = len(given) != len(theirs) or any(known.get(n, value) != value for n, value in zip(theirs, given, strict=True))
+    if other or (set(theirs) == set(ours) and theirs != ours):
         raise ModicumError(f"the classes have other numbers here; {said}", file=dataset.root)
     return LabelCode("index", bundle.label_values, ground=dataset.code.ground, unmarked=dataset.code.unmarked)
 

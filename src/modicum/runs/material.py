@@ -61,6 +61,9 @@ def read_material(training: Training) -> Material:
     channels = 1 if images.block else train[0].image.shape[2]
     held_out = [cases[i] for i in split.val]
     val = load_training(held_out, dataset, keep, channels, images=images, folder=folder) if held_out else train
+    if held_out and images.block is None and any(map(_counts, val)):  # of scribbled volumes most slices tell nothing
+        held_out = [case for case, picture in zip(held_out, val, strict=True) if _counts(picture)]
+        val = list(filter(_counts, val))
     intensity = _intensity(recipe, train)
     return Material(
         train,
@@ -74,7 +77,7 @@ def read_material(training: Training) -> Material:
             seed=recipe.seed,
             slicing=images.slicing,
         ),
-        lambda most: load_training([cases[i] for i in split.val[:most]], dataset, weaker, channels, images=images),
+        lambda most: load_training(held_out[:most], dataset, weaker, channels, images=images),
     )
 
 
@@ -84,12 +87,17 @@ def _teaching(pictures: list[TrainingPicture]) -> list[TrainingPicture]:
     Raises:
         ModicumError: none has.
     """
-    found = [p for p in pictures if p.valid is None or p.valid.any()]
+    found = list(filter(_counts, pictures))
     if not found:
         raise ModicumError("no pixel of the training pictures is marked.", remedy="Draw scribbles into some of them.")
     if len(found) < len(pictures):
         say(f"{len(pictures) - len(found)} of {len(pictures)} have no marked pixel and are left out of the training")
     return found
+
+
+def _counts(picture: TrainingPicture) -> bool:
+    """Whether any of its pixels does."""
+    return picture.valid is None or bool(picture.valid.any())
 
 
 _FAINT = 5.0  # the channel that says how high a slice lies is so much fainter than the slice (benchmarks/RESULTS.md, "Volumes")

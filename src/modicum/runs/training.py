@@ -96,7 +96,8 @@ def train_network(
     findings += doubts(early.dice, files) if early else []
     for finding in findings:
         folder.log(f"{part}doctor: {finding.kind}: {finding.message}")
-    seen = {**(before.provenance.get("seen", {}) if before else {}), **seen, **(beside.seen if beside else {})}
+    earlier = {f"start: {name}": content for name, content in (before.provenance.get("seen", {}) if before else {}).items()}
+    seen = {**earlier, **seen, **(beside.seen if beside else {})}
     bundle = new_bundle(training, parts.average.network.state_dict(), material, localiser or given, seen)
     if before is not None:
         bundle = replace(bundle, provenance={**bundle.provenance, "began": began(before)})

@@ -17,9 +17,9 @@ from modicum.images.volumes.volume import Grid, Volume
 
 _MOST = 3
 _lock = threading.Lock()
-_volumes: OrderedDict[tuple[Path, int], Volume] = OrderedDict()
-_placed: OrderedDict[tuple[Path, int], npt.NDArray[Any]] = OrderedDict()
-_masks: OrderedDict[tuple[Path, int], npt.NDArray[Any]] = OrderedDict()
+_volumes: OrderedDict[tuple[Path, int, Path | None], Volume] = OrderedDict()
+_placed: OrderedDict[tuple[Path, int, Path | None], npt.NDArray[Any]] = OrderedDict()
+_masks: OrderedDict[tuple[Path, int, Path | None], npt.NDArray[Any]] = OrderedDict()
 
 
 def cached_volume(path: Path) -> Volume:
@@ -34,7 +34,7 @@ def cached_mask(path: Path, of: Path | None = None) -> npt.NDArray[Any]:
         found: npt.NDArray[Any] = _remembered(_masks, path, read_volume_mask)
         return found
     volume = cached_volume(of)
-    placed: npt.NDArray[Any] = _remembered(_placed, path, lambda p: _on_grid(p, volume))
+    placed: npt.NDArray[Any] = _remembered(_placed, path, lambda p: _on_grid(p, volume), of)
     return placed
 
 
@@ -55,9 +55,9 @@ def _grid(path: Path, changed: int) -> Grid:
     return volume_grid(path)
 
 
-def _remembered(store: Any, path: Path, read: Any) -> Any:
+def _remembered(store: Any, path: Path, read: Any, of: Path | None = None) -> Any:
     with _lock:
-        key = (path, path.stat().st_mtime_ns if path.exists() else 0)
+        key = (path, path.stat().st_mtime_ns if path.exists() else 0, of)
         if key not in store:
             found = read(path)
             while len(store) >= _MOST:

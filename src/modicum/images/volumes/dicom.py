@@ -113,18 +113,18 @@ def read(path: Path) -> Volume:
 
 
 def grid(path: Path) -> Grid:
-    """Shape and spacing from the headers."""
+    """Shape, spacing and place from the headers."""
     files = _files(path)
     if pydicom.dcmread(path, specific_tags=["Modality"]).get("Modality") == "SEG":
         from modicum.images.volumes.dicom_seg import read_segmentation
 
         found = read_segmentation(path)
-        return Grid(found.shape, found.spacing)
+        return Grid(found.shape, found.spacing, found.affine)
     headers = [h for h in map(_header, files) if h is not None]
     frames = int(headers[0].get("NumberOfFrames", 1))
     planes = _frames(pydicom.dcmread(files[0], stop_before_pixels=True), path) if frames > 1 else _slices(headers, path)
     sizes = (int(headers[0].Columns), int(headers[0].Rows), len(planes.order))
-    return Orientation.of(planes.affine).grid(sizes)
+    return Orientation.of(planes.affine).grid(sizes, planes.affine)
 
 
 def _files(path: Path) -> list[Path]:
@@ -224,6 +224,8 @@ def _planes(
                 file=path,
                 remedy="Keep the pictures of one of them in a folder.",
             )
+        if nearer := int((gaps < (1 - _EVEN) * middle - 1e-3).sum()):
+            remarks.append(f"{nearer} slices lie nearer to the next than the others do: millilitres are wrong there.")
         holes = np.flatnonzero(gaps > (1 + _EVEN) * middle + 1e-3)
         for hole in holes[:3]:
             missing = max(1, round(gaps[hole] / middle) - 1)
@@ -263,8 +265,9 @@ def _of_frame(dataset: pydicom.Dataset, frame: int) -> pydicom.Dataset:
 
 
 def _physical(stored: npt.NDArray[Any], rescaled: pydicom.Dataset, dataset: pydicom.Dataset) -> npt.NDArray[np.float32]:
-    """Values of one slice: MONOCHROME1, where the least is white, turned round; slope and intercept applied."""
-    if str(dataset.get("PhotometricInterpretation", "")) == "MONOCHROME1":
+    """Values of one slice: slope and intercept applied; MONOCHROME1, where the least is white, turned round without these."""
+    units = (float(rescaled.get("RescaleSlope", 1)), float(rescaled.get("RescaleIntercept", 0))) != (1, 0)
+    if str(dataset.get("PhotometricInterpretation", "")) == "MONOCHROME1" and not units:
         bits, signed = int(dataset.BitsStored), bool(dataset.get("PixelRepresentation", 0))
         stored = (-1 if signed else 2**bits - 1) - stored.astype(np.int32)
     return np.asarray(apply_rescale(stored, rescaled), np.float32)

@@ -55,11 +55,12 @@ def read(path: Path) -> Volume:
 
 
 def grid(path: Path) -> Grid:
-    """Shape and spacing from the header alone."""
+    """Shape, spacing and place from the header alone."""
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
-    return Orientation.of(affine(reader)).grid((*reader.GetSize(), 1, 1)[:3])
+    place = affine(reader)
+    return Orientation.of(place).grid((*reader.GetSize(), 1, 1)[:3], place)
 
 
 def affine(image: Any) -> npt.NDArray[np.float64]:

@@ -61,13 +61,13 @@ def read(path: Path) -> Volume:
 
 
 def grid(path: Path) -> Grid:
-    """Shape and spacing from the header alone."""
+    """Shape, spacing and place from the header alone."""
     image = _load(path)
-    return Orientation.of(image.affine).grid((*image.shape[:3], 1)[:3])
+    return Orientation.of(image.affine).grid((*image.shape[:3], 1)[:3], image.affine)
 
 
 def _load(path: Path) -> Any:
-    return nibabel.load(path)
+    return nibabel.load(path, mmap=False)  # a map would change with the file
 
 
 def _three(values: npt.NDArray[Any], path: Path) -> npt.NDArray[Any]:

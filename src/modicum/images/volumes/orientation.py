@@ -42,11 +42,12 @@ class Orientation:
         depth, height, width = _order(axis)
         return cls(turn, ornt_transform(wanted, own), axis, (float(sizes[depth]), float(sizes[height]), float(sizes[width])))
 
-    def grid(self, sizes: Sequence[int]) -> Grid:
-        """Shape (D, H, W) and spacing of an array of these sizes (i, j, k)."""
-        turned = apply_orientation(np.broadcast_to(np.False_, tuple(sizes)), self.turn)
-        depth, height, width = turned.transpose(_order(self.axis)).shape
-        return Grid((depth, height, width), self.spacing)
+    def grid(self, sizes: Sequence[int], affine: npt.NDArray[np.float64]) -> Grid:
+        """Shape (D, H, W), spacing and place of an array of these sizes (i, j, k) with this affine."""
+        array = apply_orientation(np.broadcast_to(np.False_, tuple(sizes)), self.turn)
+        depth, height, width = array.transpose(_order(self.axis)).shape
+        turned = (*map(tuple, self.turn.tolist()), self.axis)
+        return Grid((depth, height, width), self.spacing, self.placed(affine, tuple(sizes)), turned)
 
     def volume(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """(D, H, W) of an array (i, j, k)."""

@@ -30,6 +30,17 @@ class Grid:
 
     shape: tuple[int, int, int]  # (D, H, W)
     spacing: tuple[float, float, float]  # mm along these
+    affine: npt.NDArray[np.float64] = field(compare=False)  # (4, 4), as that of a volume
+    turned: tuple[object, ...] = field(default=(), compare=False)  # how the file's array was turned to lie like that
+
+    def lies_as(self, other: Grid | Volume, voxels: float = 0.1) -> bool:
+        """Whether each voxel lies where that of the other does, to this part of a voxel."""
+        if self.shape != other.shape:
+            return False
+        corners = np.array([*product(*((0, n - 1) for n in self.shape))])
+        corners = np.column_stack([corners, np.ones(len(corners))])
+        apart = np.linalg.norm(corners @ (self.affine - other.affine).T, axis=1)
+        return bool(apart.max() < voxels * min(other.spacing))
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +69,7 @@ class Volume:
 
     def lies_as(self, other: Volume) -> bool:
         """Whether each voxel lies where that of the other does, to a tenth of a voxel."""
-        if self.shape != other.shape:
-            return False
-        corners = np.array([*product(*((0, n - 1) for n in self.shape))])
-        corners = np.column_stack([corners, np.ones(len(corners))])
-        apart = np.linalg.norm(corners @ (self.affine - other.affine).T, axis=1)
-        return bool(apart.max() < 0.1 * min(other.spacing))
+        return Grid(self.shape, self.spacing, self.affine).lies_as(other)
 
     def on_grid_of(self, other: Volume) -> npt.NDArray[Any]:
         """The values where the other's voxels lie, 0 where this volume does not reach; no voxel is resampled.
