@@ -67,6 +67,15 @@ def test_spread_grey_classes(tmp_path: Path) -> None:
     assert infer_code(_write(tmp_path, mask))[0] == LabelCode("index", (128, 255))
 
 
+@pytest.mark.parametrize("values", [(2, 255), (10, 20, 255), (240, 255), (1, 255)])
+def test_classes_near_the_ends_of_the_range_are_no_noise(tmp_path: Path, values: tuple[int, ...]) -> None:
+    mask = DISC * np.uint8(values[0])
+    for row, value in enumerate(values[1:]):
+        mask[3 * row : 3 * row + 3] = value
+    nothing = DISC * np.uint8(values[0])  # one file of three holds no more than the first of them
+    assert infer_code(_write(tmp_path, mask, nothing, nothing))[0] == LabelCode("index", values)
+
+
 def test_a_rare_class_is_found_in_any_file(tmp_path: Path) -> None:
     masks = [DISC + DISC * (np.arange(48) % 2 == 0) for _ in range(40)]
     masks[33] = np.where(masks[33] == 2, np.uint8(3), masks[33])

@@ -152,6 +152,13 @@ def test_a_palette_mask_whose_greys_are_alike_gives_indices(tmp_path: Path) -> N
     assert np.array_equal(read_mask(tmp_path / "x.png"), values)
 
 
+@pytest.mark.parametrize("most", [3, 255, 1000])
+def test_a_pgm_mask_gives_its_values_whatever_their_greatest(tmp_path: Path, most: int) -> None:
+    values = (GREY % 3).astype(np.uint8 if most < 256 else ">u2")
+    (tmp_path / "x.pgm").write_bytes(b"P5 60 40 %d\n" % most + values.tobytes())
+    assert np.array_equal(read_mask(tmp_path / "x.pgm"), values)
+
+
 def test_a_tiff_that_claims_millions_of_tiles_is_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "x.tif"
     tifffile.imwrite(path, np.zeros((32, 32, 3), np.uint8), photometric="rgb", tile=(16, 16))

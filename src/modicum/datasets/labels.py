@@ -17,6 +17,8 @@ from modicum.errors import ModicumError
 _SAMPLE = 24  # label files looked at first; often they tell enough
 _MOST_FILES = 3000  # label files looked at when classes may hide in any of them,
 _MOST_PIXELS = 3e8  # but no more of them than hold so many pixels: about two seconds
+_STRAY = 16  # pixels that are no class
+_FEW_VALUES = 4  # in one file; what noise makes of one value is more
 _UNMARKED = ("unmarked", "ignore")  # the latter as nnU-Net calls it
 _VOID = 255  # the value that unmarked pixels have by convention; it may mean foreground as well
 _NAMES = {
@@ -71,12 +73,18 @@ def infer_code(paths: Sequence[Path], table: Mapping[str, Any] | None = None, *,
         raise _undeclared(counts)
     if _table_decides(looks, given):
         return LabelCode("index", tuple(given.values())), tuple(given), ("Class names come from the class table.",)
-    if is_binary(counts):
+    if is_binary(counts) and not any(map(_holds_classes, looks)):
         return _binary(counts, tuple(given) or ("foreground",))
     if _is_instances(looks):
         said = "Labels number the objects (instances); here they are all one class, foreground."
         return LabelCode("binary", (1, max(counts))), ("foreground",), (said,)
     return _index(counts)
+
+
+def _holds_classes(look: Look) -> bool:
+    """Whether two values in one file have many pixels each, and there are too few for the noise of one value."""
+    values = sorted((n for value, n in look.greys.items() if value), reverse=True)
+    return 2 <= len(values) <= _FEW_VALUES and values[1] > max(0.05 * sum(values), _STRAY)
 
 
 def _table_decides(looks: Sequence[Look], given: Mapping[str, Any]) -> bool:

@@ -35,6 +35,8 @@ def mask(path: Path) -> Pixels:
             values: Pixels = np.asarray(image)
         elif image.mode == "P":
             values = np.asarray(image.convert("L"))
+        elif image.format == "PPM" and image.mode in ("L", "I", "I;16"):  # Pillow stretches them to the type's whole range
+            values = _pgm(path)
         else:
             values = _picture(image, path)
         return upright(values, _orientation(image))
@@ -115,6 +117,15 @@ def _grey_palette(image: Image.Image) -> bool:
     used = np.unique(np.asarray(image))
     known = used[used < len(colours)]
     return bool((colours == colours[:, :1]).all()) and len(np.unique(colours[known, 0])) == len(used)
+
+
+def _pgm(path: Path) -> Pixels:
+    packed = path.read_bytes()
+    whole = gzip.decompress(packed) if path.suffix.lower() == ".gz" else packed
+    values = cv2.imdecode(np.frombuffer(whole, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None:
+        raise ValueError("the file ends before its pixels do")
+    return values
 
 
 def _png_depth(path: Path) -> int:
