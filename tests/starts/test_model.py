@@ -21,6 +21,8 @@ def test_weights_come_from_the_model_and_test_pictures_that_it_saw_are_told(tmp_
         if key.endswith(("weight", "bias")):
             assert np.allclose(value, after.weights[key], atol=1e-5), key
     assert set(before.provenance["seen"].values()) <= set(after.provenance["seen"].values())
+    own = {name for name in after.provenance["seen"] if not name.startswith("start: ")}
+    assert len(own) == 12 - second.summary["counts"]["test"], "pictures of like names are no others' pictures"
     assert not [f for f in first.findings if "seen-test" in f.kind]
     assert [f for f in second.findings if f.kind == "start-has-seen-test-pictures"]
 
