@@ -127,12 +127,3 @@ def _opened(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def forget_connections() -> None:
-    """Open the file anew the next time."""
-    with _using:
-        for connection in _connections.values():
-            if connection is not None:
-                connection.close()
-        _connections.clear()

@@ -47,6 +47,11 @@ def rivals_of(planned: Recipe, seen: Fingerprint, changes: Sequence[str]) -> tup
     return (Rival(load(_RIVAL, [f"fit.budget={planned.fit.budget}", *own]), _IN_COLOUR, _BETTER_BET),)
 
 
+def better_bet(rivals: Sequence[Rival]) -> Rival | None:
+    """The one that is chosen where no trial can be held."""
+    return next((rival for rival in rivals if rival.unless_tried), None)
+
+
 def touches(change: str, axis: str) -> bool:
     """Whether a change "key.key=value" concerns an axis, or a part of it."""
     key = change.split("=")[0].strip()

@@ -6,17 +6,18 @@ import json
 from dataclasses import replace
 
 from modicum.planning import Rival
+from modicum.planning.rivals import better_bet
 from modicum.runs.estimate import measured_step
 from modicum.runs.folder import RunFolder
 from modicum.runs.prepare import Prepared
 from modicum.runs.trials import LEAST_SECONDS, LEAST_STEPS
 
 
-def better_bet(prepared: Prepared) -> Rival | None:
+def bet_of_folds(prepared: Prepared) -> Rival | None:
     """What folds would take instead of the planned recipe, where the time is enough."""
     if len(prepared.splits) == 1 or prepared.minutes_each is None or 60 * prepared.minutes_each < LEAST_SECONDS:
         return None
-    return next((rival for rival in prepared.plan.rivals if rival.unless_tried), None)
+    return better_bet(prepared.plan.rivals)
 
 
 def betted(prepared: Prepared, folder: RunFolder | None = None) -> Prepared:
@@ -24,7 +25,7 @@ def betted(prepared: Prepared, folder: RunFolder | None = None) -> Prepared:
 
     What a run has once chosen stands in its folder's `bet.json` and stays, however fast the machine is later.
     """
-    bet, minutes = better_bet(prepared), prepared.minutes_each
+    bet, minutes = bet_of_folds(prepared), prepared.minutes_each
     if bet is None or minutes is None:
         return prepared
     file = None if folder is None else folder.path / "bet.json"

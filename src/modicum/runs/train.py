@@ -21,7 +21,7 @@ from modicum.errors import Finding
 from modicum.evaluation import Evaluator
 from modicum.images import read_picture
 from modicum.recipes import dump
-from modicum.runs.betting import betted, better_bet
+from modicum.runs.betting import bet_of_folds, betted
 from modicum.runs.folder import RunFolder
 from modicum.runs.growing import grown, larger_versions
 from modicum.runs.localising import anew
@@ -89,7 +89,7 @@ def train(
 
 def _run(prepared: Prepared, folder: RunFolder) -> Run:
     """Train, test and report in a folder, or read what was done there."""
-    rivals = [*prepared.rivals, *filter(None, [better_bet(prepared)])]
+    rivals = [*prepared.rivals, *filter(None, [bet_of_folds(prepared)])]
     recipes = [prepared.plan.recipe, *(rival.recipe for rival in rivals), *larger_versions(prepared)]
     if folder.claim(prepared.dataset, recipes, prepared.splits) and folder.report.exists():
         say("This run is finished; nothing was done.")  # the report is the last thing that a run writes

@@ -23,6 +23,7 @@ from modicum.datasets.case import Case, Split
 from modicum.errors import ModicumError
 from modicum.evaluation import Evaluator
 from modicum.planning import Rival
+from modicum.planning.rivals import better_bet
 from modicum.recipes import Recipe
 from modicum.runs.estimate import measured_step
 from modicum.runs.material import Training
@@ -64,7 +65,7 @@ def tried(training: Training, rivals: Sequence[Rival], seen: Fingerprint) -> tup
     recipes = {training.recipe.name: training.recipe, **{r.recipe.name: r.recipe for r in rivals}}
     contest = _contest(training, recipes, seen)
     if not contest.rounds:
-        bet = next((r for r in rivals if r.unless_tried), None)
+        bet = better_bet(rivals)
         if bet is None or contest.steps < LEAST_STEPS:
             return training, None
         found = Tried(bet.recipe.name, {}, contest.spent, bet.unless_tried)
