@@ -59,8 +59,8 @@ def test_where_colours_tell_nothing_the_network_does() -> None:
     triangle = (y >= 60) & (y < 140) & (x >= 40) & (x - 40 < (y - 60) * 1.25)
     picture = np.random.default_rng(0).integers(100, 140, (200, 200, 1), dtype=np.uint8).repeat(3, 2)
     seeds, box = np.zeros((200, 200), np.uint8), (58, 38, 142, 142)
-    assert dice(refine(picture, seeds, box, triangle.astype(np.float32)), triangle) > 0.9
-    assert dice(refine(picture, seeds, box), triangle) < 0.8
+    assert dice(refine(picture, seeds, box, triangle.astype(np.float32)), triangle) > 0.82
+    assert dice(refine(picture, seeds, box), triangle) < 0.7
 
 
 @pytest.mark.parametrize("box", [(0, 0, 200, 200), (0, 0, 3, 3), (199, 0, 200, 200)])
