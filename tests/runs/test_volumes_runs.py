@@ -250,6 +250,18 @@ def test_a_network_of_three_dimensions_predicts_on_what_it_has_learned_from(
         assert nearest < 1e-5, "no four slices in a row look like this in prediction"
 
 
+@pytest.mark.parametrize(("recipe", "shapes"), [("small-whole", [(40, 36, 1)] * 8), ("small-3d", [(40, 36, 8)] * 2)])
+def test_every_validation_volume_chooses_the_threshold(
+    recipe: str, shapes: list[tuple[int, int, int]], balls: Path, tmp_path: Path
+) -> None:
+    dataset, small = discover(balls), load(recipe, ["network.flat=0"] if recipe == "small-3d" else [])
+    split = Split(slices_of(dataset, "p0_0"), slices_of(dataset, "p1_2", "p2_4"), slices_of(dataset, "p3_6"), "")
+    material = read_material(Training(dataset, split, small, RunFolder(tmp_path / "run")))
+    found = material.untouched_val(8)
+    assert [picture.image.shape for picture in found] == shapes
+    assert {material.volumes.get(picture.case_id, picture.case_id) for picture in found} == {"p1_2", "p2_4"}
+
+
 def test_pictures_have_no_neighbours(discs: Path, tmp_path: Path) -> None:
     with pytest.raises(ModicumError, match="this is a picture"):
         md.train(discs, tmp_path / "run", recipe="small-whole", changes=[*TINY, "images.depth=true"])

@@ -102,8 +102,8 @@ def train_network(
     if before is not None:
         bundle = replace(bundle, provenance={**bundle.provenance, "began": began(before)})
     if not recipe.finds_centres:
-        slices = any(c.slice is not None for c in dataset.labelled)
-        bundle = with_threshold(bundle, material.untouched_val, bf16=compute.precision == "bf16-mixed", slices=slices)
+        bf16 = compute.precision == "bf16-mixed"
+        bundle = with_threshold(bundle, material.untouched_val, bf16=bf16, volumes=material.volumes)
     size = sum(p.numel() for p in network.parameters()) + (given.parameters if given and bundle.localiser else 0)
     return Trained(bundle, history, findings, compute, size, pace.elapsed)
 
