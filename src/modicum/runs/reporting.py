@@ -84,13 +84,13 @@ class Outcome:
         """How the figures were made, in words."""
         notes, things = [], self.things
         if len(self.splits) > 1:
-            made = "averages those" if self.model.bundle.others else f"was trained on all labelled {things}"
+            made = "averages those" if self.model.bundle.others else f"was trained on all {things} of the folds"
             notes.append(
-                f"Every {things[:-1]} was tested by a model that had not seen its patient ({len(self.splits)} folds); the "
+                f"Every {things[:-1]} of the {len(self.splits)} folds was tested by a model that had not seen its patient; the "
                 f"model in the bundle {made} and has itself not been tested."
             )
             if self.plan.recipe.name == "auto":
-                notes.append(f"With folds no {things[:-1]} is set aside for good: the recipe was planned from all of them.")
+                notes.append(f"No {things[:-1]} of the folds is set aside for good: the recipe was planned from all of them.")
         else:
             notes.append(f"The test {things} took no part in planning, training or any choice.")
         if things == "volumes":
