@@ -1,4 +1,4 @@
-"""What is decided before a training: nothing that is prescribed or asked for is left out without a word."""
+"""Folds: a prescribed test set is in none of them, and what they make no use of is told."""
 
 from __future__ import annotations
 
