@@ -65,7 +65,7 @@ def train_network(
     folder, part = training.folder, training.part
     classes = ("object",) if recipe.finds_centres else dataset.classes
     labelled = material.show(material.train, POLICIES.build(recipe.fit.augmentation))
-    given = None if localiser else given_bundle(recipe, material.intensity.channels)
+    given = None if localiser else given_bundle(recipe, material.intensity.channels, volumes=bool(material.volumes))
     whole = dataset.code.unmarked is None and not recipe.leaves_pixels_out
     before = start_bundle(recipe)
     findings = _examine(material.train, labelled, classes, whole=whole)
