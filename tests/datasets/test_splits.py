@@ -97,6 +97,30 @@ def test_other_pictures_of_a_prescribed_patient_follow() -> None:
         make_split(dataset(["a", "a", "b"], ["test", None, "test"]), seed=0)
 
 
+def test_a_prescribed_test_set_is_in_no_fold() -> None:
+    parts: list[Part | None] = ["test", None, "train", "val", None, None, "train"]
+    data = dataset(["p1", "p1", "p2", "p3", "p4", "p5", "p6"], parts)
+    for folds in (make_folds(data, 3, seed=0), choose_evaluation(data, folds=3)):
+        assert sorted(i for f in folds for i in f.test) == [f"c{i:03}" for i in range(2, 7)]
+        for fold in folds:
+            holds(data, fold, frozenset({"c000", "c001"}))
+            assert "In no fold: 2 test pictures as the data set prescribes (1 of them because" in fold.reason
+    with pytest.raises(ModicumError, match="nothing is left"):
+        make_folds(dataset(list("ab"), ["test", "test"]), 2, seed=0)
+
+
+def test_folds_set_aside_the_share_for_validation_that_is_asked_for() -> None:
+    data = dataset(list("abcdefgh"))
+    folds = make_folds(data, 4, seed=0, val_share=0.3)
+    assert [(len(f.train), len(f.val), len(f.test)) for f in folds] == [(4, 2, 2)] * 4
+    for fold in folds:
+        holds(data, fold)
+    assert [f.test for f in folds] == [f.test for f in make_folds(data, 4, seed=0)]
+    assert all(f.val for f in choose_evaluation(data, val_share=0.3))
+    (split,) = choose_evaluation(dataset([str(n) for n in range(20)]), test_share=0.5, val_share=0.3)
+    assert (len(split.train), len(split.val), len(split.test)) == (7, 3, 10)
+
+
 def test_excluded_cases_are_nowhere() -> None:
     data = dataset(list("abcdefghijkl"))
     left_out = frozenset({"c003"})

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -221,6 +222,20 @@ def test_a_comparison_goes_on_and_survives_a_failing_cell(discs: Path, tmp_path:
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Learning curves" in page
     assert json.loads((tmp_path / "out" / "comparison.json").read_text())["rows"] == rows
+
+
+def test_the_first_recipe_says_how_many_patients_test(discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(planned: Sequence[Cell], frame: Frame, folder: Path, ray: str | None) -> list[Result]:
+        tested = [c.id for c in frame.dataset().cases if c.part == "test"]
+        return [Result(cell, 7, dict.fromkeys(tested, 0.5), {name: name for name in tested}) for cell in planned]
+
+    monkeypatch.setattr("modicum.runs.compare._all", told)
+    other = tmp_path / "other.yaml"
+    other.write_text("name: other\nmethod: otsu\ndata: {test_share: 0.1}\n")
+    half = tmp_path / "half.yaml"
+    half.write_text("name: half\nmethod: otsu\ndata: {test_share: 0.5}\n")
+    done = compare(discs, tmp_path / "out", recipes=[str(half), str(other)], seeds=1)
+    assert done.summary["test_pictures"] == 7
 
 
 def test_cells_side_by_side_give_what_they_give_alone(discs: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from modicum.images.intensity import Intensity
 from modicum.inference.calibration import tempered
 from modicum.networks import NETWORKS
 from modicum.recipes import checked, dump, load
+from modicum.runs import thresholds
 from modicum.runs.predicting import predict
 from modicum.runs.thresholds import with_threshold
 from modicum.views import TrainingPicture
@@ -80,7 +81,31 @@ def test_the_threshold_is_chosen_with_the_steps_applied() -> None:
     chosen = {}
     for name, one in (("on", bundle), ("off", bundle.unfinished)):
         object.__setattr__(one, "segmenter", lambda bf16, prepared: Sure())
-        chosen[name] = with_threshold(one, lambda most: pictures, bf16=False, slices=False)
+        chosen[name] = with_threshold(one, lambda most: pictures, bf16=False, volumes={})
     told = tempered(probability[None].astype(np.float16), chosen["on"].temperature)
     assert np.array_equal(class_numbers(told, chosen["on"]), truth)
     assert chosen["off"].threshold >= 0.5
+
+
+@pytest.mark.parametrize("finish", [{}, {"low": "auto"}])
+def test_the_threshold_is_that_of_whole_volumes(finish: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most slices are empty but for a speck that is likelier than the object: slice by slice nothing found is the best."""
+    truth, empty = np.zeros((2, 40, 40), np.uint8)
+    truth[5:25, 5:25] = 1
+    likely = {"object": np.where(truth, 0.6, 0.0), "empty": np.zeros((40, 40))}
+    likely["empty"][35, 35] = 0.65
+
+    class Sure:
+        def look(self, image: np.ndarray, mask: object) -> Sure:
+            self.probability = likely["object" if image.any() else "empty"][None].astype(np.float16)
+            return self
+
+    monkeypatch.setattr(thresholds, "fitted_temperature", lambda samples: 1.0)
+    monkeypatch.setattr(Bundle, "segmenter", lambda self, bf16, prepared: Sure())
+    recipe = checked({"network": SMALL, "finish": finish})
+    bundle = Bundle(recipe, NETWORKS.build(SMALL, 1, 1).state_dict(), ("a",), Intensity((0.5,), (0.2,)), 0.5, (255,))
+    labels = {f"{name}_{z}": truth if z == 0 else empty for name in "abc" for z in range(12)}
+    slices = [TrainingPicture(name, label[..., None], label) for name, label in labels.items()]
+    chosen = with_threshold(bundle, lambda most: slices, bf16=False, volumes={name: name[0] for name in labels})
+    assert chosen.threshold == pytest.approx(0.5)
+    assert with_threshold(bundle, lambda most: slices, bf16=False, volumes={}).threshold > 0.65

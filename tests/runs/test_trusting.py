@@ -13,6 +13,7 @@ import pytest
 from modicum.bundle import Bundle
 from modicum.datasets import discover
 from modicum.datasets.case import Split
+from modicum.runs import trusting
 from modicum.runs.folder import RunFolder
 from modicum.runs.material import Training
 from modicum.runs.predicting import predict
@@ -63,6 +64,24 @@ def test_few_validation_pictures_leave_the_expected_dice(finished: Run, discs: P
     rows = rows_of(tmp_path / "out" / "quality.csv")
     assert len(rows) == 14
     assert all(r["quality"] == r["expected_dice"] and r["mirrored_dice"] == "" and r["distance"] for r in rows)
+
+
+def test_the_pictures_that_are_described_are_not_the_first_ones(
+    finished: Run, discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of sorted names the first may all be of one hospital."""
+    read: list[str] = []
+    load = trusting.load_training
+    monkeypatch.setattr(trusting, "_MOST", 4)
+    monkeypatch.setattr(
+        trusting, "load_training", lambda cases, *a, **k: [read.extend(c.id for c in cases), load(cases, *a, **k)][1]
+    )
+    names = tuple(f"case_{n:02d}" for n in range(14))
+    with_trust(
+        finished.bundle, Training(discover(discs), Split(names, (), (), ""), finished.bundle.recipe, RunFolder(tmp_path))
+    )
+    assert len(read) == 4
+    assert max(read) > "case_07"
 
 
 def test_a_model_that_knows_nothing_of_its_training_tells_what_it_expects(finished: Run, discs: Path, tmp_path: Path) -> None:

@@ -18,14 +18,21 @@ from scipy.stats import pearsonr
 
 import modicum as md
 from discs import TINY
+from modicum.augment import POLICIES
 from modicum.bundle import Bundle
 from modicum.datasets import check, discover, load_label, load_picture
+from modicum.datasets.case import Dataset, Split
 from modicum.errors import ModicumError
 from modicum.evaluation import Evaluator
 from modicum.images.volumes import Slicing, Volume, as_shown, brought_back, read_volume, read_volume_mask
+from modicum.inference import Segmenter
 from modicum.inference.finishing import FINISHERS, Evidence
+from modicum.networks import NETWORKS
+from modicum.recipes import load
 from modicum.runs import testing
-from modicum.runs.predicting import predict
+from modicum.runs.folder import RunFolder
+from modicum.runs.material import Training, read_material
+from modicum.runs.predicting import predict, volume_probabilities
 from modicum.runs.train import Run
 
 
@@ -215,6 +222,44 @@ def test_a_network_of_three_dimensions_learns_and_segments_volumes(balls: Path, 
     assert read_volume_mask(done.written[0]).shape == written.shape
     with pytest.raises(ModicumError, match=r"images\.block"):
         md.train(balls, tmp_path / "flat", recipe="small-3d", changes=["images.block=null"])
+
+
+def slices_of(dataset: Dataset, *volumes: str) -> tuple[str, ...]:
+    return tuple(c.id for c in dataset.labelled if c.volume in volumes)
+
+
+@pytest.mark.parametrize("images", ["images.prepare=[clahe]", "images.normalise=picture", "images.normalise=dataset"])
+def test_a_network_of_three_dimensions_predicts_on_what_it_has_learned_from(
+    images: str, balls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = ["view={name: whole, size: [40, 36]}", "network.widths=[2,4]", "network.flat=0", "images.block=4"]
+    recipe, dataset = load("small-3d", [*small, images]), discover(balls)
+    split = Split(slices_of(dataset, "p0_0"), (), slices_of(dataset, "p1_2"), "")
+    material = read_material(Training(dataset, split, recipe, RunFolder(tmp_path / "run")))
+    learned = material.show(material.train, POLICIES.build("none")).batch(0).images[:, 0].numpy()
+    seen: list[np.ndarray] = []
+    answer = Segmenter.answer
+    monkeypatch.setattr(Segmenter, "answer", lambda self, shown: [seen.append(shown.numpy()), answer(self, shown)][1])
+    network = NETWORKS.build(recipe.network, 1, 1)
+    bundle = Bundle(recipe, network.state_dict(), dataset.classes, material.intensity, 0.5, (255,))
+    volume_probabilities(bundle.segmenter(), bundle, read_volume(balls / "images" / "p0_0.nii.gz"))
+    first, _, last = (block[0, 0] for block in seen)
+    whole = np.concatenate([first, last])
+    for block in learned:
+        nearest = min(np.abs(whole[start : start + 4] - block).max() for start in range(5))
+        assert nearest < 1e-5, "no four slices in a row look like this in prediction"
+
+
+@pytest.mark.parametrize(("recipe", "shapes"), [("small-whole", [(40, 36, 1)] * 8), ("small-3d", [(40, 36, 8)] * 2)])
+def test_every_validation_volume_chooses_the_threshold(
+    recipe: str, shapes: list[tuple[int, int, int]], balls: Path, tmp_path: Path
+) -> None:
+    dataset, small = discover(balls), load(recipe, ["network.flat=0"] if recipe == "small-3d" else [])
+    split = Split(slices_of(dataset, "p0_0"), slices_of(dataset, "p1_2", "p2_4"), slices_of(dataset, "p3_6"), "")
+    material = read_material(Training(dataset, split, small, RunFolder(tmp_path / "run")))
+    found = material.untouched_val(8)
+    assert [picture.image.shape for picture in found] == shapes
+    assert {material.volumes.get(picture.case_id, picture.case_id) for picture in found} == {"p1_2", "p2_4"}
 
 
 def test_pictures_have_no_neighbours(discs: Path, tmp_path: Path) -> None:

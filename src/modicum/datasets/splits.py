@@ -41,42 +41,34 @@ def make_split(
     Raises:
         ModicumError: fewer than two labelled pictures or patients, or nothing to train on.
     """
-    given = _usable(dataset, exclude)
-    cases = _with_their_patients(given)
+    rest, test, reason = _prescribed(dataset, exclude)
     rng = np.random.default_rng(seed)
-    test = [c for c in cases if c.part == "test"]
-    rest = [c for c in cases if c.part != "test"]
-    if test and not rest:
-        raise ModicumError(
-            "every labelled picture is in the prescribed test set, or of a patient who is; nothing is left to train on.",
-            file=dataset.root,
-            remedy="Label some training pictures, or remove the prescribed split.",
-        )
-    if test:
-        followed = len(test) - sum(c.part == "test" for c in given)
-        why = f" ({followed} of them because others of their patient are)" if followed else ""
-        reason = f"{counted(test, 'test')} as the data set prescribes{why}"
-    else:
-        groups = _groups(rest, dataset)
+    if not test:
+        groups, every = _groups(rest, dataset), counted(rest)
         test = _draw(groups, dataset, test_share * len(rest), rng)
-        reason = f"{counted(test)} out of {counted(cases)} for the test, drawn {_how(groups)} (seed {seed})"
+        reason = f"{counted(test)} out of {every} for the test, drawn {_how(groups)} (seed {seed})"
     chosen = {c.id for c in test}
     rest = [c for c in rest if c.id not in chosen]
     train, val, said = _validation(rest, dataset, val_share, rng)
     return Split(_ids(train), _ids(val), _ids(test), f"{reason}; {said}.")
 
 
-def make_folds(dataset: Dataset, k: int, *, seed: int, exclude: Collection[str] = ()) -> list[Split]:
+def make_folds(
+    dataset: Dataset, k: int, *, seed: int, val_share: float | None = None, exclude: Collection[str] = ()
+) -> list[Split]:
     """Cross-validation: each labelled picture is tested once, by a model that saw no picture of its patient.
 
-    More folds than patients become leave-one-patient-out. Prescribed parts are not used.
+    More folds than patients become leave-one-patient-out. A test set that the data set prescribes is in no fold.
+
+    Args:
+        val_share: of each fold's training pictures, as in `make_split`.
 
     Raises:
         ModicumError: k below 2, or fewer than two labelled pictures or patients.
     """
     if k < 2:
         raise ModicumError(f"{k} fold is no cross-validation.", remedy="Use 2 folds or more.")
-    cases = _usable(dataset, exclude)
+    cases, kept, prescribed = _prescribed(dataset, exclude)
     groups = _groups(cases, dataset)
     rng = np.random.default_rng(seed)
     if k >= len(groups):
@@ -88,27 +80,61 @@ def make_folds(dataset: Dataset, k: int, *, seed: int, exclude: Collection[str] 
     splits = []
     for fold in folds:
         tested = {c.id for c in fold}
-        train, val, _ = _validation([c for c in cases if c.id not in tested], dataset, None, rng)
+        train, val, _ = _validation([c for c in cases if c.id not in tested], dataset, val_share, rng)
         splits.append(Split(_ids(train), _ids(val), _ids(fold), ""))
     reason = f"Cross-validation: {how}; {_span([len(s.train) for s in splits])} to train each time, "
     some = any(s.val for s in splits)
     reason += f"{_span([len(s.val) for s in splits])} to validate." if some else "none set aside for validation."
+    reason += f" In no fold: {prescribed}." if kept else ""
     return [replace(s, reason=reason) for s in splits]
 
 
-def choose_evaluation(dataset: Dataset, folds: int | None = None, seed: int = 0, exclude: Collection[str] = ()) -> list[Split]:
+def choose_evaluation(
+    dataset: Dataset,
+    folds: int | None = None,
+    seed: int = 0,
+    exclude: Collection[str] = (),
+    *,
+    test_share: float = 0.2,
+    val_share: float | None = None,
+) -> list[Split]:
     """One held-out test set where one is prescribed or there are at least 10 patients; else folds, at most 5.
+
+    Args:
+        test_share: as in `make_split`; folds have no use for it.
+        val_share: as in `make_split`.
 
     Raises:
         ModicumError: as `make_split` and `make_folds`.
     """
-    if folds is not None:
-        return make_folds(dataset, folds, seed=seed, exclude=exclude)
-    cases = _usable(dataset, exclude)
-    patients = len({c.patient or c.id for c in cases})
-    if any(c.part == "test" for c in cases) or patients >= _ENOUGH_PATIENTS:
-        return [make_split(dataset, seed=seed, exclude=exclude)]
-    return make_folds(dataset, min(5, patients), seed=seed, exclude=exclude)
+    if folds is None:
+        cases = _usable(dataset, exclude)
+        patients = len({c.patient or c.id for c in cases})
+        if any(c.part == "test" for c in cases) or patients >= _ENOUGH_PATIENTS:
+            return [make_split(dataset, seed=seed, test_share=test_share, val_share=val_share, exclude=exclude)]
+        folds = min(5, patients)
+    return make_folds(dataset, folds, seed=seed, val_share=val_share, exclude=exclude)
+
+
+def _prescribed(dataset: Dataset, exclude: Collection[str]) -> tuple[list[Case], list[Case], str]:
+    """Usable cases to be divided, those of the prescribed test set, and in words how many these are.
+
+    Raises:
+        ModicumError: fewer than two labelled pictures or patients, or all of them are prescribed for the test.
+    """
+    given = _usable(dataset, exclude)
+    cases = _with_their_patients(given)
+    test = [c for c in cases if c.part == "test"]
+    rest = [c for c in cases if c.part != "test"]
+    if test and not rest:
+        raise ModicumError(
+            "every labelled picture is in the prescribed test set, or of a patient who is; nothing is left to train on.",
+            file=dataset.root,
+            remedy="Label some training pictures, or remove the prescribed split.",
+        )
+    followed = len(test) - sum(c.part == "test" for c in given)
+    why = f" ({followed} of them because others of their patient are)" if followed else ""
+    return rest, test, f"{counted(test, 'test')} as the data set prescribes{why}"
 
 
 def _usable(dataset: Dataset, exclude: Collection[str]) -> list[Case]:

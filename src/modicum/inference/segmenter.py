@@ -18,7 +18,7 @@ from torch.fx.experimental.optimization import fuse as fold_batch_norm
 
 from modicum.errors import ModicumError
 from modicum.geometry import sample
-from modicum.images.intensity import Intensity, working_pixels
+from modicum.images.intensity import Intensity, Levels, working_pixels
 from modicum.inference.calibration import tempered
 from modicum.training.device import in_layout
 from modicum.views import Glimpse, Place, View
@@ -121,15 +121,20 @@ class Segmenter:
         return working_pixels(picture, self.intensity.channels, grey=self.intensity.grey, prepare=self.prepare)
 
     def _volume(self, slices: npt.NDArray[np.uint8], block: int) -> npt.NDArray[np.float16]:
-        """Probability maps (K, D, H, W) of slices (H, W, D): of overlapping blocks, those in their middle count most."""
+        """Probability maps (K, D, H, W) of slices (H, W, D): of overlapping blocks, those in their middle count most.
+
+        As in training, each slice is prepared by itself, and the whole volume says how bright its blocks are.
+        """
         height, width, depth = slices.shape
+        slices = np.concatenate([self.pixels(slices[..., number : number + 1]) for number in range(depth)], axis=2)
+        scale = self.intensity.scale(as_one_channel(slices))
         total = np.zeros((self.classes, depth, height, width), np.float32)
         weight = np.zeros((1, depth, 1, 1), np.float32)
         weights = gaussian_window((block, 1))[:, :1, None]  # (block, 1, 1)
         for start in starts_of(depth, block):
             shown = np.ascontiguousarray(slices[..., slices_from(start, block, depth)])
             glimpses = self.view.glimpses((height, width), ())
-            answers = zip(glimpses, self.answers(shown, glimpses), strict=True)
+            answers = zip(glimpses, self.answers(shown, glimpses, scale), strict=True)
             fused = self.view.fuse(answers, (height, width), self.classes * block)
             found = fused.reshape(self.classes, block, height, width) * weights
             first, last = max(0, -start), min(block, depth - start)  # without those that stand in
@@ -151,9 +156,15 @@ class Segmenter:
         rough = self.localiser(pixels)
         return Rough(rough.mask if mask is None else mask, rough.probability if self.with_localiser else None)
 
-    def answers(self, pixels: npt.NDArray[np.uint8], glimpses: Sequence[Glimpse]) -> Iterator[npt.NDArray[np.float32]]:
-        """The network's answer (K, h, w) to every glimpse, a batch at a time; of a block (K d, h, w)."""
-        mean, sd = self.intensity.scale(pixels if self.block is None else as_one_channel(pixels))
+    def answers(
+        self, pixels: npt.NDArray[np.uint8], glimpses: Sequence[Glimpse], scale: tuple[Levels, Levels] | None = None
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """The network's answer (K, h, w) to every glimpse, a batch at a time; of a block (K d, h, w).
+
+        Args:
+            scale: mean and standard deviation (C,); None: those of these pixels.
+        """
+        mean, sd = scale or self.intensity.scale(pixels)
         plain = np.repeat(np.linspace(0, 1, 256, dtype=np.float32)[:, None], len(mean), axis=1)
         count = max(1, _BATCH_PIXELS // (glimpses[0].by.target[0] * glimpses[0].by.target[1] * (self.block or 1)))
         for start in range(0, len(glimpses), count):

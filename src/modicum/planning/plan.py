@@ -23,7 +23,7 @@ _TRIALS = "Trials, where the budget has room for them and no folds share it, tel
 _LONG = 120  # minutes
 _ENSEMBLE = (
     "Worth trying in a budget this long: --folds 5 --set finish.ensemble=true. Five networks share it, every labelled picture "
-    "is tested, and the model is their mean; predictions take five times as long."
+    "but those of a prescribed test set is tested, and the model is their mean; predictions take five times as long."
 )
 _UNSEEN = (
     "View: the whole picture made small; how large the objects are, marks do not tell. For thin or small ones: --recipe "

@@ -35,12 +35,13 @@ class Frame:
     minutes: float | None
     changes: tuple[str, ...]
     left_out: tuple[str, ...] = ()  # cases that cannot be used, or shall not
+    test_share: float = 0.2  # of the patients, where the data set prescribes no test set
 
     def dataset(self) -> Dataset:
         """The data set, with its test pictures as a prescribed part."""
         whole = discover(self.data)
         whole = replace(whole, cases=tuple(c for c in whole.cases if c.id not in self.left_out))
-        test = {*make_split(whole, seed=0).test}
+        test = {*make_split(whole, seed=0, test_share=self.test_share).test}
         return replace(whole, cases=tuple(replace(c, part="test" if c.id in test else None) for c in whole.cases))
 
 

@@ -50,7 +50,8 @@ def compare(
     that fails does not lose the others. What is labelled but not among a cell's labels is unlabelled to it.
 
     Args:
-        recipes: names or YAML files; the first is what the others are compared with.
+        recipes: names or YAML files; the first is what the others are compared with, and its data.test_share says how many
+            patients test where the data set does not prescribe it.
         labels: labelled pictures, those of the test not among them; "3p": all pictures of three patients; "all".
         seeds: repetitions, each with other labelled pictures (but for "all") and another beginning.
         minutes: of training for each cell; None: the recipes' own.
@@ -66,7 +67,8 @@ def compare(
     if len({Path(r).stem for r in recipes}) < len(recipes):
         raise ModicumError("each recipe can be compared once.", remedy="Give every YAML file a name of its own.")
     left_out |= examine(discover(data))[1]
-    frame = Frame(Path(data).resolve(), minutes, tuple(changes), tuple(sorted(left_out)))
+    reference = choose_recipe(Fingerprint(), recipes[0], minutes, changes, None).recipe
+    frame = Frame(Path(data).resolve(), minutes, tuple(changes), tuple(sorted(left_out)), reference.data.test_share)
     frame.dataset()  # a data set that cannot serve is told at once
     with RunFolder(Path(out)) as folder:
         files = [str(Path(r).resolve()) if r.endswith((".yaml", ".yml")) else r for r in recipes]

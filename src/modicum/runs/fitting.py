@@ -37,6 +37,5 @@ def fit_method(training: Training, material: Material) -> Trained:
     state = method.fit(material.train, len(dataset.classes), recipe.seed)
     weights = {key: torch.from_numpy(value) for key, value in state.items()}
     bundle = new_bundle(training, weights, material)
-    slices = any(c.slice is not None for c in dataset.labelled)
-    bundle = with_threshold(bundle, material.untouched_val, bf16=False, slices=slices)
+    bundle = with_threshold(bundle, material.untouched_val, bf16=False, volumes=material.volumes)
     return Trained(bundle, [], [], _COMPUTE, bundle.parameters, time.monotonic() - began)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,19 +37,28 @@ def first_recipe(recipe: Recipe, pictures: Sequence[TrainingPicture]) -> Recipe 
     return checked(change(first.model_dump(), [f"fit.loss.sigma={max(sigma, 1e-3):.4f}"]))
 
 
-def given_bundle(recipe: Recipe, channels: int) -> Bundle | None:
+def given_bundle(recipe: Recipe, channels: int, *, volumes: bool) -> Bundle | None:
     """The model trained before that serves as localiser, where the recipe names one.
 
     Args:
         channels: of the pictures that it will see.
+        volumes: whether these are slices of volumes.
 
     Raises:
-        ModicumError: it cannot be read, knows other channels, or needs the true mask itself.
+        ModicumError: it cannot be read, knows other channels, was shown volumes otherwise, or needs the true mask itself.
     """
     path = LOCALISERS.build(recipe.localiser).bundle if recipe.localiser else None
     if path is None:
         return None
     bundle = Bundle.load(Path(path))
+    own, theirs = recipe.images.slicing, bundle.recipe.images.slicing
+    if volumes and own != theirs:
+        differ = ", ".join(f"images.{key}" for key, value in asdict(own).items() if value != getattr(theirs, key))
+        raise ModicumError(
+            f"this model has learned from volumes that were shown otherwise ({differ}).",
+            file=path,
+            remedy=f"Give both the same {differ} (see its recipe.yaml), or let the localiser be trained.",
+        )
     if channels not in (1, bundle.intensity.channels) and not bundle.intensity.grey:
         raise ModicumError(
             f"this model knows pictures of {bundle.intensity.channels} channels, these have {channels}.",

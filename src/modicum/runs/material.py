@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,6 +11,7 @@ from modicum.datasets.case import Dataset, Split
 from modicum.errors import ModicumError
 from modicum.images.intensity import Intensity
 from modicum.recipes import Recipe
+from modicum.runs.drawing import some_of
 from modicum.runs.folder import RunFolder
 from modicum.runs.pictures import load_training
 from modicum.starts import expected_scale
@@ -41,7 +42,8 @@ class Material:
     val: list[TrainingPicture]  # the training pictures where there are no others
     intensity: Intensity
     show: Callable[..., LabelledPictures]  # (pictures, policy) -> batches of views of them
-    untouched_val: Callable[[int], list[TrainingPicture]]  # so many validation pictures as they are on disk, or fewer
+    untouched_val: Callable[[int], list[TrainingPicture]]  # about so many of validation, drawn, as they are on disk
+    volumes: Mapping[str, str]  # of each slice, by its case, the volume that it is measured with; empty for pictures
 
 
 def read_material(training: Training) -> Material:
@@ -77,7 +79,10 @@ def read_material(training: Training) -> Material:
             seed=recipe.seed,
             slicing=images.slicing,
         ),
-        lambda most: load_training(held_out[:most], dataset, weaker, channels, images=images),
+        lambda most: load_training(
+            some_of(held_out, most, seed=recipe.seed, whole=images.block is not None), dataset, weaker, channels, images=images
+        ),
+        {c.id: c.volume for c in dataset.labelled if c.slice is not None},
     )
 
 

@@ -13,11 +13,9 @@ from modicum.datasets import (
     choose_evaluation,
     fingerprint,
     join_findings,
-    make_folds,
-    make_split,
     unusable,
 )
-from modicum.datasets.case import Split
+from modicum.datasets.case import Case, Split, counted
 from modicum.datasets.fingerprint import Fingerprint
 from modicum.errors import Finding, ModicumError, alike, and_others
 from modicum.planning import Plan, Rival, plan, with_angles, with_cubes, with_spacing
@@ -36,7 +34,7 @@ class Prepared:
     dataset: Dataset
     findings: tuple[Finding, ...]
     splits: tuple[Split, ...]  # one, or the folds
-    seen: Fingerprint  # of all usable ones but the test pictures; of all where there are folds
+    seen: Fingerprint  # of all usable ones but the test pictures; of all in them where there are folds
     plan: Plan
 
     @property
@@ -72,10 +70,14 @@ def prepare(
     dataset = _without(dataset, blind.data.leave_out)
     dataset = replace(dataset, cases=tuple(replace(c, tissue=blind.data.tissue) for c in dataset.cases))
     findings, left_out = examine(dataset)
-    splits = _splits(dataset, blind.data, blind.seed, folds, left_out)
+    data = blind.data
+    splits = choose_evaluation(dataset, folds, blind.seed, left_out, test_share=data.test_share, val_share=data.val_share)
+    first, several = splits[0], len(splits) > 1
+    hidden = frozenset(c.id for c in dataset.labelled).difference(first.train, first.val, first.test if several else ())
     findings = join_findings(findings, check_split(dataset, *splits))
+    if several:
+        findings += _not_used_by_folds([c for c in dataset.labelled if c.id in hidden - left_out], data)
     tell(findings)
-    hidden = left_out | frozenset(splits[0].test if len(splits) == 1 else ())
     seen = fingerprint(replace(dataset, cases=tuple(c for c in dataset.cases if c.id not in hidden)))
     chosen = choose_recipe(seen, recipe, minutes, changes, seed)
     if chosen.recipe.finish.ensemble and len(splits) == 1:
@@ -171,10 +173,14 @@ def tell(findings: Iterable[Finding]) -> None:
         say(f"{first.severity}: {first.file + ': ' if first.file else ''}{first.message}{and_others(group)}")
 
 
-def _splits(dataset: Dataset, data: Data, seed: int, folds: int | None, left_out: frozenset[str]) -> list[Split]:
-    if folds is not None:
-        return make_folds(dataset, folds, seed=seed, exclude=left_out)
-    splits = choose_evaluation(dataset, None, seed=seed, exclude=left_out)
-    if len(splits) > 1:
-        return splits
-    return [make_split(dataset, seed=seed, test_share=data.test_share, val_share=data.val_share, exclude=left_out)]
+def _not_used_by_folds(prescribed: Sequence[Case], data: Data) -> list[Finding]:
+    """A warning where a test set is prescribed, and a note where a share of the patients is asked for."""
+    findings = []
+    if prescribed:
+        message = f"{counted(prescribed, 'test')} as the data set prescribes, in no fold: the figures are of the others."
+        remedy = "Leave out --folds, or test the finished model on them: modicum evaluate RUN/model.modicum DATA"
+        findings.append(Finding("warning", "test-set-in-no-fold", message, remedy=remedy))
+    if data.test_share != Data().test_share:
+        message = f"data.test_share={data.test_share:g} is not used: folds test every picture."
+        findings.append(Finding("note", "test-share-not-used", message))
+    return findings

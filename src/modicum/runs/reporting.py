@@ -47,6 +47,11 @@ class Outcome:
     def model(self) -> Trained:
         return self.trainings[-1]
 
+    @property
+    def things(self) -> str:
+        """What is measured as a whole."""
+        return "volumes" if any(c.slice is not None for c in self.dataset.labelled) else "pictures"
+
     def tested_with(self) -> dict[str, Bundle]:
         """For each test case the model that it was tested with."""
         named = {c.id: c.volume or c.id for c in self.dataset.labelled}
@@ -77,15 +82,15 @@ class Outcome:
 
     def protocol(self) -> list[str]:
         """How the figures were made, in words."""
-        notes, things = [], "volumes" if any(c.slice is not None for c in self.dataset.labelled) else "pictures"
+        notes, things = [], self.things
         if len(self.splits) > 1:
-            made = "averages those" if self.model.bundle.others else f"was trained on all labelled {things}"
+            made = "averages those" if self.model.bundle.others else f"was trained on all {things} of the folds"
             notes.append(
-                f"Every {things[:-1]} was tested by a model that had not seen its patient ({len(self.splits)} folds); the "
+                f"Every {things[:-1]} of the {len(self.splits)} folds was tested by a model that had not seen its patient; the "
                 f"model in the bundle {made} and has itself not been tested."
             )
             if self.plan.recipe.name == "auto":
-                notes.append(f"With folds no {things[:-1]} is set aside for good: the recipe was planned from all of them.")
+                notes.append(f"No {things[:-1]} of the folds is set aside for good: the recipe was planned from all of them.")
         else:
             notes.append(f"The test {things} took no part in planning, training or any choice.")
         if things == "volumes":
@@ -111,7 +116,7 @@ class Outcome:
             return f"{said}, because there were no validation pictures to choose it on."
         usual = ".5" if bundle.low is None else "0 and .5"
         if len(self.splits) == 1:
-            return f"{said}, nearest to {usual} within one standard error of the best mean Dice on the validation pictures."
+            return f"{said}, nearest to {usual} within a standard error of the best mean Dice on the validation {self.things}."
         each = ", ".join(f"{t.bundle.threshold:.3f}" for t in self.trainings[:-1])  # likewise the lower one and the localiser's
         return f"{said}, the median of the folds' ({each}), each chosen on the fold's own validation pictures and tested so."
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,19 +13,28 @@ import numpy.typing as npt
 from modicum.bundle import Bundle, class_numbers
 from modicum.console import bar
 from modicum.evaluation.curves import ProbabilityHistogram, steady_choice, steady_threshold
-from modicum.evaluation.metrics import binary_metrics
+from modicum.evaluation.metrics import Counts, count, rates
 from modicum.inference.calibration import drawn, fitted_temperature, tempered
 from modicum.views import TrainingPicture
 
 _Numbers = npt.NDArray[np.uint8]
 _Mask = npt.NDArray[np.bool_]
-_Answer = tuple[npt.NDArray[np.float16], _Numbers, _Mask | None, _Numbers]  # probability, truth, valid, picture
 _PICTURES = 40
 _LOW, _HIGH = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
+class _Answer(NamedTuple):
+    """What the model says of a picture, a slice or a volume, beside the truth."""
+
+    name: str  # under which it is measured, as in testing: of a slice that of its volume
+    probability: npt.NDArray[np.float16]
+    truth: _Numbers
+    valid: _Mask | None
+    image: _Numbers
+
+
 def with_threshold(
-    bundle: Bundle, validation: Callable[[int], Sequence[TrainingPicture]], *, bf16: bool, slices: bool
+    bundle: Bundle, validation: Callable[[int], Sequence[TrainingPicture]], *, bf16: bool, volumes: Mapping[str, str]
 ) -> Bundle:
     """The bundle with its temperature, and the threshold of its recipe or, where that is left to be chosen, a good one.
 
@@ -32,12 +42,13 @@ def with_threshold(
     classes compete by the highest probability and have no threshold.
 
     Args:
-        validation: at most so many pictures of validation, as they are on disk; without any the temperature is 1, the
+        validation: about so many pictures of validation, as they are on disk; without any the temperature is 1, the
             threshold .5, and 0 the lower one of hysteresis.
-        slices: whether they are slices of volumes; finishing steps are then left out of account: they are for whole volumes.
-            So they are where labels show a region of which the steps take the tissue.
+        volumes: of each slice, by its case, the volume that it is measured with; empty for pictures. Finishing steps are left
+            out of account where there are some: they are for whole volumes. So they are where labels show a region of which
+            the steps take the tissue.
     """
-    finish, unfinished = bundle.recipe.finish, slices or bundle.recipe.by_region
+    finish, unfinished = bundle.recipe.finish, bool(volumes) or bundle.recipe.by_region
     fixed = replace(
         bundle,
         threshold=0.5 if finish.threshold == "auto" else finish.threshold,
@@ -46,37 +57,39 @@ def with_threshold(
     pictures = validation(_PICTURES) if "auto" in (finish.threshold, finish.low) else ()
     if not pictures:
         return fixed
-    answers = _answers(bundle, pictures, bf16=bf16)
+    answers = _answers(bundle, pictures, volumes, bf16=bf16)
     if finish.threshold == "auto":
         generator = np.random.default_rng(bundle.recipe.seed)
-        temperature = fitted_temperature(drawn(*answer[:3], generator) for answer in answers)
+        temperature = fitted_temperature(drawn(a.probability, a.truth, a.valid, generator) for a in answers)
         fixed = replace(fixed, temperature=temperature)
-        answers = [(tempered(found, temperature), truth, valid, image) for found, truth, valid, image in answers]
+        answers = [a._replace(probability=tempered(a.probability, temperature)) for a in answers]
     if len(bundle.classes) > 1:
         return fixed
     if fixed.low is None and (unfinished or not finish.steps):  # by single pixels, not by masks
-        return replace(fixed, threshold=steady_threshold([_histogram(*answer[:3]) for answer in answers]))
+        return replace(fixed, threshold=steady_threshold(_histograms(answers)))
     low, high = _decided(fixed.unfinished if unfinished else fixed, answers)
     return replace(fixed, low=low, threshold=high)
 
 
-def _answers(bundle: Bundle, pictures: Sequence[TrainingPicture], *, bf16: bool) -> list[_Answer]:
-    """What the model answers to each picture, beside the truth."""
+def _answers(bundle: Bundle, pictures: Sequence[TrainingPicture], volumes: Mapping[str, str], *, bf16: bool) -> list[_Answer]:
     segmenter, found = bundle.segmenter(bf16=bf16, prepared=True), []
     with bar("Choosing the threshold", len(pictures)) as progress:
         for picture in pictures:
             truth = _depth_first(picture.label)
             valid = None if picture.valid is None else _depth_first(picture.valid).astype(bool)
             probability = segmenter.look(picture.image, bundle.true_mask(picture.label)).probability
-            found.append((probability, truth, valid, picture.image))
+            name = volumes.get(picture.case_id, picture.case_id)
+            found.append(_Answer(name, probability, truth, valid, picture.image))
             progress.step()
     return found
 
 
-def _histogram(probability: npt.NDArray[np.float16], truth: _Numbers, valid: _Mask | None) -> ProbabilityHistogram:
-    histogram = ProbabilityHistogram()
-    histogram.add(probability[0], truth > 0, valid)
-    return histogram
+def _histograms(answers: Sequence[_Answer]) -> list[ProbabilityHistogram]:
+    """One of each picture or volume."""
+    found: dict[str, ProbabilityHistogram] = {}
+    for a in answers:
+        found.setdefault(a.name, ProbabilityHistogram()).add(a.probability[0], a.truth > 0, a.valid)
+    return list(found.values())
 
 
 def _depth_first(slices: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -90,10 +103,11 @@ def _decided(bundle: Bundle, answers: Sequence[_Answer]) -> tuple[float | None, 
     lows = _LOW if finish.low == "auto" else (bundle.low,)
     highs = _HIGH if finish.threshold == "auto" else (bundle.threshold,)
     pairs = [(low, high) for low, high in product(lows, highs) if (low or 0.0) <= high] or [(lows[0], lows[0] or 0.0)]
-    dice = np.empty((len(answers), len(pairs)))
-    for row, (probability, truth, valid, image) in enumerate(answers):
-        for column, (low, high) in enumerate(pairs):
-            found = class_numbers(probability, replace(bundle, low=low, threshold=high), image) > 0
-            dice[row, column] = binary_metrics(found, truth > 0, valid, distances=False)["dice"]
+    pixels: dict[str, npt.NDArray[np.int64]] = {}  # of each picture or volume, those of each kind for every pair
+    for a in answers:
+        masks = (class_numbers(a.probability, replace(bundle, low=low, threshold=high), a.image) > 0 for low, high in pairs)
+        kinds = np.array([count(mask, a.truth > 0, a.valid) for mask in masks], np.int64)
+        pixels[a.name] = pixels.get(a.name, 0) + kinds
+    dice = np.stack([rates(Counts(*kinds.T))["dice"] for kinds in pixels.values()])
     own = np.array([abs((low or 0.0) - (bundle.low or 0.0)) + abs(high - bundle.threshold) for low, high in pairs])
     return pairs[steady_choice(dice, own)]

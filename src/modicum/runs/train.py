@@ -70,7 +70,7 @@ def train(
     """Train, validate, test and report; the same call goes on with a run that was interrupted.
 
     Where the data set has too few patients to set some aside, the figures come from folds, and the model itself is trained
-    on all labelled pictures; the budget is shared among these trainings.
+    on all of their pictures; the budget is shared among these trainings. A prescribed test set is in no fold.
 
     Args:
         data: its folder or manifest, or what `discover` made of it.
@@ -130,7 +130,7 @@ def _train(prepared: Prepared, folder: RunFolder) -> tuple[list[Trained], Traine
         return tested, tested[0]
     if prepared.plan.recipe.finish.ensemble:
         return tested, _averaged(tested)
-    say("The model: trained on all labelled pictures")
+    say("The model: trained on all pictures of the folds")
     model = _train_part(prepared, _everything(splits), folder, "all/", share)
     return tested, replace(model, bundle=_with_medians(model.bundle, [t.bundle for t in tested]))
 
@@ -207,4 +207,4 @@ def _finished(folder: RunFolder, prepared: Prepared) -> Run:
 
 def _everything(splits: Iterable[Split]) -> Split:
     ids = sorted({i for s in splits for i in (*s.train, *s.val, *s.test)})
-    return Split(tuple(ids), (), (), "all labelled pictures")
+    return Split(tuple(ids), (), (), "all pictures of the folds")

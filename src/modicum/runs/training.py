@@ -65,7 +65,7 @@ def train_network(
     folder, part = training.folder, training.part
     classes = ("object",) if recipe.finds_centres else dataset.classes
     labelled = material.show(material.train, POLICIES.build(recipe.fit.augmentation))
-    given = None if localiser else given_bundle(recipe, material.intensity.channels)
+    given = None if localiser else given_bundle(recipe, material.intensity.channels, volumes=bool(material.volumes))
     whole = dataset.code.unmarked is None and not recipe.leaves_pixels_out
     before = start_bundle(recipe)
     findings = _examine(material.train, labelled, classes, whole=whole)
@@ -102,8 +102,8 @@ def train_network(
     if before is not None:
         bundle = replace(bundle, provenance={**bundle.provenance, "began": began(before)})
     if not recipe.finds_centres:
-        slices = any(c.slice is not None for c in dataset.labelled)
-        bundle = with_threshold(bundle, material.untouched_val, bf16=compute.precision == "bf16-mixed", slices=slices)
+        bf16 = compute.precision == "bf16-mixed"
+        bundle = with_threshold(bundle, material.untouched_val, bf16=bf16, volumes=material.volumes)
     size = sum(p.numel() for p in network.parameters()) + (given.parameters if given and bundle.localiser else 0)
     return Trained(bundle, history, findings, compute, size, pace.elapsed)
 

@@ -15,6 +15,7 @@ from modicum.console import bar
 from modicum.evaluation import binary_metrics
 from modicum.inference.trust import Signs, Trust, mask_shape, mean_expected_dice
 from modicum.runs.describing import Description
+from modicum.runs.drawing import some_of
 from modicum.runs.material import Training
 from modicum.runs.pictures import load_training
 from modicum.views import TrainingPicture
@@ -82,7 +83,7 @@ def with_trust(bundle: Bundle, training: Training) -> Bundle:
         return bundle
 
     def read(names: Sequence[str]) -> list[TrainingPicture]:
-        chosen = [cases[name] for name in names[:_MOST]]
+        chosen = some_of([cases[name] for name in names], _MOST, seed=recipe.seed)
         return load_training(chosen, dataset, lambda p: p, bundle.intensity.channels, images=recipe.images)
 
     describe, train = Description(bundle), read(training.split.train)

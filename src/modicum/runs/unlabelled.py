@@ -54,13 +54,14 @@ class Unlabelled:
 def unlabelled_cases(dataset: Dataset, split: Split, folder: str | None) -> list[Case]:
     """The data set's unlabelled cases and the pictures of a folder, each once.
 
-    Left out are the pictures of the split, by their content, and those of patients who validate or test.
+    Left out are the labelled pictures, by their content, and those of patients who validate or test.
     """
-    held_out = {c.patient for c in dataset.labelled if c.id in {*split.val, *split.test} and c.patient}
+    tested = {*split.val, *split.test, *(c.id for c in dataset.labelled if c.part == "test")}  # prescribed ones are in no fold
+    held_out = {c.patient for c in dataset.labelled if c.id in tested and c.patient}
     cases = [c for c in dataset.unlabelled if c.patient not in held_out]
     if folder is not None:
         cases += [Case(f"{path.parent.name}/{path.name}", path) for path in expand([folder])]
-    known = {digest(c.image) for c in dataset.labelled if c.id in {*split.train, *split.val, *split.test}}
+    known = {digest(c.image) for c in dataset.labelled}
     others: dict[tuple[str, int | None], Case] = {}
     for case in cases:
         content = digest(case.image)
