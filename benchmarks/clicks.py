@@ -1,8 +1,8 @@
 """Dice against clicks: `python benchmarks/clicks.py kvasir40 isic10`.
 
-Somebody who knows the true mask draws a box about everything (each side up to a twentieth too far out) and then clicks, again and
-again, into the middle of the largest error that is left inside the box. What the page makes of that without a network, with one,
-and with one that learns from the picture after each click, beside the network alone. The networks are Modicum's of
+Somebody who knows the true mask draws a box about everything (each side up to a twentieth too far out) and then clicks, again
+and again, into the middle of the largest error that is left inside the box. What the page makes of that without a network, with
+one, and with one that is tuned to the picture after each click, beside the network alone. The networks are Modicum's of
 `peers/versus.py` (`--who modicum`), the pictures the first of its test pictures. Prints a table and writes `OUT/clicks.json`.
 """
 
@@ -27,7 +27,8 @@ from modicum.bundle import Bundle
 from modicum.evaluation.metrics import binary_metrics
 from modicum.evaluation.statistics import paired_difference
 from modicum.images import read_picture
-from modicum.web.refining import INSIDE, OUTSIDE, Box, refine
+from modicum.inference import tuned
+from modicum.web.refining import INSIDE, OUTSIDE, Box, lesson, refine
 
 Mask = npt.NDArray[np.bool_]
 Map = npt.NDArray[np.float32]
@@ -53,6 +54,14 @@ class Finder:
 
     def with_network(self, seeds: npt.NDArray[np.uint8]) -> Mask:
         return refine(self.picture, seeds, self.box, self.probability)
+
+    def tuned_to_it(self, seeds: npt.NDArray[np.uint8]) -> Mask:
+        """Anew after each click, from the model as it is."""
+        if not seeds.any():
+            return self.with_network(seeds)
+        truth, weight = lesson(self.picture, seeds, self.box, self.probability)
+        found = tuned(self.segmenter, self.picture, truth, weight).probabilities(self.picture)
+        return refine(self.picture, seeds, self.box, np.asarray(found[0], np.float32))
 
 
 METHODS = {

@@ -164,6 +164,13 @@ class Segmenter:
         Args:
             scale: mean and standard deviation (C,); None: those of these pixels.
         """
+        for images in self.shown(pixels, glimpses, scale):
+            yield from self.answer(images).flatten(1, -3).cpu().numpy()
+
+    def shown(
+        self, pixels: npt.NDArray[np.uint8], glimpses: Sequence[Glimpse], scale: tuple[Levels, Levels] | None = None
+    ) -> Iterator[torch.Tensor]:
+        """What the network sees in every glimpse, a batch at a time: (N, C, h, w), of blocks (N, 1, d, h, w)."""
         mean, sd = scale or self.intensity.scale(pixels)
         plain = np.repeat(np.linspace(0, 1, 256, dtype=np.float32)[:, None], len(mean), axis=1)
         count = max(1, _BATCH_PIXELS // (glimpses[0].by.target[0] * glimpses[0].by.target[1] * (self.block or 1)))
@@ -172,24 +179,25 @@ class Segmenter:
             for glimpse in glimpses[start : start + count]:
                 table = ((glimpse.stretched(plain) - mean) / sd).astype(np.float32)
                 table = table if self.block is None else np.repeat(table, self.block, axis=1)
-                shown = sample(pixels, glimpse.by, border=self.view.border)
+                part = sample(pixels, glimpse.by, border=self.view.border)
                 if self.depth:  # beyond the border of the slice as well
-                    shown[..., -1] = pixels[0, 0, -1]
-                seen.append(cv2.LUT(shown, table[None]).reshape(*glimpse.by.target, -1))
+                    part[..., -1] = pixels[0, 0, -1]
+                seen.append(cv2.LUT(part, table[None]).reshape(*glimpse.by.target, -1))
             images = torch.from_numpy(np.stack(seen)).permute(0, 3, 1, 2)
-            yield from self.answer(images if self.block is None else images[:, None]).flatten(1, -3).cpu().numpy()
+            yield images if self.block is None else images[:, None]
 
     @torch.inference_mode()
     def answer(self, images: torch.Tensor) -> torch.Tensor:
         """Probabilities (N, K, h, w) for prepared images (N, C, h, w); of blocks (N, K, d, h, w) for (N, C, d, h, w)."""
         device = next(self.network.parameters()).device
         images = images.to(device)
-        total = self._forward(images)
+        total = self.forward(images)
         for axes in self.flips:
-            total = total + self._forward(images.flip(axes)).flip(axes)
+            total = total + self.forward(images.flip(axes)).flip(axes)
         return total / (1 + len(self.flips))
 
-    def _forward(self, images: torch.Tensor) -> torch.Tensor:
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """What `answer` says without flips, of images on the network's device; gradients flow through it."""
         with torch.autocast(images.device.type, torch.bfloat16) if self.bf16 else contextlib.nullcontext():
             logits: torch.Tensor = self.network(images)
         logits = logits.float()
