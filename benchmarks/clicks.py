@@ -63,14 +63,6 @@ class Finder:
         found = tuned(self.segmenter, self.picture, truth, weight).probabilities(self.picture)
         return refine(self.picture, seeds, self.box, np.asarray(found[0], np.float32))
 
-    def tuned_to_it(self, seeds: npt.NDArray[np.uint8]) -> Mask:
-        """Anew after each click, from the model as it is."""
-        if not seeds.any():
-            return self.with_network(seeds)
-        truth, weight = lesson(self.picture, seeds, self.box, self.probability)
-        found = tuned(self.segmenter, self.picture, truth, weight).probabilities(self.picture)
-        return refine(self.picture, seeds, self.box, np.asarray(found[0], np.float32))
-
 
 METHODS = {
     "network inside the box": Finder.network,
