@@ -14,6 +14,7 @@ import cv2
 import nibabel
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from starlette.testclient import TestClient
 
 from discs import write_discs
@@ -52,6 +53,51 @@ def test_a_volume_joins_volumes(tmp_path: Path) -> None:
     content = (tmp_path / "data/images/a.nii.gz").read_bytes()
     assert page.post("/api/pictures", params={"name": "b.nii.gz"}, content=content).status_code == 200
     assert [(p["id"], p["depth"]) for p in page.get("/api/data").json()["pictures"]] == [("a", 4), ("b", 4)]
+
+
+META = "ObjectType = Image\nNDims = 3\nDimSize = 8 8 2\nElementType = MET_UCHAR\n"
+NRRD = "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 8 8 2\nencoding: raw\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("a.mhd", META + "ElementDataFile = {}\n"),
+        ("a.nhdr", NRRD + "data file: {}\n\n"),
+        ("a.mha", META + "ElementDataFile = {}\n"),
+        ("a.mha", META + "ElementDataFile: {}\n"),
+        ("a.MHA", META + "\tElementDataFile\n\t= {}\n"),
+        ("a.mha", META + "ElementDataFile = LIST\n{}\n{}\n"),
+        ("a.mha", META + "Comment = ElementDataFile = LOCAL\nElementDataFile = {}\n"),
+        ("a.nrrd", NRRD + "data file: {}\n\n"),
+        ("a.nrrd", NRRD.replace("\n", "\r") + "DataFile: {}\r\r"),
+    ],
+)
+def test_no_file_of_this_computer_is_read_because_a_header_names_it(
+    page: TestClient, folder: Path, tmp_path: Path, name: str, header: str
+) -> None:
+    (tmp_path / "secret").write_bytes(bytes(128))
+    answer = page.post("/api/pictures", params={"name": name}, content=header.format(*[tmp_path / "secret"] * 2).encode())
+    assert answer.status_code == 422
+    message = answer.json()["message"]
+    assert message.startswith(f"{name}: has its data in another file. Save it as one file")
+    assert not list((folder / "images").glob("a.*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.mha", META + "ElementDataFile = LOCAL\n" + 128 * "x"), ("a.nrrd", NRRD + "\n" + 128 * "x")],
+)
+def test_a_volume_in_one_file_is_taken(page: TestClient, folder: Path, name: str, content: str) -> None:
+    assert page.post("/api/pictures", params={"name": name}, content=content.encode()).status_code == 200
+    assert (folder / "images" / name).read_text() == content
+
+
+@pytest.mark.parametrize("name", ["a.mha", "a.nrrd"])
+def test_a_volume_is_read_as_what_its_name_says(page: TestClient, tmp_path: Path, name: str) -> None:
+    sitk.WriteImage(sitk.Image(8, 8, 2, sitk.sitkUInt8), str(tmp_path / "other.h5"))  # which may name other files, too
+    answer = page.post("/api/pictures", params={"name": name}, content=(tmp_path / "other.h5").read_bytes())
+    assert answer.status_code == 422
 
 
 @pytest.mark.parametrize(
