@@ -35,6 +35,10 @@ class Outdated(Exception):
     """The label on disk is not the one that the page began with: somebody else has saved."""
 
 
+class OtherClasses(Exception):
+    """The classes are not those that the page began with: their numbers may mean something else by now."""
+
+
 def tag(case: Case) -> str:
     """What a label's content is known by; "" without one."""
     return digest(case.labels[0]) if len(case.labels) == 1 else "".join(digest(p) for p in case.labels)[:16]

@@ -25,10 +25,14 @@ _ALWAYS_NEW = {"Cache-Control": "no-store"}
 
 
 class Classes(BaseModel):
-    """Names of the classes, in order of their number, and whether labels leave pixels unmarked (None: as they do)."""
+    """Names of the classes, in order of their number, and whether labels leave pixels unmarked (None: as they do).
+
+    `known` are the names that the page began with: they may have changed meanwhile.
+    """
 
     names: list[str]
     partly: bool | None = None
+    known: list[str] | None = None
 
 
 async def _pixels(request: Request) -> bytes:
@@ -111,6 +115,8 @@ def save_label(
 ) -> dict[str, Any]:  # fmt: skip
     """Save class numbers, and tell the new tag; refused (412) where the label on disk is not the one that If-Match names.
 
+    Refused for good (409) where class numbers mean something else by now.
+
     `partly` says whether the drawing began with pixels unmarked or with background: it may have changed meanwhile.
     """
     entry = studio.collection.entry(name)
@@ -153,8 +159,11 @@ def refined(
 
 @router.put("/classes")
 def name_classes(classes: Classes, studio: TheStudio) -> dict[str, Any]:
-    """Rename classes, or add some; before the first label, say whether labels leave pixels unmarked."""
-    studio.collection.name_classes([n.strip() for n in classes.names], classes.partly)
+    """Rename classes, or add some; before the first label, say whether labels leave pixels unmarked.
+
+    Refused (409) where the classes are not those that the page knows.
+    """
+    studio.collection.name_classes([n.strip() for n in classes.names], classes.partly, classes.known)
     return described(studio.collection.dataset, studio.collection.root.name)
 
 

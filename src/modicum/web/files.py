@@ -1,0 +1,26 @@
+"""Files as they lie on disk: which there are, and what changes when they are written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+Stamp = tuple[int, int]
+
+
+def stamp(path: Path | str) -> Stamp:
+    """When a file was written, and its size; zeros where there is none."""
+    try:
+        seen = os.stat(path)  # noqa: PTH116 - asked of tens of thousands of files, each time the page is opened
+    except OSError:
+        return 0, 0
+    return seen.st_mtime_ns, seen.st_size
+
+
+def stamps(root: Path) -> dict[str, Stamp]:
+    """Of all files in a folder and below that are not hidden."""
+    found = {}
+    for folder, folders, names in os.walk(root):
+        folders[:] = [f for f in folders if not f.startswith(".")]
+        found.update({path: stamp(path) for path in (f"{folder}/{n}" for n in names if not n.startswith("."))})
+    return found
