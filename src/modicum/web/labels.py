@@ -151,7 +151,7 @@ def save(path: Path, write: Callable[[Path], None], expected: str, origin: Origi
         path: where it belongs; folders are made.
         write: the pixels, to that path.
         expected: the tag of the label that the page began with; "" for none.
-        author: "": whoever is logged in on this computer.
+        author: "": whoever is logged in on this computer, if that is known.
 
     Raises:
         Outdated: the label on disk is another one.
@@ -164,10 +164,18 @@ def save(path: Path, write: Callable[[Path], None], expected: str, origin: Origi
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ModicumError(f"the folder cannot be made ({error.strerror}).", file=path.parent) from None
+        told = {"author": author or _user(), "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "origin": origin}
         write(path)
-        told = {"author": author or getpass.getuser(), "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "origin": origin}
         write_text(sidecar(path), json.dumps(told, ensure_ascii=False) + "\n")
         return digest(path)
+
+
+def _user() -> str:
+    """Whoever is logged in; "" where the computer knows no name, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
 
 
 def sidecar(label: Path) -> Path:
