@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -224,6 +225,16 @@ def test_a_broken_label_stops_nothing_and_is_named(page: TestClient, folder: Pat
         assert b"case_00" in archive.read("problems.txt")
     rows = csv.DictReader(io.StringIO(page.get("/api/export/measurements.csv").text))
     assert [r["picture"] for r in rows] == ["case_01"]
+
+
+def test_labels_of_any_age_leave_and_through_any_link(folder: Path) -> None:
+    os.utime(folder / "labels/case_00.png", (0, 0))  # a zip archive knows nothing before 1980
+    (folder.parent / "alias").symlink_to(folder)
+    rows = [f"{folder.parent}/alias/images/case_0{i}.png,{folder.parent}/alias/labels/case_0{i}.png" for i in range(2)]
+    (folder / "manifest.csv").write_text("\n".join(["image,label", *rows]) + "\n")
+    page = TestClient(create_app(folder), base_url="http://127.0.0.1:8765")
+    with zipfile.ZipFile(io.BytesIO(page.get("/api/export/masks.zip").content)) as archive:
+        assert sorted(archive.namelist()) == ["labelled/case_00.png", "labelled/case_01.png"]
 
 
 @pytest.mark.parametrize("name", ["=1+1", "@x", "-y", "+z"])

@@ -92,6 +92,18 @@ def test_metaimage_and_dicom_get_labels_of_their_own_format(tmp_path: Path) -> N
     assert page.get(f"/api/pictures/{told['id']}/label").content == drawn.tobytes()
 
 
+def test_a_volume_that_is_damaged_while_the_page_is_open_hides_no_other(folder: Path) -> None:
+    page = client(folder)
+    assert page.get("/api/data").status_code == 200
+    (folder / "images/b.nii.gz").write_bytes(b"garbage")
+    told = page.get("/api/data").json()
+    assert [p["id"] for p in told["pictures"]] == ["a"]
+    assert any(f.startswith("b.nii.gz: ") for f in told["findings"])
+    (folder / "images/a.nii.gz").write_bytes(b"garbage")
+    assert page.get("/api/pictures/a").json()["state"] == "problem"
+    assert page.get("/api/pictures/a/slices/0").status_code == 422
+
+
 def test_labels_in_part_are_for_volumes_whose_masks_can_say_so(folder: Path, tmp_path: Path) -> None:
     page, drawn = client(folder), np.full(read_volume(folder / "images/a.nii.gz").shape, 255, np.uint8)
     assert page.put("/api/classes", json={"names": ["fat"], "partly": True}).status_code == 200

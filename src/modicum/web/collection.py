@@ -23,7 +23,7 @@ from modicum.images.formats import is_dicom
 from modicum.images.intensity import working_pixels
 from modicum.images.volumes import Volume, cached_grid, cached_volume
 from modicum.web import labels, volumes
-from modicum.web.files import Stamp, stamp, stamps
+from modicum.web.files import Stamp, stamp, stamps, write_text
 
 State = Literal["unlabelled", "labelled", "predicted", "accepted", "problem"]
 Pixels = npt.NDArray[np.uint8]
@@ -217,14 +217,14 @@ class Collection:
         inner = self.dataset.root / "classes.json"  # the one that counts, where it is there
         file = inner if inner.exists() else self.root / "classes.json"
         before = file.read_text("utf-8") if file.exists() else None
-        labels.write_text(file, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
+        write_text(file, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
         self.look_again()
         if self.dataset.classes == tuple(names):
             return
         if before is None:
             file.unlink()
         else:
-            labels.write_text(file, before)
+            write_text(file, before)
         self.look_again()
         raise ModicumError("the labels of this data set name their classes themselves: they cannot be changed here.")
 

@@ -1,9 +1,11 @@
-"""Files as they lie on disk: which there are, and what changes when they are written."""
+"""Files as they lie on disk: which there are, what changes when they are written, and small ones written at once."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+from modicum.errors import ModicumError
 
 Stamp = tuple[int, int]
 
@@ -24,3 +26,13 @@ def stamps(root: Path) -> dict[str, Stamp]:
         folders[:] = [f for f in folders if not f.startswith(".")]
         found.update({path: stamp(path) for path in (f"{folder}/{n}" for n in names if not n.startswith("."))})
     return found
+
+
+def write_text(path: Path, text: str) -> None:
+    """A small file, whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        unfinished.write_text(text, "utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        raise ModicumError(f"cannot be written ({error.strerror}).", file=path) from None

@@ -22,6 +22,7 @@ from modicum.errors import ModicumError
 from modicum.images.digest import digest
 from modicum.images.formats import picture_suffix
 from modicum.images.volumes import cached_grid, mask_suffix
+from modicum.web.files import write_text
 
 UNMARKED = 255  # in the place of a class number: the label says nothing of this pixel
 
@@ -192,13 +193,3 @@ def told_of(case: Case) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return {key: str(told[key]) for key in ("author", "time", "origin") if key in told} if isinstance(told, dict) else {}
-
-
-def write_text(path: Path, text: str) -> None:
-    """A small file, whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        unfinished.write_text(text, "utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        raise ModicumError(f"cannot be written ({error.strerror}).", file=path) from None

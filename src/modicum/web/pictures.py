@@ -147,9 +147,8 @@ def refined(
         raise ModicumError("the box lies outside of the picture.")
     seeds = np.zeros((entry.height, entry.width), np.uint8)
     seeds[top:bottom, left:right] = _shaped(pixels, (bottom - top, right - left))
-    run, classes = studio.trainings.newest_model(), len(studio.collection.dataset.classes)
-    sure = None
-    if run is not None and entry.depth is None and studio.predictions.has(run, entry.case) and 1 <= number <= classes:
+    run, sure = studio.trainings.newest_model(), None
+    if run is not None and entry.depth is None and studio.predictions.has(run, entry.case):
         sure = studio.predictions.probability(run, entry.case, number)
     if not 0 <= z < (entry.depth or 1):
         raise KeyError(z)
@@ -196,7 +195,7 @@ def _told(studio: Studio, entry: Entry, run: Run | None) -> dict[str, Any]:
         "width": entry.width,
         "version": _version(entry, run, predicted),
         "problem": entry.problem,
-        "locked": labels.why_not_editable(entry.case, studio.collection.dataset),
+        "locked": "" if entry.problem else labels.why_not_editable(entry.case, studio.collection.dataset),
         "patient": entry.case.patient,
         **({} if judged is None else {"quality": judged.quality, "reasons": judged.reasons}),
         **entry.told,

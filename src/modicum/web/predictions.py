@@ -17,7 +17,7 @@ from modicum.errors import ModicumError
 from modicum.images import read_mask, write_mask
 from modicum.images.formats import picture_suffix
 from modicum.images.volumes import cached_mask, cached_volume, mask_suffix
-from modicum.web.labels import write_text
+from modicum.web.files import write_text
 from modicum.web.trainings import Run
 from modicum.web.volumes import write_whole
 
@@ -90,10 +90,12 @@ class Predictions:
         """What the model itself expects of a prediction that was made; None where it was not."""
         return None if run is None else _judged(_beside(self.path(run, case)))
 
-    def probability(self, run: Run, case: Case, number: int) -> npt.NDArray[np.float32]:
-        """How sure the model is of one class, (H, W), 0..1."""
+    def probability(self, run: Run, case: Case, number: int) -> npt.NDArray[np.float32] | None:
+        """How sure the model is of one class, (H, W), 0..1; None where it knows no such class."""
         with _computing:
-            _, segmenter, _ = _model(run.bundle, run.bundle.stat().st_mtime_ns)
+            bundle, segmenter, _ = _model(run.bundle, run.bundle.stat().st_mtime_ns)
+            if not 0 < number <= len(bundle.classes):
+                return None
             found = _probabilities(run.bundle, segmenter, case, load_picture(case))
         return np.asarray(found[number - 1], np.float32)
 
