@@ -21,6 +21,7 @@ from starlette.testclient import TestClient
 from discs import write_discs
 from modicum.datasets import Case
 from modicum.web.app import create_app
+from predicted import predict, trained
 
 
 @pytest.fixture
@@ -179,21 +180,14 @@ def test_volumes_are_measured_in_millilitres(tmp_path: Path) -> None:
     assert float(row["volume_ml"]) == pytest.approx(4 * 0.5 * 2.0 * 3.0 / 1000)
 
 
-def test_a_prediction_leaves_with_the_model_that_made_it(
-    page: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    studio = page.app.state.studio
-    monkeypatch.setattr(studio.trainings, "newest_model", lambda: SimpleNamespace(number=3))
-    place = folder / ".modicum/predictions/3"
-    place.mkdir(parents=True)
-    cv2.imwrite(str(place / "case_02.png"), np.eye(48, dtype=np.uint8))
-    (place / "case_02.json").write_text('{"quality": 0.61, "reasons": "ragged"}')
+def test_a_prediction_leaves_with_the_model_that_made_it(page: TestClient, folder: Path) -> None:
+    predict(page.app.state.studio, trained(folder), {"case_02": np.eye(48, dtype=np.uint8)}, 0.61, "ragged")
     told = page.get("/api/pictures/case_02").json()
     assert (told["state"], told["quality"], told["reasons"]) == ("predicted", 0.61, "ragged")
     row = list(csv.DictReader(io.StringIO(page.get("/api/export/measurements.csv").text)))[-1]
-    assert (row["picture"], row["mask"], row["expected_dice"], row["area_px"]) == ("case_02", "predicted by 3", "0.61", "48")
+    assert (row["picture"], row["mask"], row["expected_dice"], row["area_px"]) == ("case_02", "predicted by 1", "0.61", "48")
     with zipfile.ZipFile(io.BytesIO(page.get("/api/export/masks.zip").content)) as archive:
-        written = cv2.imdecode(np.frombuffer(archive.read("predicted by 3/case_02.png"), np.uint8), cv2.IMREAD_UNCHANGED)
+        written = cv2.imdecode(np.frombuffer(archive.read("predicted by 1/case_02.png"), np.uint8), cv2.IMREAD_UNCHANGED)
     assert np.array_equal(written, 255 * np.eye(48)), "as the labels of this data set are"
 
 
@@ -202,7 +196,7 @@ def test_two_tabs_that_ask_for_the_same_prediction_get_it_once_made(
 ) -> None:
     made: list[str] = []
 
-    def predict(path: Path, bundle: object, segmenter: object, judge: object, case: Case) -> object:
+    def made_slowly(path: Path, bundle: object, segmenter: object, judge: object, case: Case) -> object:
         made.append(case.id)
         time.sleep(0.05)
         return np.eye(48, dtype=np.uint8), (0.5, "")
@@ -211,7 +205,7 @@ def test_two_tabs_that_ask_for_the_same_prediction_get_it_once_made(
     run = SimpleNamespace(number=3, bundle=folder / "model.modicum")
     monkeypatch.setattr(page.app.state.studio.trainings, "newest_model", lambda: run)
     monkeypatch.setattr("modicum.web.predictions._model", lambda *_: (SimpleNamespace(classes=("a",)), None, None))
-    monkeypatch.setattr("modicum.web.predictions._picture", predict)
+    monkeypatch.setattr("modicum.web.predictions._picture", made_slowly)
     with ThreadPoolExecutor() as pool:
         answers = list(pool.map(lambda _: page.get("/api/pictures/case_02/prediction"), range(6)))
     assert {a.content for a in answers} == {np.eye(48, dtype=np.uint8).tobytes()}

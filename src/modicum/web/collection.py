@@ -51,7 +51,8 @@ class Entry:
     @property
     def version(self) -> str:
         """Changes with the picture or its label."""
-        return f"{stamp(self.case.image)[0]}-{labels.tag(self.case)}"
+        written, _, renamed = stamp(self.case.image)
+        return f"{written}.{renamed}-{labels.tag(self.case)}"
 
     def state(self, predicted: bool) -> State:
         """In one word."""
@@ -116,10 +117,10 @@ class Collection:
 
     def tag(self, case: Case) -> str:
         """What a label and the meaning of its numbers are known by; saving must name it."""
-        return f"{labels.tag(case)}.{self._meaning}"
+        return f"{labels.tag(case)}.{self.meaning}"
 
     @property
-    def _meaning(self) -> str:
+    def meaning(self) -> str:
         """The values or colours of the classes one after the other: what was drawn keeps its meaning while more are added."""
         code = self.dataset.code
         return "".join(f"{value}-" for value in code.values or (bytes(colour).hex() for colour in code.colours))
@@ -176,7 +177,7 @@ class Collection:
             raise ModicumError("lies outside of the data folder; nothing is written there.", file=path)
         began, _, meaning = expected.partition(".")
         self._refuse_others(meaning)
-        now = self._meaning  # what was drawn means this, whatever else is found in the folder from now on
+        now = self.meaning  # what was drawn means this, whatever else is found in the folder from now on
         try:
             new = labels.save(path, lambda p: _write(p, case, numbers, self.dataset, origin), began, origin, author)
         except labels.Outdated:
@@ -189,10 +190,10 @@ class Collection:
             self._seen.update({str(p): stamp(p) for p in (path, labels.sidecar(path)) if str(p) in self._seen})
         else:
             self._take_up(case, path)
-        return f"{new}.{now or self._meaning}"
+        return f"{new}.{now or self.meaning}"
 
     def _refuse_others(self, meaning: str) -> None:
-        if not self._meaning.startswith(meaning):
+        if not self.meaning.startswith(meaning):
             raise labels.OtherClasses
 
     def name_classes(self, names: list[str], partly: bool | None = None, known: list[str] | None = None) -> None:

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from modicum.errors import ModicumError
 
-Stamp = tuple[int, int]
+Stamp = tuple[int, int, int]
 
 
 def stamp(path: Path | str) -> Stamp:
-    """When a file was written, and its size; zeros where there is none."""
+    """When a file was written, its size, and when anything of it changed (its name, too); zeros where there is none."""
     try:
         seen = os.stat(path)  # noqa: PTH116 - asked of tens of thousands of files, each time the page is opened
     except OSError:
-        return 0, 0
-    return seen.st_mtime_ns, seen.st_size
+        return 0, 0, 0
+    return seen.st_mtime_ns, seen.st_size, seen.st_ctime_ns
 
 
 def stamps(root: Path) -> dict[str, Stamp]:

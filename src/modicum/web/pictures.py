@@ -184,8 +184,8 @@ def _version(entry: Entry, run: Run | None, predicted: bool) -> str:
 
 
 def _told(studio: Studio, entry: Entry, run: Run | None) -> dict[str, Any]:
-    predicted = studio.predictions.has(run, entry.case)
-    judged = studio.predictions.judged(run, entry.case) if predicted else None
+    judged = studio.predictions.judged(run, entry.case)
+    predicted = judged is not None
     return {
         "id": entry.case.id,
         "state": entry.state(predicted),
