@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -17,6 +16,8 @@ import numpy as np
 import pytest
 
 from modicum.datasets.phantoms import write_fundus_dataset
+from modicum.web.studio import Studio
+from predicted import predict, trained
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 HERE = "http://127.0.0.1:"
@@ -75,16 +76,9 @@ def with_predictions(folder: Path, count: int) -> Path:
     write_fundus_dataset(folder, count=count, size=64)
     for part in ("labels", "fov"):
         shutil.rmtree(folder / part)
-    runs, predictions = folder / ".modicum/runs", folder / ".modicum/predictions/1"
-    (runs / "1").mkdir(parents=True)
-    predictions.mkdir(parents=True)
-    (runs / "1.json").write_text(json.dumps({"recipe": "auto", "minutes": 1, "labels": 2, "begun": "today"}))
-    (runs / "1/model.modicum").touch()
     square = np.zeros((64, 64), np.uint8)
     square[20:40, 20:40] = 1
-    for i in range(count):
-        cv2.imwrite(str(predictions / f"phantom_{i:03d}.png"), square)
-        (predictions / f"phantom_{i:03d}.json").write_text(json.dumps({"quality": 0.9, "reasons": ""}))
+    predict(Studio(folder), trained(folder), {f"phantom_{i:03d}": square for i in range(count)})
     return folder
 
 

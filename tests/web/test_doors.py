@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +15,13 @@ import cv2
 import nibabel
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from starlette.testclient import TestClient
 
 from discs import write_discs
 from modicum.datasets import Case
 from modicum.web.app import create_app
+from predicted import predict, trained
 
 
 @pytest.fixture
@@ -52,6 +55,51 @@ def test_a_volume_joins_volumes(tmp_path: Path) -> None:
     content = (tmp_path / "data/images/a.nii.gz").read_bytes()
     assert page.post("/api/pictures", params={"name": "b.nii.gz"}, content=content).status_code == 200
     assert [(p["id"], p["depth"]) for p in page.get("/api/data").json()["pictures"]] == [("a", 4), ("b", 4)]
+
+
+META = "ObjectType = Image\nNDims = 3\nDimSize = 8 8 2\nElementType = MET_UCHAR\n"
+NRRD = "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 8 8 2\nencoding: raw\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("a.mhd", META + "ElementDataFile = {}\n"),
+        ("a.nhdr", NRRD + "data file: {}\n\n"),
+        ("a.mha", META + "ElementDataFile = {}\n"),
+        ("a.mha", META + "ElementDataFile: {}\n"),
+        ("a.MHA", META + "\tElementDataFile\n\t= {}\n"),
+        ("a.mha", META + "ElementDataFile = LIST\n{}\n{}\n"),
+        ("a.mha", META + "Comment = ElementDataFile = LOCAL\nElementDataFile = {}\n"),
+        ("a.nrrd", NRRD + "data file: {}\n\n"),
+        ("a.nrrd", NRRD.replace("\n", "\r") + "DataFile: {}\r\r"),
+    ],
+)
+def test_no_file_of_this_computer_is_read_because_a_header_names_it(
+    page: TestClient, folder: Path, tmp_path: Path, name: str, header: str
+) -> None:
+    (tmp_path / "secret").write_bytes(bytes(128))
+    answer = page.post("/api/pictures", params={"name": name}, content=header.format(*[tmp_path / "secret"] * 2).encode())
+    assert answer.status_code == 422
+    message = answer.json()["message"]
+    assert message.startswith(f"{name}: has its data in another file. Save it as one file")
+    assert not list((folder / "images").glob("a.*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.mha", META + "ElementDataFile = LOCAL\n" + 128 * "x"), ("a.nrrd", NRRD + "\n" + 128 * "x")],
+)
+def test_a_volume_in_one_file_is_taken(page: TestClient, folder: Path, name: str, content: str) -> None:
+    assert page.post("/api/pictures", params={"name": name}, content=content.encode()).status_code == 200
+    assert (folder / "images" / name).read_text() == content
+
+
+@pytest.mark.parametrize("name", ["a.mha", "a.nrrd"])
+def test_a_volume_is_read_as_what_its_name_says(page: TestClient, tmp_path: Path, name: str) -> None:
+    sitk.WriteImage(sitk.Image(8, 8, 2, sitk.sitkUInt8), str(tmp_path / "other.h5"))  # which may name other files, too
+    answer = page.post("/api/pictures", params={"name": name}, content=(tmp_path / "other.h5").read_bytes())
+    assert answer.status_code == 422
 
 
 @pytest.mark.parametrize(
@@ -132,21 +180,14 @@ def test_volumes_are_measured_in_millilitres(tmp_path: Path) -> None:
     assert float(row["volume_ml"]) == pytest.approx(4 * 0.5 * 2.0 * 3.0 / 1000)
 
 
-def test_a_prediction_leaves_with_the_model_that_made_it(
-    page: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    studio = page.app.state.studio
-    monkeypatch.setattr(studio.trainings, "newest_model", lambda: SimpleNamespace(number=3))
-    place = folder / ".modicum/predictions/3"
-    place.mkdir(parents=True)
-    cv2.imwrite(str(place / "case_02.png"), np.eye(48, dtype=np.uint8))
-    (place / "case_02.json").write_text('{"quality": 0.61, "reasons": "ragged"}')
+def test_a_prediction_leaves_with_the_model_that_made_it(page: TestClient, folder: Path) -> None:
+    predict(page.app.state.studio, trained(folder), {"case_02": np.eye(48, dtype=np.uint8)}, 0.61, "ragged")
     told = page.get("/api/pictures/case_02").json()
     assert (told["state"], told["quality"], told["reasons"]) == ("predicted", 0.61, "ragged")
     row = list(csv.DictReader(io.StringIO(page.get("/api/export/measurements.csv").text)))[-1]
-    assert (row["picture"], row["mask"], row["expected_dice"], row["area_px"]) == ("case_02", "predicted by 3", "0.61", "48")
+    assert (row["picture"], row["mask"], row["expected_dice"], row["area_px"]) == ("case_02", "predicted by 1", "0.61", "48")
     with zipfile.ZipFile(io.BytesIO(page.get("/api/export/masks.zip").content)) as archive:
-        written = cv2.imdecode(np.frombuffer(archive.read("predicted by 3/case_02.png"), np.uint8), cv2.IMREAD_UNCHANGED)
+        written = cv2.imdecode(np.frombuffer(archive.read("predicted by 1/case_02.png"), np.uint8), cv2.IMREAD_UNCHANGED)
     assert np.array_equal(written, 255 * np.eye(48)), "as the labels of this data set are"
 
 
@@ -155,7 +196,7 @@ def test_two_tabs_that_ask_for_the_same_prediction_get_it_once_made(
 ) -> None:
     made: list[str] = []
 
-    def predict(path: Path, bundle: object, segmenter: object, judge: object, case: Case) -> object:
+    def made_slowly(path: Path, bundle: object, segmenter: object, judge: object, case: Case) -> object:
         made.append(case.id)
         time.sleep(0.05)
         return np.eye(48, dtype=np.uint8), (0.5, "")
@@ -164,7 +205,7 @@ def test_two_tabs_that_ask_for_the_same_prediction_get_it_once_made(
     run = SimpleNamespace(number=3, bundle=folder / "model.modicum")
     monkeypatch.setattr(page.app.state.studio.trainings, "newest_model", lambda: run)
     monkeypatch.setattr("modicum.web.predictions._model", lambda *_: (SimpleNamespace(classes=("a",)), None, None))
-    monkeypatch.setattr("modicum.web.predictions._picture", predict)
+    monkeypatch.setattr("modicum.web.predictions._picture", made_slowly)
     with ThreadPoolExecutor() as pool:
         answers = list(pool.map(lambda _: page.get("/api/pictures/case_02/prediction"), range(6)))
     assert {a.content for a in answers} == {np.eye(48, dtype=np.uint8).tobytes()}
@@ -178,6 +219,16 @@ def test_a_broken_label_stops_nothing_and_is_named(page: TestClient, folder: Pat
         assert b"case_00" in archive.read("problems.txt")
     rows = csv.DictReader(io.StringIO(page.get("/api/export/measurements.csv").text))
     assert [r["picture"] for r in rows] == ["case_01"]
+
+
+def test_labels_of_any_age_leave_and_through_any_link(folder: Path) -> None:
+    os.utime(folder / "labels/case_00.png", (0, 0))  # a zip archive knows nothing before 1980
+    (folder.parent / "alias").symlink_to(folder)
+    rows = [f"{folder.parent}/alias/images/case_0{i}.png,{folder.parent}/alias/labels/case_0{i}.png" for i in range(2)]
+    (folder / "manifest.csv").write_text("\n".join(["image,label", *rows]) + "\n")
+    page = TestClient(create_app(folder), base_url="http://127.0.0.1:8765")
+    with zipfile.ZipFile(io.BytesIO(page.get("/api/export/masks.zip").content)) as archive:
+        assert sorted(archive.namelist()) == ["labelled/case_00.png", "labelled/case_01.png"]
 
 
 @pytest.mark.parametrize("name", ["=1+1", "@x", "-y", "+z"])

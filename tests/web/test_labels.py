@@ -191,7 +191,7 @@ def test_numbers_are_not_saved_when_they_mean_something_else_by_now(tmp_path: Pa
     collection.save(last, np.zeros((8, 10), np.uint8), collection.tag(last), "drawn", "Ada")
     collection.look_again()
     assert len(collection.dataset.classes) == 2, "class 2 is gone"
-    with pytest.raises(labels.Outdated):
+    with pytest.raises(labels.OtherClasses):
         collection.save(collection.entry("c").case, np.full((8, 10), 2, np.uint8), begun, "drawn", "Bea")
 
 

@@ -144,6 +144,38 @@ def test_from_elsewhere_a_token_is_asked_for_once(folder: Path) -> None:
     assert page.get("/api/data").status_code == 200  # by the cookie
 
 
+def test_two_pages_of_one_computer_know_their_own_visitors(tmp_path: Path) -> None:
+    pages = {token: client(write_discs(tmp_path / token, 2), token) for token in ("one", "other")}
+    kept: dict[str, str] = {}  # by the browser, which tells no ports apart
+    for token, page in pages.items():
+        page.get(f"/?token={token}")
+        kept |= page.cookies
+    for page in pages.values():
+        assert page.get("/api/data", headers={"Cookie": "; ".join(map("=".join, kept.items()))}).status_code == 200
+
+
+@pytest.mark.parametrize("foreign", ["a/b=1", '{"x":1}', "words", "a[1]=2", "=", "a=;;b", 'q="open'])
+def test_cookies_of_others_do_not_matter(folder: Path, foreign: str) -> None:
+    page = client(folder, "right")
+    page.get("/?token=right")
+    own = "; ".join(f"{name}={value}" for name, value in page.cookies.items())
+    for cookie in (f"{foreign}; {own}", f"{own}; {foreign}"):
+        assert page.get("/api/data", headers={"Cookie": cookie}).status_code == 200
+    assert client(folder, "right").get("/api/data", headers={"Cookie": foreign}).status_code == 403
+
+
+def test_a_label_is_saved_where_nobody_has_a_name(page: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 54321")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    address, tag = "/api/pictures/case_02/label", '""'
+    for _ in range(2):
+        saved = page.put(address, content=bytes(48 * 48), headers={"If-Match": tag})
+        assert (saved.status_code, saved.json()["author"]) == (200, "")
+        tag = saved.json()["tag"]
+
+
 def test_nothing_on_the_page_comes_from_elsewhere(page: TestClient) -> None:
     answer = page.get("/")
     assert answer.status_code == 200

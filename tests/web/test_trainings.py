@@ -101,6 +101,30 @@ def test_the_page_hears_what_the_run_folder_says(stopped: Run) -> None:
     assert told["parts"]["fold-2"][0]["val_dice"] == 0.25
 
 
+@pytest.mark.parametrize("left", ["", '{"recipe": "auto", "min', "[]", "{}"])
+def test_a_damaged_file_of_one_training_hides_no_other(stopped: Run, left: str) -> None:
+    whole = stopped.wish.with_name("2.json")
+    whole.write_text(stopped.wish.read_text())
+    stopped.wish.write_text(left)
+    page = TestClient(create_app(stopped.folder.parents[2]), base_url="http://localhost")
+    second, first = page.get("/api/runs").json()
+    assert (second["number"], second["problem"], second["minutes"]) == (2, "", 0.25)
+    assert (first["number"], first["state"], first["problem"]) == (1, "stopped", "the disk is full.")
+    stopped.log.unlink()
+    assert "1.json: is damaged" in page.get("/api/runs").json()[1]["problem"]
+    answer = page.post("/api/runs/1/resume")
+    assert (answer.status_code, "is damaged" in answer.json()["message"]) == (422, True)
+
+
+def test_what_is_asked_for_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainings = Trainings(tmp_path, tmp_path / ".modicum")
+    monkeypatch.setattr("modicum.web.trainings.subprocess.Popen", lambda *_, **__: open_process())
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(ModicumError, match="No space left"):
+        trainings.start("auto", 1, 5)
+    assert trainings.all() == []
+
+
 def test_events_tell_of_a_training_and_end_with_it(stopped: Run) -> None:
     page = TestClient(create_app(stopped.folder.parents[2]), base_url="http://localhost")
     answer = page.get("/api/runs/1/events")

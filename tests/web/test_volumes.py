@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import nibabel
 import numpy as np
@@ -18,6 +17,7 @@ from ct import slices
 from modicum.images.volumes import read_volume, read_volume_mask
 from modicum.web.app import create_app
 from modicum.web.volumes import windows
+from predicted import predict, trained
 
 OBLIQUE = np.array([[-0.8, 0.1, 0, 3], [0.1, 0.7, 0.2, -5], [0, -0.1, 2.5, 9], [0, 0, 0, 1]])
 
@@ -92,6 +92,18 @@ def test_metaimage_and_dicom_get_labels_of_their_own_format(tmp_path: Path) -> N
     assert page.get(f"/api/pictures/{told['id']}/label").content == drawn.tobytes()
 
 
+def test_a_volume_that_is_damaged_while_the_page_is_open_hides_no_other(folder: Path) -> None:
+    page = client(folder)
+    assert page.get("/api/data").status_code == 200
+    (folder / "images/b.nii.gz").write_bytes(b"garbage")
+    told = page.get("/api/data").json()
+    assert [p["id"] for p in told["pictures"]] == ["a"]
+    assert any(f.startswith("b.nii.gz: ") for f in told["findings"])
+    (folder / "images/a.nii.gz").write_bytes(b"garbage")
+    assert page.get("/api/pictures/a").json()["state"] == "problem"
+    assert page.get("/api/pictures/a/slices/0").status_code == 422
+
+
 def test_labels_in_part_are_for_volumes_whose_masks_can_say_so(folder: Path, tmp_path: Path) -> None:
     page, drawn = client(folder), np.full(read_volume(folder / "images/a.nii.gz").shape, 255, np.uint8)
     assert page.put("/api/classes", json={"names": ["fat"], "partly": True}).status_code == 200
@@ -119,18 +131,15 @@ def test_a_segmentation_from_elsewhere_is_shown_and_not_replaced(tmp_path: Path)
     assert "made elsewhere" in told["locked"]
 
 
-def test_a_prediction_of_a_volume_leaves_in_its_geometry(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prediction_of_a_volume_leaves_in_its_geometry(folder: Path) -> None:
     page = client(folder)
-    studio = page.app.state.studio
-    run = SimpleNamespace(number=1)
-    monkeypatch.setattr(studio.trainings, "newest_model", lambda: run)
-    source = nibabel.load(folder / "images/a.nii.gz")
-    path = studio.predictions.path(run, studio.collection.entry("a").case)
-    path.parent.mkdir(parents=True)
-    nibabel.save(nibabel.Nifti1Image((np.asarray(source.dataobj) > 0).astype(np.uint8), source.affine), path)
+    positive = (read_volume(folder / "images/a.nii.gz").values > 0).astype(np.uint8)
+    predict(page.app.state.studio, trained(folder), {"a": positive})
     assert page.get("/api/pictures/a").json()["state"] == "predicted"
-    found = np.frombuffer(page.get("/api/pictures/a/prediction").content, np.uint8)
-    assert np.array_equal(found.astype(bool), read_volume(folder / "images/a.nii.gz").values.ravel() > 0)
+    assert page.get("/api/pictures/a/prediction").content == positive.tobytes()
     assert page.get("/api/pictures/a/thumbnail").status_code == 200
     with zipfile.ZipFile(io.BytesIO(page.get("/api/export/masks.zip").content)) as archive:
-        assert archive.read("predicted by 1/a.nii.gz") == path.read_bytes()
+        (folder / "left.nii.gz").write_bytes(archive.read("predicted by 1/a.nii.gz"))
+    left, source = nibabel.load(folder / "left.nii.gz"), nibabel.load(folder / "images/a.nii.gz")
+    assert np.array_equal(left.affine, source.affine)
+    assert np.array_equal(np.asarray(left.dataobj) > 0, np.asarray(source.dataobj) > 0)

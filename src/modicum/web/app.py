@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from modicum.errors import ModicumError
 from modicum.web import exporting, pictures, training, uploading
 from modicum.web.guard import Guard
-from modicum.web.labels import Outdated
+from modicum.web.labels import OtherClasses, Outdated
 from modicum.web.studio import Studio
 
 STATIC = Path(__file__).parent / "static"
@@ -37,6 +37,7 @@ def create_app(data: Path, token: str | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(KeyError, _unknown)
     app.add_exception_handler(Outdated, _outdated)
+    app.add_exception_handler(OtherClasses, _other_classes)
     app.add_exception_handler(OSError, _disk)
     app.mount("/static", StaticFiles(directory=STATIC))
 
@@ -63,6 +64,10 @@ async def _unknown(request: Request, error: Exception) -> JSONResponse:
 async def _outdated(request: Request, error: Exception) -> JSONResponse:
     message = "Somebody else has saved a label for this picture since you opened it."
     return JSONResponse({"message": message}, status_code=412)
+
+
+async def _other_classes(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"message": "The classes have changed meanwhile; reload the page."}, status_code=409)
 
 
 async def _disk(request: Request, error: Exception) -> JSONResponse:

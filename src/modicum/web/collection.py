@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from modicum.images.formats import is_dicom
 from modicum.images.intensity import working_pixels
 from modicum.images.volumes import Volume, cached_grid, cached_volume
 from modicum.web import labels, volumes
+from modicum.web.files import Stamp, stamp, stamps, write_text
 
 State = Literal["unlabelled", "labelled", "predicted", "accepted", "problem"]
 Pixels = npt.NDArray[np.uint8]
@@ -51,7 +51,8 @@ class Entry:
     @property
     def version(self) -> str:
         """Changes with the picture or its label."""
-        return f"{_changed(self.case.image)}-{labels.tag(self.case)}"
+        written, _, renamed = stamp(self.case.image)
+        return f"{written}.{renamed}-{labels.tag(self.case)}"
 
     def state(self, predicted: bool) -> State:
         """In one word."""
@@ -71,16 +72,16 @@ class Collection:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        self._changing = threading.Lock()
-        self._seen: frozenset[tuple[str, int]] = frozenset()
+        self._changing = threading.RLock()
+        self._seen: dict[str, Stamp] = {}
         if not self.root.is_dir():
             raise ModicumError("is no folder.", file=root, remedy="Give the folder of your pictures.")
         self.look_again()
 
     def look_again(self) -> None:
-        """Read the folder, if there are other files in it than before."""
+        """Read the folder, if there are other files in it than before, or one of them was written."""
         with self._changing:
-            seen = _files(self.root)
+            seen = stamps(self.root)
             if seen == self._seen:
                 return
             self.dataset: Dataset = discover(self.root)
@@ -89,33 +90,37 @@ class Collection:
             self._seen = seen
 
     def entry(self, name: str) -> Entry:
-        """One picture by its id.
+        """One picture by its id, its label as it is now: another tool may have written it, with other classes.
 
         Raises:
             KeyError: there is none of that name.
         """
-        case = self._cases[name]
+        if any(self._seen.get(str(p), stamp(p)) != stamp(p) for p in self._cases[name].labels):
+            self.look_again()
+        return self._described(self._cases[name])
+
+    def _described(self, case: Case) -> Entry:
         problem, size, depth = "", (0, 0), None if case.slice is None else 0
         try:
             self._inside(case)
             depth = None if case.slice is None else cached_grid(case.image).shape[0]
-            size = _size(case.image, case.slice, _changed(case.image))
+            size = _size(case.image, case.slice, stamp(case.image)[0])
             if case.labelled and case.slice is None:
-                _same_size(case.labels, size, tuple(_changed(p) for p in case.labels))
+                _same_size(case.labels, size, tuple(stamp(p)[0] for p in case.labels))
         except ModicumError as error:
             problem = f"{Path(error.file).name if error.file else case.id}: {error.problem} {error.remedy or ''}".strip()
         return Entry(case, depth, *size, problem, labels.told_of(case))
 
     def entries(self) -> list[Entry]:
         """All pictures in the order of their ids."""
-        return [self.entry(name) for name in sorted(self._cases)]
+        return [self._described(case) for _, case in sorted(self._cases.items())]
 
     def tag(self, case: Case) -> str:
         """What a label and the meaning of its numbers are known by; saving must name it."""
-        return f"{labels.tag(case)}.{self._meaning}"
+        return f"{labels.tag(case)}.{self.meaning}"
 
     @property
-    def _meaning(self) -> str:
+    def meaning(self) -> str:
         """The values or colours of the classes one after the other: what was drawn keeps its meaning while more are added."""
         code = self.dataset.code
         return "".join(f"{value}-" for value in code.values or (bytes(colour).hex() for colour in code.colours))
@@ -157,7 +162,8 @@ class Collection:
             expected: the tag that the page began with; that of the label alone, where the page knows no class numbers.
 
         Raises:
-            labels.Outdated: somebody else has saved in between, or class numbers mean something else by now.
+            labels.Outdated: somebody else has saved in between.
+            labels.OtherClasses: class numbers mean something else by now.
             ModicumError: this label cannot be written or marks nothing, or the layout has no place for it.
         """
         if reason := labels.why_not_editable(case, self.dataset):
@@ -170,51 +176,78 @@ class Collection:
         if not path.parent.resolve().is_relative_to(self.root):
             raise ModicumError("lies outside of the data folder; nothing is written there.", file=path)
         began, _, meaning = expected.partition(".")
-        if not self._meaning.startswith(meaning):
-            raise labels.Outdated
-        new = labels.save(path, lambda p: _write(p, case, numbers, self.dataset, origin), began, origin, author)
-        if not case.labelled:
+        self._refuse_others(meaning)
+        now = self.meaning  # what was drawn means this, whatever else is found in the folder from now on
+        try:
+            new = labels.save(path, lambda p: _write(p, case, numbers, self.dataset, origin), began, origin, author)
+        except labels.Outdated:
+            self.look_again()  # a label that is not known yet would be in the way for ever
+            self._refuse_others(meaning)
+            if path.exists() and path not in self._labels(case):
+                raise self._without_place(case) from None
+            raise
+        if case.labelled:  # what was written here is known
+            self._seen.update({str(p): stamp(p) for p in (path, labels.sidecar(path)) if str(p) in self._seen})
+        else:
             self._take_up(case, path)
-        return f"{new}.{self._meaning}"
+        return f"{new}.{now or self.meaning}"
 
-    def name_classes(self, names: list[str], partly: bool | None = None) -> None:
+    def _refuse_others(self, meaning: str) -> None:
+        if not self.meaning.startswith(meaning):
+            raise labels.OtherClasses
+
+    def name_classes(self, names: list[str], partly: bool | None = None, known: list[str] | None = None) -> None:
         """Give the classes names, and new ones a number, in classes.json.
 
         Args:
             partly: whether labels leave pixels unmarked; None: as it is.
+            known: the names that whoever asks began with; None: whatever they are.
 
         Raises:
+            labels.OtherClasses: they are others by now.
             ModicumError: as `labels.class_table`.
         """
-        self.look_again()
+        with self._changing:
+            self.look_again()
+            if known is not None and tuple(known) != self.dataset.classes:
+                raise labels.OtherClasses
+            self._name_classes(names, partly)
+
+    def _name_classes(self, names: list[str], partly: bool | None) -> None:
         table = labels.class_table(names, self.dataset, self.partly if partly is None else partly)
         inner = self.dataset.root / "classes.json"  # the one that counts, where it is there
         file = inner if inner.exists() else self.root / "classes.json"
         before = file.read_text("utf-8") if file.exists() else None
-        labels.write_text(file, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
+        write_text(file, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
         self.look_again()
         if self.dataset.classes == tuple(names):
             return
         if before is None:
             file.unlink()
         else:
-            labels.write_text(file, before)
+            write_text(file, before)
         self.look_again()
         raise ModicumError("the labels of this data set name their classes themselves: they cannot be changed here.")
 
     def _take_up(self, case: Case, path: Path) -> None:
         """See to it that a new label is found by everybody who reads the folder; else take it back."""
         self.look_again()
-        found = self._cases.get(case.id)
-        if found is None or path not in found.labels:
+        if path not in self._labels(case):
             path.unlink(missing_ok=True)
             labels.sidecar(path).unlink(missing_ok=True)
             self.look_again()
-            raise ModicumError(
-                f"the layout of this data set ({self.dataset.layout}) has no place for a label of this picture.",
-                file=case.image,
-                remedy="Move the picture into the folder images/, and open the page again.",
-            )
+            raise self._without_place(case)
+
+    def _labels(self, case: Case) -> tuple[Path, ...]:
+        """The label files of a case as they are known now."""
+        return self._cases[case.id].labels if case.id in self._cases else ()
+
+    def _without_place(self, case: Case) -> ModicumError:
+        return ModicumError(
+            f"the layout of this data set ({self.dataset.layout}) has no place for a label of this picture.",
+            file=case.image,
+            remedy="Move the picture into the folder images/, and open the page again.",
+        )
 
     def _inside(self, case: Case) -> None:
         for path in {case.image, *case.labels} - self._known:
@@ -268,24 +301,6 @@ def _write(path: Path, case: Case, numbers: Pixels, dataset: Dataset, origin: la
         (write_picture if values.ndim == 3 else write_mask)(path, values)
     else:  # the segments of DICOM have numbers and names of their own
         volumes.write_whole(case, numbers if is_dicom(case.image) else values, path, dataset.classes, origin)
-
-
-def _files(root: Path) -> frozenset[tuple[str, int]]:
-    """The names of all files that are not hidden; of tables (classes.json, a manifest) also when they were written."""
-    found = set()
-    for folder, folders, names in os.walk(root):
-        folders[:] = [f for f in folders if not f.startswith(".")]
-        for name in names:
-            path = f"{folder}/{name}"
-            found.add((path, _changed(Path(path)) if folder == str(root) and name.endswith((".json", ".csv", ".tsv")) else 0))
-    return frozenset(found)
-
-
-def _changed(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 @lru_cache(maxsize=50_000)

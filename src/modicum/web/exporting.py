@@ -54,7 +54,7 @@ def masks(studio: TheStudio) -> StreamingResponse:
     """
     run, problems = studio.trainings.newest_model(), []
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed when it was sent
-    with zipfile.ZipFile(file, "w") as archive:
+    with zipfile.ZipFile(file, "w", strict_timestamps=False) as archive:
         for entry in studio.collection.entries():
             try:
                 found = studio.mask(entry, run)
@@ -64,7 +64,7 @@ def masks(studio: TheStudio) -> StreamingResponse:
             if found is None:
                 continue
             for label in entry.case.labels:
-                name, parts = f"{found.origin}/{label.name}", label.relative_to(studio.collection.root).parts
+                name, parts = f"{found.origin}/{label.name}", label.resolve().relative_to(studio.collection.root).parts
                 archive.write(label, f"{found.origin}/{'_'.join(parts)}" if name in archive.namelist() else name)
             if run is not None and not entry.case.labelled and entry.depth is not None:
                 path = studio.predictions.path(run, entry.case)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
-from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-COOKIE = "modicum-token"
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
@@ -34,6 +34,8 @@ class Guard:
     def __init__(self, app: ASGIApp, token: str | None) -> None:
         self._app = app
         self._token = token
+        of_this_page = hashlib.sha256((token or "").encode()).hexdigest()[:12]
+        self._cookie = f"modicum-{of_this_page}"  # cookies know no ports: other pages of this computer have their own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -45,7 +47,7 @@ class Guard:
             return
         if self._token is not None and _given(scope) is not None:
             response = RedirectResponse(scope["path"])
-            response.set_cookie(COOKIE, self._token, httponly=True, samesite="strict")
+            response.set_cookie(self._cookie, self._token, httponly=True, samesite="strict")
             await response(scope, receive, send)
             return
 
@@ -66,8 +68,7 @@ class Guard:
             return "" if urlsplit(f"//{host}").hostname in LOOPBACK else "This page is for this computer alone."
         given = _given(scope)
         if given is None:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-            given = cookie.value if cookie else ""
+            given = cookie_parser(headers.get("cookie", "")).get(self._cookie, "")
         wrong = "Open the whole address that `modicum serve` has written, with its token."
         return "" if hmac.compare_digest(given.encode(), self._token.encode()) else wrong
 

@@ -22,6 +22,7 @@ from modicum.errors import ModicumError
 from modicum.images.digest import digest
 from modicum.images.formats import picture_suffix
 from modicum.images.volumes import cached_grid, mask_suffix
+from modicum.web.files import write_text
 
 UNMARKED = 255  # in the place of a class number: the label says nothing of this pixel
 
@@ -33,6 +34,10 @@ _writing = threading.Lock()
 
 class Outdated(Exception):
     """The label on disk is not the one that the page began with: somebody else has saved."""
+
+
+class OtherClasses(Exception):
+    """The classes are not those that the page began with: their numbers may mean something else by now."""
 
 
 def tag(case: Case) -> str:
@@ -147,7 +152,7 @@ def save(path: Path, write: Callable[[Path], None], expected: str, origin: Origi
         path: where it belongs; folders are made.
         write: the pixels, to that path.
         expected: the tag of the label that the page began with; "" for none.
-        author: "": whoever is logged in on this computer.
+        author: "": whoever is logged in on this computer, if that is known.
 
     Raises:
         Outdated: the label on disk is another one.
@@ -160,10 +165,18 @@ def save(path: Path, write: Callable[[Path], None], expected: str, origin: Origi
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ModicumError(f"the folder cannot be made ({error.strerror}).", file=path.parent) from None
+        told = {"author": author or _user(), "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "origin": origin}
         write(path)
-        told = {"author": author or getpass.getuser(), "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "origin": origin}
         write_text(sidecar(path), json.dumps(told, ensure_ascii=False) + "\n")
         return digest(path)
+
+
+def _user() -> str:
+    """Whoever is logged in; "" where the computer knows no name, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
 
 
 def sidecar(label: Path) -> Path:
@@ -180,13 +193,3 @@ def told_of(case: Case) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return {key: str(told[key]) for key in ("author", "time", "origin") if key in told} if isinstance(told, dict) else {}
-
-
-def write_text(path: Path, text: str) -> None:
-    """A small file, whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        unfinished.write_text(text, "utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        raise ModicumError(f"cannot be written ({error.strerror}).", file=path) from None

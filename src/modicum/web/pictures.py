@@ -25,10 +25,14 @@ _ALWAYS_NEW = {"Cache-Control": "no-store"}
 
 
 class Classes(BaseModel):
-    """Names of the classes, in order of their number, and whether labels leave pixels unmarked (None: as they do)."""
+    """Names of the classes, in order of their number, and whether labels leave pixels unmarked (None: as they do).
+
+    `known` are the names that the page began with: they may have changed meanwhile.
+    """
 
     names: list[str]
     partly: bool | None = None
+    known: list[str] | None = None
 
 
 async def _pixels(request: Request) -> bytes:
@@ -111,6 +115,8 @@ def save_label(
 ) -> dict[str, Any]:  # fmt: skip
     """Save class numbers, and tell the new tag; refused (412) where the label on disk is not the one that If-Match names.
 
+    Refused for good (409) where class numbers mean something else by now.
+
     `partly` says whether the drawing began with pixels unmarked or with background: it may have changed meanwhile.
     """
     entry = studio.collection.entry(name)
@@ -141,9 +147,8 @@ def refined(
         raise ModicumError("the box lies outside of the picture.")
     seeds = np.zeros((entry.height, entry.width), np.uint8)
     seeds[top:bottom, left:right] = _shaped(pixels, (bottom - top, right - left))
-    run, classes = studio.trainings.newest_model(), len(studio.collection.dataset.classes)
-    sure = None
-    if run is not None and entry.depth is None and studio.predictions.has(run, entry.case) and 1 <= number <= classes:
+    run, sure = studio.trainings.newest_model(), None
+    if run is not None and entry.depth is None and studio.predictions.has(run, entry.case):
         sure = studio.predictions.probability(run, entry.case, number)
     if not 0 <= z < (entry.depth or 1):
         raise KeyError(z)
@@ -153,8 +158,11 @@ def refined(
 
 @router.put("/classes")
 def name_classes(classes: Classes, studio: TheStudio) -> dict[str, Any]:
-    """Rename classes, or add some; before the first label, say whether labels leave pixels unmarked."""
-    studio.collection.name_classes([n.strip() for n in classes.names], classes.partly)
+    """Rename classes, or add some; before the first label, say whether labels leave pixels unmarked.
+
+    Refused (409) where the classes are not those that the page knows.
+    """
+    studio.collection.name_classes([n.strip() for n in classes.names], classes.partly, classes.known)
     return described(studio.collection.dataset, studio.collection.root.name)
 
 
@@ -176,8 +184,8 @@ def _version(entry: Entry, run: Run | None, predicted: bool) -> str:
 
 
 def _told(studio: Studio, entry: Entry, run: Run | None) -> dict[str, Any]:
-    predicted = studio.predictions.has(run, entry.case)
-    judged = studio.predictions.judged(run, entry.case) if predicted else None
+    judged = studio.predictions.judged(run, entry.case)
+    predicted = judged is not None
     return {
         "id": entry.case.id,
         "state": entry.state(predicted),
@@ -187,7 +195,7 @@ def _told(studio: Studio, entry: Entry, run: Run | None) -> dict[str, Any]:
         "width": entry.width,
         "version": _version(entry, run, predicted),
         "problem": entry.problem,
-        "locked": labels.why_not_editable(entry.case, studio.collection.dataset),
+        "locked": "" if entry.problem else labels.why_not_editable(entry.case, studio.collection.dataset),
         "patient": entry.case.patient,
         **({} if judged is None else {"quality": judged.quality, "reasons": judged.reasons}),
         **entry.told,

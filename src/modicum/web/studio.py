@@ -37,7 +37,7 @@ class Studio:
         self.collection = Collection(data)
         self.workshop = self.collection.root / WORKSHOP
         self.trainings = Trainings(self.collection.root, self.workshop)
-        self.predictions = Predictions(self.workshop)
+        self.predictions = Predictions(self.workshop, lambda: self.collection.meaning)
 
     def mask(self, entry: Entry, run: Run | None) -> Masked | None:
         """The label of a picture, else what the model of a run said of it, if it was asked.
@@ -52,11 +52,11 @@ class Studio:
             unmarked = numbers == labels.UNMARKED
             origin = "labelled in part" if unmarked.any() else entry.state(False)
             return Masked(np.where(unmarked, np.uint8(0), numbers), origin)
-        if run is None or not self.predictions.has(run, entry.case):
+        judged = self.predictions.judged(run, entry.case)
+        if run is None or judged is None:
             return None
         numbers = self.predictions.numbers(run, entry.case, len(self.collection.dataset.classes))
-        judged = self.predictions.judged(run, entry.case)
-        return Masked(numbers, f"predicted by {run.number}", None if judged is None else judged.quality)
+        return Masked(numbers, f"predicted by {run.number}", judged.quality)
 
 
 def _studio(request: Request) -> Studio:

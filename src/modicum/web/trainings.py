@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from modicum.errors import ModicumError
+from modicum.web.files import write_text
 
 State = Literal["running", "finished", "stopped"]
 
@@ -28,6 +29,7 @@ _FEW, _SHORT = (
     5.0,
 )  # of so few labels in so few minutes two folds are tested, so that the model itself has a third of the time
 _SAID = 12  # lines of the output that are shown
+_UNKNOWN: dict[str, Any] = {"recipe": "unknown", "minutes": 0, "labels": 0, "begun": "unknown"}
 
 
 def recipes() -> list[str]:
@@ -94,23 +96,38 @@ class Run:
                 os.killpg(int(self.lock.read_text()), signal.SIGTERM)
 
     def asked(self) -> dict[str, Any]:
-        """Recipe, minutes, number of labels, and when."""
-        asked: dict[str, Any] = json.loads(self.wish.read_text("utf-8"))
+        """Recipe, minutes, number of labels, and when.
+
+        Raises:
+            ModicumError: the file that tells it is damaged.
+        """
+        try:
+            asked = json.loads(self.wish.read_text("utf-8"))
+        except (OSError, ValueError):
+            asked = None
+        if not isinstance(asked, dict) or not asked.keys() >= _UNKNOWN.keys():
+            raise ModicumError("is damaged: what was asked for is not known.", file=self.wish.name, remedy="Train anew.")
         return asked
 
     def told(self) -> dict[str, Any]:
         """All that the page shows of it."""
-        asked, state, parts = self.asked(), self.state, self._parts()
+        state, parts, problem = self.state, self._parts(), ""
+        try:
+            asked = self.asked()
+        except ModicumError as error:
+            asked, problem = _UNKNOWN, str(error)
         trained = sum(rows[-1]["seconds"] for rows in parts.values() if rows) + self._tried()
-        said = _last_lines(self.log)
+        said, budget = _last_lines(self.log), asked["minutes"] * 60
+        if state == "stopped" and said and said[-1].startswith("modicum: "):
+            problem = said[-1][9:]
         return {
             **asked,
             "number": self.number,
             "state": state,
-            "progress": 1.0 if state == "finished" else min(0.99, trained / (asked["minutes"] * 60)),
+            "progress": 1.0 if state == "finished" else min(0.99, trained / budget) if budget else 0.0,
             "parts": parts,
             "said": said,
-            "problem": said[-1][9:] if state == "stopped" and said and said[-1].startswith("modicum: ") else "",
+            "problem": problem,
             "continuable": self.continuable,
             "samples": self._seen(),
             "result": self._result() if state == "finished" else None,
@@ -193,7 +210,7 @@ class Trainings:
             run = Run(self.runs, max((r.number for r in self.all()), default=0) + 1)
             begun = time.strftime("%Y-%m-%d %H:%M")
             wish = {"recipe": recipe, "minutes": minutes, "labels": labels, "begun": begun}
-            run.wish.write_text(json.dumps(wish | ({"continues": before.number} if before else {})), "utf-8")
+            write_text(run.wish, json.dumps(wish | ({"continues": before.number} if before else {})))
             run.begin(self.data)
         return run
 

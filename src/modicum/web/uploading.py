@@ -13,12 +13,15 @@ from fastapi.concurrency import run_in_threadpool
 
 from modicum.errors import ModicumError
 from modicum.images import is_picture, read_picture
+from modicum.images.formats import picture_suffix
 from modicum.images.volumes import is_volume, read_volume
 from modicum.web.studio import Studio, TheStudio
 
 router = APIRouter(prefix="/api")
 
 _MOST_BYTES = 2**29  # of a file
+_IN_TWO = (".mhd", ".nhdr")  # headers that name the file in which their data are: any of this computer
+_IN_ONE = (".mha", ".nrrd")  # those that may, and need not
 _TOO_LARGE = f"a file of more than {_MOST_BYTES // 2**20} MB is not taken here: copy it into the folder"
 
 
@@ -54,6 +57,8 @@ def _place(studio: Studio, name: str) -> Path:
         raise ModicumError(
             "is one file of a DICOM series.", file=path, remedy="Copy the series into a folder of its own there."
         )
+    if path.suffix.lower() in _IN_TWO:
+        raise _names_another(path)
     if not is_picture(path) and not is_volume(path):
         raise ModicumError("is no kind of picture that is known.", file=path, remedy="Save it as PNG, JPEG, TIFF, NIfTI ...")
     root = studio.collection.root
@@ -66,6 +71,11 @@ def _place(studio: Studio, name: str) -> Path:
 
 def _take_up(studio: Studio, sent: Path, path: Path) -> None:
     """Into its place, if it can be read; and out of it again where the layout has none, or it takes another's name or label."""
+    if picture_suffix(sent) in _IN_ONE:
+        from modicum.images.volumes.itk import names_another
+
+        if names_another(sent):
+            raise _names_another(Path(path.name))
     try:
         read_volume(sent) if is_volume(sent) else read_picture(sent)
     except ModicumError as error:
@@ -89,6 +99,11 @@ def _take_up(studio: Studio, sent: Path, path: Path) -> None:
             f"the layout of this data set ({studio.collection.dataset.layout}) has no place for it.", file=path.name
         )
     raise ModicumError("it would take another picture's name or label.", file=path.name, remedy="Give it another name.")
+
+
+def _names_another(path: Path) -> ModicumError:
+    remedy = "Save it as one file (NIfTI, or MHA or NRRD with the data in it), or copy both files into the folder."
+    return ModicumError("has its data in another file.", file=path, remedy=remedy)
 
 
 def _labels(studio: Studio) -> dict[tuple[Path, str], frozenset[Path]]:

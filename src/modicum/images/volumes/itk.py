@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from modicum.images.volumes.orientation import Orientation
 from modicum.images.volumes.volume import Grid, Mask, Volume
 
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's millimetres go left and back
+_READERS = {".nrrd": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}  # else ITK goes by what is in the file
+_ELSEWHERE = re.compile(rb"ElementDataFile(?![ \t]*=[ \t]*LOCAL[ \t]*\r?\n)|(?i:data ?file:)")
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ def read(path: Path) -> Volume:
     Raises:
         ModicumError: not three-dimensional, or coloured.
     """
-    image = sitk.ReadImage(str(path))
+    image = sitk.ReadImage(str(path), imageIO=_READERS[path.suffix.lower()])
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
         raise ModicumError(
             f"this file has {image.GetDimension()} dimensions and {image.GetNumberOfComponentsPerPixel()} channels, "
@@ -58,9 +62,18 @@ def grid(path: Path) -> Grid:
     """Shape, spacing and place from the header alone."""
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
+    reader.SetImageIO(_READERS[path.suffix.lower()])
     reader.ReadImageInformation()
     place = affine(reader)
     return Orientation.of(place).grid((*reader.GetSize(), 1, 1)[:3], place)
+
+
+def names_another(path: Path) -> bool:
+    """Whether the header of a file names another one, which would be read in the place of its data."""
+    if not path.stat().st_size:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return _ELSEWHERE.search(content) is not None
 
 
 def affine(image: Any) -> npt.NDArray[np.float64]:
