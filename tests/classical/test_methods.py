@@ -180,6 +180,14 @@ def test_what_is_for_networks_is_refused(recipe: str, change: str, told: str) ->
     assert told in str(error.value)
 
 
+@pytest.mark.parametrize("beside", ["images.neighbours=1", "images.depth=true"])
+def test_a_method_of_one_channel_is_shown_the_slice_alone(beside: str) -> None:
+    for method in ("atlas", "frangi", "matched_filter", "bcosfire"):
+        with pytest.raises(ModicumError, match="looks at one channel"):
+            load("otsu", [f"method={method}", beside])
+    assert load("pixel-forest", [beside]).method is not None
+
+
 def test_the_dump_of_a_classical_recipe_says_nothing_of_networks() -> None:
     text = dump(load("pixel-forest"))
     assert "classifier: forest" in text
