@@ -67,9 +67,11 @@ class LabelledPictures:
 
     def shown(self, step: int) -> list[str]:
         """The cases of batch number `step`, in order."""
-        count = len(self.pictures)
-        numbers = range(step * self.batch_size, (step + 1) * self.batch_size)
-        return [self.pictures[self._order(n // count)[n % count]].case_id for n in numbers]
+        return [self.pictures[which].case_id for which in self.numbers(step)]
+
+    def numbers(self, step: int) -> list[int]:
+        """Which of the pictures batch number `step` shows, in order."""
+        return [self._which(n) for n in range(step * self.batch_size, (step + 1) * self.batch_size)]
 
     def _fill(
         self,
@@ -80,7 +82,7 @@ class LabelledPictures:
     ) -> None:
         """Sample number `number` of the whole training, into the arrays given."""
         rng = np.random.default_rng((self.seed, number, self.look))
-        which = self._order(number // len(self.pictures))[number % len(self.pictures)]
+        which = self._which(number)
         picture, sd = self.pictures[which], self._scales[which][1]
         if self.slicing.block is not None:
             picture = random_block(picture, self.slicing.block, self.policy.flip_up_down, rng)
@@ -111,6 +113,10 @@ class LabelledPictures:
             coloured = borrowed_levels(coloured, *shifted, rng.random())
         levels[:, :colours] = random_levels(self.policy, coloured, mean[changed], rng)
         return (levels - mean) / sd
+
+    def _which(self, number: int) -> int:
+        """The picture of sample number `number`."""
+        return int(self._order(number // len(self.pictures))[number % len(self.pictures)])
 
     def _shuffled(self, round_number: int) -> npt.NDArray[np.int64]:
         """Order of the pictures in one round through all of them."""
