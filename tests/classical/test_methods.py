@@ -101,6 +101,15 @@ def test_atlases_find_organs_where_they_have_moved(fusion: str) -> None:
         assert dice(probability[number - 1] > 0.5, number) > max(0.85, unmoved)
 
 
+@pytest.mark.parametrize("shape", [(1024, 1024), (900, 700)])
+def test_an_atlas_s_label_lies_on_its_picture_however_large_it_is(shape: tuple[int, int]) -> None:
+    y, x = np.indices(shape)
+    label = ((y - 480) ** 2 + (x - 330) ** 2 < 150**2).astype(np.uint8)
+    state = METHODS.build("atlas").fit([TrainingPicture("a", label[..., None] * 200, label)], 1, 0)
+    bright, marked = (np.argwhere(of).mean(axis=0) for of in (state["pictures"][0] > 0.4, state["labels"][0] > 0))
+    assert np.abs(bright - marked).max() < 0.2
+
+
 @pytest.mark.parametrize(
     ("recipe", "changes"),
     [
@@ -169,6 +178,14 @@ def test_what_is_for_networks_is_refused(recipe: str, change: str, told: str) ->
     with pytest.raises(ModicumError) as error:
         load(recipe, [change])
     assert told in str(error.value)
+
+
+@pytest.mark.parametrize("beside", ["images.neighbours=1", "images.depth=true"])
+def test_a_method_of_one_channel_is_shown_the_slice_alone(beside: str) -> None:
+    for method in ("atlas", "frangi", "matched_filter", "bcosfire"):
+        with pytest.raises(ModicumError, match="looks at one channel"):
+            load("otsu", [f"method={method}", beside])
+    assert load("pixel-forest", [beside]).method is not None
 
 
 def test_the_dump_of_a_classical_recipe_says_nothing_of_networks() -> None:

@@ -21,6 +21,7 @@ from modicum.geometry import (
     resize,
     sample,
     shrink_label,
+    shrink_marks,
     shrink_picture,
 )
 
@@ -121,6 +122,43 @@ def test_no_class_is_invented(one: CoordinateMap, seed: int) -> None:
     label = np.random.default_rng(seed).choice(np.array([0, 3, 7], np.uint8), one.source)
     assert set(np.unique(sample(label, one, nearest=True))) <= {0, 3, 7}
     assert set(np.unique(shrink_label(label, (10, 10)))) <= {0, 3, 7}
+
+
+def shrunk_both_ways(label: np.ndarray, factor: int) -> list[np.ndarray]:
+    """A label made smaller, as one that is known everywhere and as one of which all pixels happen to be marked."""
+    smallest = (label.shape[0] // factor, label.shape[1] // factor)
+    return [shrink_label(label, smallest), shrink_marks(label, np.ones_like(label), smallest)[0]]
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4, 5])
+def test_shrinking_neither_erodes_nor_moves_an_object(factor: int) -> None:
+    rng = np.random.default_rng(0)
+    y, x = np.indices((120, 120))
+    area, moved = [], []
+    for cy, cx in rng.uniform(50, 70, (150, 2)):
+        disc = ((y - cy) ** 2 + (x - cx) ** 2 < 16**2).astype(np.uint8)
+        for small in shrunk_both_ways(disc, factor):
+            area.append(small.sum() * factor**2 / disc.sum())
+            centre = (np.argwhere(small).mean(axis=0) + 0.5) * factor - 0.5
+            moved.append(centre - np.argwhere(disc).mean(axis=0))
+    assert np.mean(area) == pytest.approx(1, abs=0.015)
+    assert np.abs(np.mean(moved, axis=0)).max() < 0.08
+
+
+@pytest.mark.parametrize("offset", [20, 21])
+def test_a_line_of_two_pixels_is_whole_when_shrunk_by_two(offset: int) -> None:
+    line = np.zeros((60, 60), np.uint8)
+    line[:, offset : offset + 2] = 1
+    for small in shrunk_both_ways(line, 2):
+        assert cv2.connectedComponents(small, connectivity=8)[0] == 2
+        assert (small.sum(axis=1) == 1).all()
+
+
+def test_equal_shares_of_three_classes_go_by_turns() -> None:
+    label = np.repeat(np.array([[1, 1, 5, 5]], np.uint8), 40, axis=0)
+    label = np.tile(label, (1, 10))
+    for small in shrunk_both_ways(label, 4):
+        assert (small == 1).sum() == (small == 5).sum()
 
 
 @pytest.mark.parametrize("flip", [(True, False), (False, True), (True, True)])

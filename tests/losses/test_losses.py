@@ -108,6 +108,19 @@ def test_the_weight_map_is_its_formula(seed: int) -> None:
     assert np.allclose(gap_weights(target, 10, 5), weight_map_by_brute_force(target, 10, 5), atol=1e-3)
 
 
+def test_borders_and_gaps_of_volumes_are_those_of_pictures_where_nothing_changes_from_slice_to_slice() -> None:
+    """Deeper than wide, so that what lies above and below the volume is farther than any border."""
+    target = np.zeros((20, 24), np.uint8)
+    target[4:14, 3:9] = target[5:15, 13:20] = 1
+    volume = np.repeat(target[None], 24, axis=0)
+    assert np.allclose(border_distance(volume > 0), border_distance(target > 0), atol=1e-5)
+    assert np.allclose(gap_weights(volume, 10, 5), gap_weights(target, 10, 5), atol=1e-3)
+    apart = np.zeros((9, 6, 6), np.uint8)
+    apart[[2, 5]] = 1
+    assert set(np.flatnonzero(gap_weights(apart, 10, 5)[:, 3, 3] > 1)) >= {3, 4}
+    assert not gap_weights(apart, 10, 5)[[2, 5]].any()
+
+
 def test_the_gap_between_two_objects_weighs_most_and_one_object_has_none() -> None:
     target = np.zeros((20, 30), np.uint8)
     target[5:15, 5:13] = target[5:15, 15:25] = 1

@@ -67,6 +67,17 @@ def test_mistakes_are_told_in_one_line(change: str, told: str) -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("of_colours", ["images.grey=true", "images.prepare=[green]", "images.prepare=[clahe]"])
+def test_slices_beside_each_other_are_not_taken_for_colours(of_colours: str) -> None:
+    for channels in ("images.neighbours=1", "images.neighbours=2"):
+        with pytest.raises(ModicumError, match=r"is for colours; what neighbours and depth show"):
+            load("small-patches", [of_colours, channels])
+    with pytest.raises(ModicumError, match="depth"):
+        load("small-patches", [of_colours, "images.depth=true"])
+    assert load("small-patches", [of_colours, "images.block=16", "network=unet3d"]).images.block == 16  # slice by slice
+    assert load("small-patches", ["images.prepare=[contrast]", "images.neighbours=1"]).images.neighbours == 1
+
+
 def test_changing_a_part_drops_the_options_of_the_old_one() -> None:
     recipe = load("small-patches", ["view=whole", "fit.loss=focal", "fit.loss.gamma=3"])
     assert recipe.view == {"name": "whole", "size": 128}

@@ -7,12 +7,17 @@ import pytest
 import torch
 from torch import nn
 
+from modicum.augment import POLICIES
 from modicum.errors import ModicumError
+from modicum.images.intensity import Intensity
 from modicum.networks import NETWORKS
+from modicum.runs.pretraining import _Looks
 from modicum.starts import STARTS, copy_alike
 from modicum.starts.contrast import MoCo, nt_xent
 from modicum.starts.denoise import noisy
 from modicum.starts.jigsaw import far_apart, tiled
+from modicum.supervision.labelled import LabelledPictures
+from modicum.views import VIEWS, TrainingPicture
 
 SMALL = {"name": "unet", "encoder": {"widths": [4, 8, 8]}}
 TASKS = ["denoise", {"name": "jigsaw", "orders": 3}, "simclr", {"name": "moco", "memory": 64}]
@@ -42,7 +47,7 @@ def test_every_task_learns_and_its_weights_fit(spec: str | dict[str, object]) ->
     costs = []
     for step in range(150):
         images = shapes(8, step).repeat(1, pretext.looks, 1, 1)
-        cost = task.train().cost(images + 0.05 * torch.randn_like(images), torch.zeros(()))
+        cost = task.train().cost(images + 0.05 * torch.randn_like(images), torch.arange(8 * step, 8 * step + 8))
         optimiser.zero_grad()
         cost.backward()
         optimiser.step()
@@ -100,12 +105,14 @@ def test_tiles_lie_in_their_place() -> None:
 def test_nt_xent_is_what_the_paper_says() -> None:
     torch.manual_seed(0)
     seen = nn.functional.normalize(torch.randn(6, 5), dim=1)
-    expected = 0.0
-    for i in range(6):
-        twin = (i + 3) % 6
-        others = [float(torch.exp(seen[i] @ seen[k] / 0.5)) for k in range(6) if k != i]
-        expected -= np.log(float(torch.exp(seen[i] @ seen[twin] / 0.5)) / sum(others)) / 6
-    assert float(nt_xent(seen, 0.5)) == pytest.approx(expected, rel=1e-5)
+    for which in ([0, 1, 2], [4, 1, 4]):  # of three pictures; of two, one of which is there twice
+        expected = 0.0
+        for i in range(6):
+            twin = (i + 3) % 6
+            others = [twin, *(k for k in range(6) if which[k % 3] != which[i % 3])]
+            likely = [float(torch.exp(seen[i] @ seen[k] / 0.5)) for k in others]
+            expected -= np.log(likely[0] / sum(likely)) / 6
+        assert float(nt_xent(seen, torch.tensor(which), 0.5)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_moco_remembers_the_newest_and_its_copy_follows_slowly() -> None:
@@ -113,19 +120,58 @@ def test_moco_remembers_the_newest_and_its_copy_follows_slowly() -> None:
     task = MoCo(build, 3, temperature=0.2, width=4, memory=8, decay=0.9).train()
     first = task.memory.clone()
     images = shapes(3, 1).repeat(1, 2, 1, 1)
-    task.cost(images, torch.zeros(()))
+    task.cost(images, torch.arange(3))
     assert not torch.equal(task.memory[:3], first[:3])
     assert torch.equal(task.memory[3:], first[3:])
     for _ in range(200):
-        task.cost(images, torch.zeros(()))
+        task.cost(images, torch.arange(3))
     assert int(task.place) == 201 * 3 % 8
     own, slow = (next(part.parameters()) for part in (task.projected, task.slow))
     with torch.no_grad():
         own.add_(1.0)
     before = slow.clone()
-    task.cost(images, torch.zeros(()))
+    task.cost(images, torch.arange(3))
     assert torch.allclose(slow - before, 0.1 * (own - before), atol=1e-6)
     assert not any(p.requires_grad for p in task.slow.parameters())
+
+
+def test_a_task_is_told_which_pictures_it_sees() -> None:
+    pictures = [TrainingPicture(str(n), np.full((16, 16, 1), 80 * n, np.uint8), np.zeros((16, 16), np.uint8)) for n in range(3)]
+    view, policy, intensity = VIEWS.build({"name": "whole", "size": 16}), POLICIES.build("flips"), Intensity((0.0,), (1.0,))
+    sources = (
+        LabelledPictures(pictures, policy, view=view, intensity=intensity, batch_size=8, seed=0, look=look) for look in (0, 1)
+    )
+    batch = _Looks(tuple(sources)).batch(1)
+    levels = (batch.images.mean(dim=(2, 3)) * 255 / 80).round()
+    assert len(set(batch.target.tolist())) == 3
+    assert torch.equal(levels, batch.target[:, None].expand(8, 2).float())
+
+
+def moco() -> MoCo:
+    torch.manual_seed(0)
+    return MoCo(build, 3, temperature=0.2, width=4, memory=12, decay=0.9)
+
+
+def test_moco_does_not_hold_a_picture_against_itself() -> None:
+    task, images = moco(), shapes(3, 1).repeat(1, 2, 1, 1)
+    for _ in range(8):
+        task.cost(images, torch.full((3,), 5))  # nothing else was ever shown
+    cost = task.cost(images, torch.full((3,), 5))
+    cost.backward()
+    assert float(cost.detach()) == 0
+    assert float(task.cost(images, torch.tensor([5, 6, 7])).detach()) > 0.1
+
+
+def test_moco_s_copy_keeps_to_running_statistics() -> None:
+    """Whether a picture comes with others or alone, what is remembered of it is the same."""
+    task, images = moco(), shapes(3, 1).repeat(1, 2, 1, 1)
+    assert task.training  # as it was made: nobody says so to a new network
+    for _ in range(2):
+        assert not any(layer.training for layer in task.slow.modules())
+        task.eval().train()
+    task.cost(images, torch.arange(3))
+    with torch.no_grad():
+        assert torch.allclose(task.slow(images[:1, :3]), task.slow(images[:, :3])[:1], atol=1e-6)
 
 
 def test_a_network_without_an_encoder_is_told_so() -> None:

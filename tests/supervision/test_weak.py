@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from modicum.supervision import SUPERVISIONS
+from modicum.supervision.boxes import inside_of
 from modicum.supervision.weak import weakened
 from modicum.views import TrainingPicture
 
@@ -68,6 +69,18 @@ def test_grabcut_finds_the_object_in_its_box() -> None:
     assert dice(boxes.label, full.label) > 0.95 > dice(filled.label, full.label)
     assert not boxes.label[filled.label == 0].any(), "outside of all boxes is background"
     assert np.array_equal(weak(boxes, "labelled").label, boxes.label)
+
+
+def test_what_is_found_in_a_large_box_lies_where_the_object_is() -> None:
+    y, x = np.indices((1400, 1400))
+    rng, moved = np.random.default_rng(0), []
+    for cy, cx in rng.uniform(690, 710, (3, 2)):
+        mask = ((y - cy) / 330) ** 2 + ((x - cx) / 300) ** 2 < 1
+        image = np.where(mask, 150, 90) + rng.normal(0, 10, mask.shape)
+        box = ndimage.find_objects(mask.astype(int))[0]
+        found = inside_of(box, image.clip(0, 255).astype(np.uint8)[..., None])
+        moved.append(np.argwhere(found).mean(axis=0) - np.argwhere(mask[box]).mean(axis=0))
+    assert np.abs(np.mean(moved, axis=0)).max() < 0.2
 
 
 def test_where_grabcut_finds_nothing_the_ellipse_in_the_box_is_the_object() -> None:

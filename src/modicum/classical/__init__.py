@@ -5,7 +5,7 @@ from modicum.classical import cosfire as _cosfire
 from modicum.classical import pixels as _pixels
 from modicum.classical import vessels as _vessels
 from modicum.classical.segmenter import ClassicalSegmenter
-from modicum.classical.table import METHODS, Method, State
+from modicum.classical.table import METHODS, OF_ONE_CHANNEL, Method, State
 from modicum.classical.threshold import OtsuThreshold
 
-__all__ = ["METHODS", "ClassicalSegmenter", "Method", "OtsuThreshold", "State"]
+__all__ = ["METHODS", "OF_ONE_CHANNEL", "ClassicalSegmenter", "Method", "OtsuThreshold", "State"]

@@ -42,7 +42,7 @@ class Atlases:
 
     def fit(self, pictures: Sequence[TrainingPicture], classes: int, seed: int) -> State:
         side = (self.size, self.size)
-        labels = [cv2.resize(p.label, side, interpolation=cv2.INTER_NEAREST) for p in pictures]
+        labels = [cv2.resize(p.label, side, interpolation=cv2.INTER_NEAREST_EXACT) for p in pictures]
         return {
             "pictures": np.stack([self._small(p.image) for p in pictures]),
             "labels": np.stack(labels),

@@ -40,6 +40,7 @@ class Method(Protocol):
 
 
 METHODS: Table[Method] = Table("classical method")
+OF_ONE_CHANNEL = ("atlas", "frangi", "matched_filter", "bcosfire")  # they look at the luminance
 
 
 def valid_pixels(picture: TrainingPicture) -> Mask:

@@ -104,13 +104,16 @@ def shrink_picture(picture: Pixels, smallest: Shape) -> Pixels:
 
 
 def shrink_label(label: Pixels, smallest: Shape) -> Pixels:
-    """`shrink_picture` for class numbers (H, W) or (H, W, D): the class that covers the largest area of each new pixel."""
+    """`shrink_picture` for class numbers (H, W) or (H, W, D): the class that covers the largest area of each new pixel.
+
+    Between classes that cover the same area it goes by turns, so that neither size nor place of an object changes.
+    """
     factor = shrink_factor((label.shape[0], label.shape[1]), smallest)
     if factor == 1:
         return label
     classes = np.unique(label)
-    area = [_shrink((label == c).astype(np.float32), factor) for c in classes]
-    return np.asarray(classes[np.argmax(area, axis=0)], label.dtype)
+    area = np.stack([_shrink((label == c).astype(np.float32), factor) for c in classes])
+    return np.asarray(classes[_largest(area)], label.dtype)
 
 
 def shrink_marks(label: Pixels, valid: Pixels, smallest: Shape) -> tuple[Pixels, Pixels]:
@@ -122,9 +125,20 @@ def shrink_marks(label: Pixels, valid: Pixels, smallest: Shape) -> tuple[Pixels,
     if factor == 1:
         return label, valid
     classes = np.unique(label)
-    area = [_shrink(((label == c) & (valid > 0)).astype(np.float32), factor) for c in classes]
-    numbers = np.asarray(classes[np.argmax(area, axis=0)], label.dtype)
-    return numbers, np.asarray(np.max(area, axis=0) > 0, valid.dtype)
+    area = np.stack([_shrink(((label == c) & (valid > 0)).astype(np.float32), factor) for c in classes])
+    return np.asarray(classes[_largest(area)], label.dtype), np.asarray(np.max(area, axis=0) > 0, valid.dtype)
+
+
+def _largest(area: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
+    """Which of the classes (K, h, w, ...) has the largest area; of equal ones the first and the last, by turns.
+
+    By turns like the fields of a chessboard: always the first would make whatever lies on background smaller, one and the
+    same pixel of each block would move it, and a chessboard leaves lines whole.
+    """
+    first = np.argmax(area, axis=0)
+    last = len(area) - 1 - np.argmax(area[::-1], axis=0)
+    odd = sum(np.ogrid[tuple(slice(n) for n in first.shape)]) % 2 == 1
+    return np.asarray(np.where(odd, last, first), np.intp)
 
 
 def _shrink(picture: Pixels, factor: int) -> Pixels:

@@ -18,6 +18,7 @@ Preparation = Callable[[Pixels], Pixels]
 """Pixels (H, W, C) to pixels (H, W, C), or (H, W, 1) where one channel is taken."""
 
 PREPARATIONS: Table[Preparation] = Table("preparation")
+OF_COLOURS = ("green", "clahe")  # they take three channels for red, green and blue
 _SPREAD = 3.0  # standard deviations on either side of the mean that 8 bits tell apart
 _DARK = 0.15  # of the brightness within the field of view
 

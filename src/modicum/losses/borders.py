@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy import ndimage
 
 from modicum.losses.overlap import Weight, dice, of_one_hot, one_hot
 from modicum.losses.table import LOSSES, Loss
@@ -13,7 +14,7 @@ from modicum.losses.table import LOSSES, Loss
 
 @LOSSES.register("boundary", "Kervadec et al. 2019, arXiv:1812.07032 (SYSTEMS A4)")
 def boundary(*, weight: Weight = 5.0) -> Loss:
-    """Dice + weight x mean distance of errors from the true border, as a share of the picture's longer side.
+    """Dice + weight x mean distance of errors from the true border, as a share of the picture's longest side.
 
     Equation 5 of the paper, less what no answer can change: the right answer costs nothing. Classes that are absent from a
     picture have no border and cost nothing there but Dice.
@@ -44,8 +45,17 @@ def hausdorff(*, weight: Weight = 20.0, power: Weight = 2.0) -> Loss:
 
 
 def border_distance(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """Distance (H, W) of every pixel from the mask's border, from both sides, as a share of the longer side; 0 without one."""
+    """Distance ((D,) H, W) of every pixel from the mask's border, from both sides, as a share of the longest side.
+
+    0 where there is no border.
+    """
     if mask.all() or not mask.any():
         return np.zeros(mask.shape, np.float32)
-    sides = (cv2.distanceTransform(side.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for side in (mask, ~mask))
-    return np.asarray(sum(sides) / max(mask.shape), np.float32)
+    return (depth(mask) + depth(~mask)) / np.float32(max(mask.shape))
+
+
+def depth(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """Distance of every pixel of a mask (H, W) or (D, H, W) from what is outside, in pixels."""
+    if mask.ndim == 3:
+        return np.asarray(ndimage.distance_transform_edt(mask), np.float32)
+    return np.asarray(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 from pydantic import Field
+from scipy import ndimage
 from torch.nn import functional as F
 
+from modicum.losses.borders import depth
 from modicum.losses.overlap import Weight, one_hot
 from modicum.losses.table import LOSSES, Loss
 
@@ -38,12 +39,15 @@ def weighted_ce(*, border: Weight = 10.0, sigma: Annotated[float, Field(gt=0)] =
 
 
 def gap_weights(target: npt.NDArray[np.uint8], border: float, sigma: float) -> npt.NDArray[np.float32]:
-    """border exp(-(d1 + d2)² / 2 sigma²) for class numbers (H, W), 8-connected objects; 0 within objects and without two."""
-    count, numbers = cv2.connectedComponents((target > 0).astype(np.uint8), connectivity=8)
+    """border exp(-(d1 + d2)² / 2 sigma²) for class numbers ((D,) H, W); 0 within objects and without two.
+
+    Pixels that touch by a corner are of one object.
+    """
+    numbers, count = ndimage.label(target > 0, np.ones((3,) * target.ndim))
     nearest = np.full(target.shape, np.inf, np.float32)
     second = nearest.copy()
-    for number in range(1, count):
-        distance = cv2.distanceTransform((numbers != number).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    for number in range(1, count + 1):
+        distance = depth(numbers != number)
         second = np.minimum(second, np.maximum(nearest, distance))
         nearest = np.minimum(nearest, distance)
     weights = border * np.exp(-((nearest + second) ** 2) / (2 * sigma**2))

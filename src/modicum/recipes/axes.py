@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from modicum.augment import POLICIES
 from modicum.errors import ModicumError
-from modicum.images.preparations import PREPARATIONS
+from modicum.images.preparations import OF_COLOURS, PREPARATIONS
 from modicum.images.volumes.slicing import Slicing
 from modicum.inference.finishing import FINISHERS
 from modicum.losses import LOSSES
@@ -72,6 +72,13 @@ class Images(Axis):
             raise ValueError("a channel that says how deep a slice lies (images.depth) is no picture to prepare")
         if self.depth and self.normalise == "picture":
             raise ValueError("a slice's own mean and spread would take away how deep it lies (images.depth)")
+        return self
+
+    @model_validator(mode="after")
+    def _slices_are_no_colours(self) -> Images:
+        of_colours = ["grey"] * self.grey + [step["name"] for step in self.prepare if step["name"] in OF_COLOURS]
+        if of_colours and (self.neighbours or self.depth):
+            raise ValueError(f"{of_colours[0]} is for colours; what neighbours and depth show beside a slice are none")
         return self
 
     @model_validator(mode="after")

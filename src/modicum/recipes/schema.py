@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from modicum.classical import METHODS
+from modicum.classical import METHODS, OF_ONE_CHANNEL
 from modicum.errors import ModicumError
 from modicum.losses import OF_SHAPES
 from modicum.networks import NETWORKS, SOLID
@@ -68,6 +68,15 @@ class Recipe(Axis):
             raise ModicumError(
                 f"the classical method '{self.method['name']}' is no network: {', '.join(given)} cannot apply.",
                 remedy="Leave these keys out.",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_channel_for_who_sees_one(self) -> Recipe:
+        if self.method and self.method["name"] in OF_ONE_CHANNEL and (self.images.neighbours or self.images.depth):
+            raise ModicumError(
+                f"the classical method '{self.method['name']}' looks at one channel, and cannot see neighbours or depth.",
+                remedy="Leave out images.neighbours and images.depth.",
             )
         return self
 

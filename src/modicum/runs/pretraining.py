@@ -47,13 +47,17 @@ class Pretrained:
 
 @dataclass(frozen=True)
 class _Looks:
-    """Batches (N, looks * C, H, W): several looks at the same pictures, one after the other in the channels."""
+    """Batches (N, looks * C, H, W): several looks at the same pictures, one after the other in the channels.
+
+    In the place of a target (N,) says which pictures they are.
+    """
 
     sources: tuple[LabelledPictures, ...]
 
     def batch(self, step: int) -> Batch:
         seen = [source.batch(step) for source in self.sources]
-        return replace(seen[0], images=torch.cat([b.images for b in seen], dim=1))
+        which = torch.tensor(self.sources[0].numbers(step))
+        return replace(seen[0], images=torch.cat([b.images for b in seen], dim=1), target=which, valid=None)
 
 
 def pretrain(pretext: Pretext, training: Training, material: Material) -> Pretrained:

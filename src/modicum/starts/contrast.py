@@ -38,21 +38,24 @@ class SimCLR(PretextTask):
         super().__init__()
         self.projected, self.temperature = _Projected(build(1), width), temperature
 
-    def cost(self, images: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def cost(self, images: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
         seen = self.projected(torch.cat(images.chunk(2, dim=1)))
-        return nt_xent(seen, self.temperature)
+        return nt_xent(seen, which, self.temperature)
 
     def learned(self) -> dict[str, torch.Tensor]:
         return self.projected.pooled.learned()
 
 
-def nt_xent(seen: torch.Tensor, temperature: float) -> torch.Tensor:
-    """The loss of vectors (2N, width) of length 1 of which i and i + N belong together."""
-    alike = seen @ seen.T / temperature
-    alike.fill_diagonal_(float("-inf"))
-    half = len(seen) // 2
-    twin = torch.arange(len(seen), device=seen.device).roll(half)
-    return nn.functional.cross_entropy(alike, twin)
+def nt_xent(seen: torch.Tensor, which: torch.Tensor, temperature: float) -> torch.Tensor:
+    """The loss of vectors (2N, width) of length 1 of which i and i + N belong together.
+
+    Further looks at one picture (`which` (N,): its number) are not held against each other: few pictures fill a batch twice.
+    """
+    numbers = torch.arange(len(seen), device=seen.device)
+    twin = numbers.roll(len(seen) // 2)
+    of = which.repeat(2)
+    same = (of[:, None] == of) & (numbers != twin[:, None])
+    return nn.functional.cross_entropy((seen @ seen.T / temperature).masked_fill(same, float("-inf")), twin)
 
 
 class MoCo(PretextTask):
@@ -62,6 +65,7 @@ class MoCo(PretextTask):
     """
 
     memory: torch.Tensor
+    whose: torch.Tensor  # number of the picture of each vector; -1 at the beginning
     place: torch.Tensor
     steps: torch.Tensor
 
@@ -70,8 +74,9 @@ class MoCo(PretextTask):
     ) -> None:
         super().__init__()
         self.projected, self.temperature, self.decay = _Projected(build(1), width), temperature, decay
-        self.slow = copy.deepcopy(self.projected).requires_grad_(False)
+        self.slow = copy.deepcopy(self.projected).requires_grad_(False).eval()
         self.register_buffer("memory", nn.functional.normalize(torch.randn(memory, width), dim=1))
+        self.register_buffer("whose", torch.full((memory,), -1))
         self.register_buffer("place", torch.zeros((), dtype=torch.long))
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
@@ -81,7 +86,7 @@ class MoCo(PretextTask):
         self.slow.eval()
         return self
 
-    def cost(self, images: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def cost(self, images: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
         query, key = images.chunk(2, dim=1)
         with torch.no_grad():
             if self.training:
@@ -89,10 +94,11 @@ class MoCo(PretextTask):
             other = self.slow(key)
         seen = self.projected(query)
         if not self.training:  # what is remembered differs from epoch to epoch: the batch itself gives the others
-            return nt_xent(torch.cat([seen, other]), self.temperature)
+            return nt_xent(torch.cat([seen, other]), which, self.temperature)
         right = (seen * other).sum(dim=1, keepdim=True)
-        alike = torch.cat([right, seen @ self.memory.clone().T], dim=1) / self.temperature
-        self._remember(other)
+        others = (seen @ self.memory.clone().T).masked_fill(which[:, None] == self.whose, float("-inf"))
+        alike = torch.cat([right, others], dim=1) / self.temperature
+        self._remember(other, which)
         return nn.functional.cross_entropy(alike, alike.new_zeros(len(alike), dtype=torch.long))
 
     def learned(self) -> dict[str, torch.Tensor]:
@@ -107,9 +113,9 @@ class MoCo(PretextTask):
             if slow.is_floating_point():
                 slow.lerp_(own[name], share)
 
-    def _remember(self, keys: torch.Tensor) -> None:
+    def _remember(self, keys: torch.Tensor, which: torch.Tensor) -> None:
         where = (int(self.place) + torch.arange(len(keys), device=keys.device)) % len(self.memory)
-        self.memory[where] = keys
+        self.memory[where], self.whose[where] = keys, which
         self.place.add_(len(keys)).remainder_(len(self.memory))
 
 

@@ -22,7 +22,7 @@ class Denoising(PretextTask):
         super().__init__()
         self.network, self.channels, self.noises, self.strength = build(channels), channels, noises, strength
 
-    def cost(self, images: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def cost(self, images: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
         answers = self.network(noisy(images, self.noises, self.strength)).float().split(self.channels, dim=1)
         return torch.stack([nn.functional.mse_loss(answer, images) for answer in answers]).mean()
 

@@ -35,11 +35,11 @@ class Jigsaw(PretextTask):
             nn.Linear(_SIDE**2 * self.pooled.width, 256), nn.ReLU(inplace=True), nn.Linear(256, orders)
         )
 
-    def cost(self, images: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        which = torch.randint(len(self.orders), (len(images),)).to(images.device)
-        tiles = tiled(images)[torch.arange(len(images), device=images.device)[:, None], self.orders[which]]
+    def cost(self, images: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
+        drawn = torch.randint(len(self.orders), (len(images),)).to(images.device)
+        tiles = tiled(images)[torch.arange(len(images), device=images.device)[:, None], self.orders[drawn]]
         seen = self.pooled(tiles.flatten(0, 1)).unflatten(0, (len(images), _SIDE**2))
-        return nn.functional.cross_entropy(self.classify(seen.flatten(1)).float(), which)
+        return nn.functional.cross_entropy(self.classify(seen.flatten(1)).float(), drawn)
 
     def learned(self) -> dict[str, torch.Tensor]:
         return self.pooled.learned()

@@ -22,8 +22,8 @@ class PretextTask(nn.Module, ABC):
     """A network that learns from pictures without labels; `cost` is its loss, `learned` what is worth keeping."""
 
     @abstractmethod
-    def cost(self, images: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """The loss of pictures (N, looks * C, H, W), the looks at one picture one after the other; target is not used."""
+    def cost(self, images: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
+        """The loss of pictures (N, looks * C, H, W), looks at one picture one after the other; `which` (N,) numbers them."""
 
     @abstractmethod
     def learned(self) -> dict[str, torch.Tensor]:

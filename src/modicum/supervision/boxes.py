@@ -39,11 +39,11 @@ def _grabcut(pixels: npt.NDArray[np.uint8], state: npt.NDArray[np.uint8]) -> npt
     size = max(1, round(scale * state.shape[1])), max(1, round(scale * state.shape[0]))
     small = cv2.resize(pixels[..., :3], size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
     seen = np.repeat(small[..., :1], 3, axis=2) if small.shape[2] < 3 else small
-    begun = cv2.resize(state, size, interpolation=cv2.INTER_NEAREST)
+    begun = cv2.resize(state, size, interpolation=cv2.INTER_NEAREST_EXACT)
     if not (begun == cv2.GC_BGD).any() or not (begun == cv2.GC_PR_FGD).any():
         return np.asarray(state == cv2.GC_PR_FGD)
     cv2.setRNGSeed(0)
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(seen, begun, (0, 0, 1, 1), *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)  # the rectangle is not looked at
     found = np.isin(begun, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
-    return np.asarray(cv2.resize(found, state.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0)
+    return np.asarray(cv2.resize(found, state.shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT) > 0)

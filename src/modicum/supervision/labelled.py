@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import partial
 
 import cv2
 import numpy as np
@@ -44,7 +44,7 @@ class LabelledPictures:
         self._looks = [Intensity.of([image], per_picture=False).scale(image) for image in flat]
         self._scales = [intensity.scale(image) for image in flat]
         self._with_valid = any(p.valid is not None for p in pictures)
-        self._order = lru_cache(maxsize=4)(self._shuffled)
+        self._round = -1, np.empty(0, np.int64)  # the round that was asked for last, and its order
 
     def batch(self, step: int) -> Batch:
         """Batch number `step`: images (N, C, h, w), target (N, h, w), valid (N, h, w) where a field of view is known.
@@ -67,9 +67,11 @@ class LabelledPictures:
 
     def shown(self, step: int) -> list[str]:
         """The cases of batch number `step`, in order."""
-        count = len(self.pictures)
-        numbers = range(step * self.batch_size, (step + 1) * self.batch_size)
-        return [self.pictures[self._order(n // count)[n % count]].case_id for n in numbers]
+        return [self.pictures[which].case_id for which in self.numbers(step)]
+
+    def numbers(self, step: int) -> list[int]:
+        """Which of the pictures batch number `step` shows, in order."""
+        return [self._which(n) for n in range(step * self.batch_size, (step + 1) * self.batch_size)]
 
     def _fill(
         self,
@@ -80,7 +82,7 @@ class LabelledPictures:
     ) -> None:
         """Sample number `number` of the whole training, into the arrays given."""
         rng = np.random.default_rng((self.seed, number, self.look))
-        which = self._order(number // len(self.pictures))[number % len(self.pictures)]
+        which = self._which(number)
         picture, sd = self.pictures[which], self._scales[which][1]
         if self.slicing.block is not None:
             picture = random_block(picture, self.slicing.block, self.policy.flip_up_down, rng)
@@ -112,6 +114,11 @@ class LabelledPictures:
         levels[:, :colours] = random_levels(self.policy, coloured, mean[changed], rng)
         return (levels - mean) / sd
 
-    def _shuffled(self, round_number: int) -> npt.NDArray[np.int64]:
-        """Order of the pictures in one round through all of them."""
-        return np.random.default_rng((self.seed, round_number, 1)).permutation(len(self.pictures))
+    def _which(self, number: int) -> int:
+        """The picture of sample number `number`."""
+        wanted, place = divmod(number, len(self.pictures))
+        known, order = self._round
+        if known != wanted:  # each round through all of the pictures has an order of its own
+            order = np.random.default_rng((self.seed, wanted, 1)).permutation(len(self.pictures))
+            self._round = wanted, order
+        return int(order[place])

@@ -151,6 +151,18 @@ def test_a_coarse_mask_finds_the_edge(step: dict[str, object]) -> None:
     assert dice[1] > max(dice[0] + 0.01, 0.95)
 
 
+@pytest.mark.parametrize(("apart", "further"), [(1.0, 3), (3.0, 1), (4.0, 0), (0.5, 5)])
+def test_a_region_grows_as_far_across_slices_as_within_them(apart: float, further: int) -> None:
+    coarse = np.zeros((11, 24, 24), np.uint8)
+    coarse[5, 8:16, 8:16] = 1
+    image = np.full(coarse.shape, 9.0)
+    image[:, 4:20, 4:20] = 70
+    steps = [{"name": "region_growing", "reach": 3}]
+    grown = finished(coarse, steps, image=image, spacing=(0.7 * apart, 0.7, 0.7))
+    assert np.flatnonzero(grown.any(axis=(1, 2))).tolist() == list(range(5 - further, 6 + further))
+    assert np.flatnonzero(grown[5].any(axis=0)).tolist() == list(range(5, 19))
+
+
 def test_boxes() -> None:
     mask = np.zeros((9, 9), bool)
     mask[1, 1] = mask[2, 2] = mask[7, 5] = mask[6, 6] = True

@@ -69,15 +69,17 @@ class RegionGrowing:
 
     def __call__(self, numbers: Numbers, evidence: Evidence) -> Numbers:
         grey, reach = evidence.grey(numbers, "region_growing"), pixels_of(self.reach, longer_side(numbers))
-        return by_class(numbers, lambda mask: self._grown(mask, grey, reach))
+        steps = evidence.voxel or (1.0,) * numbers.ndim
+        return by_class(numbers, lambda mask: self._grown(mask, grey, reach, steps))
 
-    def _grown(self, mask: Mask, grey: Floats, reach: float) -> Mask:
+    def _grown(self, mask: Mask, grey: Floats, reach: float, steps: tuple[float, ...]) -> Mask:
+        """Both distances in pixels of the slices, whatever the distance of the slices (`steps`)."""
         parts, _ = components(mask)
-        depth = ndimage.distance_transform_edt(mask)
-        near = ndimage.distance_transform_edt(~mask) <= reach
-        grown = np.zeros_like(mask)
+        depth = ndimage.distance_transform_edt(mask, sampling=steps)
+        near = ndimage.distance_transform_edt(~mask, sampling=steps) <= reach
+        grown, room = np.zeros_like(mask), [int(reach / step) + 1 for step in steps]
         for number, place in enumerate(ndimage.find_objects(parts), 1):
-            window = tuple(slice(max(0, s.start - int(reach) - 1), s.stop + int(reach) + 1) for s in place)
+            window = tuple(slice(max(0, s.start - r), s.stop + r) for s, r in zip(place, room, strict=True))
             own = np.where(parts[window] == number, depth[window], 0)
             grown[window] |= grown_from(own >= max(self.core * own.max(), 1e-9), grey[window], self.tolerance) & near[window]
         return grown
