@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from modicum.console import bar, say
@@ -69,7 +69,7 @@ def prepare(
             "a heatmap of centres is no segmentation.",
             remedy="Use it to find the objects: --recipe small-polar --set localiser=heatmap",
         )
-    dataset = _without(dataset, blind.data.leave_out)
+    dataset = without(dataset, blind.data.leave_out)
     dataset = replace(dataset, cases=tuple(replace(c, tissue=blind.data.tissue) for c in dataset.cases))
     findings, left_out = examine(dataset)
     splits = _splits(dataset, blind.data, blind.seed, folds, left_out)
@@ -151,17 +151,17 @@ def _of_weak_labels(dataset: Dataset, recipe: Recipe) -> list[Finding]:
     return [Finding("warning", "scribbles-simulated", message, remedy=remedy)]
 
 
-def _without(dataset: Dataset, left_out: Sequence[str]) -> Dataset:
-    """The data set without some of its cases.
+def without(dataset: Dataset, left_out: Collection[str]) -> Dataset:
+    """The data set without some of its cases; the name of a volume stands for all its slices.
 
     Raises:
-        ModicumError: a name that no case has.
+        ModicumError: a name that neither case nor volume has.
     """
-    known = {c.id for c in dataset.cases}
-    for name in left_out:
-        if name not in known:
-            raise ModicumError(f"data.leave_out names '{name}', which is no case here.", remedy=nearest(name, known))
-    return replace(dataset, cases=tuple(c for c in dataset.cases if c.id not in left_out))
+    known, gone = {name for c in dataset.cases for name in (c.id, c.volume) if name}, {*left_out}
+    for name in sorted(gone - known):
+        remedy = nearest(name, {c.volume or c.id for c in dataset.cases})
+        raise ModicumError(f"data.leave_out names '{name}', which is no case here.", remedy=remedy)
+    return replace(dataset, cases=tuple(c for c in dataset.cases if not {c.id, c.volume} & gone))
 
 
 def tell(findings: Iterable[Finding]) -> None:
