@@ -134,3 +134,24 @@ def test_what_is_for_encoders_needs_one() -> None:
     with pytest.raises(ModicumError, match="'wnet' has no encoder"):
         load("little-wnet", ["fit.dropout=0.1"])
     assert load("small-coarse-to-fine", ["fit.dropout=0.1"]).encoder == "plain"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("supervision.fit.epoch=3", "unknown key 'supervision.fit.epoch'. Did you mean 'epochs'?"),
+        ("supervision.fit.rate=-3", "'supervision.fit.rate' cannot be -3"),
+        ("supervision.fit.loss=fokal", "unknown loss 'fokal'. Did you mean 'focal'?"),
+    ],
+)
+@pytest.mark.parametrize("recipe", ["small-pseudo", "small-consistency"])
+def test_what_labels_alone_are_taught_with_is_checked_at_once(recipe: str, change: str, told: str) -> None:
+    with pytest.raises(ModicumError) as error:
+        load(recipe, [change])
+    assert told in str(error.value)
+
+
+def test_a_teacher_is_trained_already() -> None:
+    with pytest.raises(ModicumError, match="fit cannot apply"):
+        load("t-pseudo", ["supervision.teacher=a.modicum"])
+    assert load("t-pseudo", ["supervision.teacher=a.modicum", "supervision.fit={}"]).alone is None
