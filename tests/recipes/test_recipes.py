@@ -58,6 +58,7 @@ def test_every_recipe_loads_and_survives_its_own_dump(name: str) -> None:
         ("view.size=0", "0x0 pixels"),
         ("data.tissue=[-30,-200]", "the least and the greatest value"),
         ("view.size=[96, -1]", "96x-1 pixels"),
+        ("finish.with_localiser=true", "the view 'patches' has no localiser. Use --set finish.with_localiser=false"),
     ],
 )
 def test_mistakes_are_told_in_one_line(change: str, told: str) -> None:

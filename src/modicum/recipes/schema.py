@@ -109,6 +109,15 @@ class Recipe(Axis):
         return self
 
     @model_validator(mode="after")
+    def _two_answers_to_average(self) -> Recipe:
+        if self.finish.with_localiser and self.localiser is None:
+            raise ModicumError(
+                f"finish.with_localiser averages two answers, and the view '{self.view['name']}' has no localiser.",
+                remedy="Use --set finish.with_localiser=false",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _whole_masks_where_they_are_needed(self) -> Recipe:
         if self.leaves_pixels_out and (why := self.needs_whole_masks):
             raise ModicumError(f"{why}, which {self.labels.replace('_', ' ')} do not show.", remedy=WITHOUT_WHOLE_MASKS)

@@ -82,6 +82,7 @@ def prepare(
         raise ModicumError(
             "an ensemble is made of the networks of folds, and there are none.", remedy="Ask for some: --folds 5"
         )
+    _refuse_what_cannot_apply(dataset, chosen.recipe)
     weak = _of_weak_labels(dataset, chosen.recipe)
     tell(weak)
     findings += weak
@@ -127,6 +128,23 @@ def examine(dataset: Dataset) -> tuple[list[Finding], frozenset[str]]:
     if whole:
         raise ModicumError(whole[0].message, file=dataset.root, remedy=whole[0].remedy)
     return findings, unusable(dataset, findings)
+
+
+def _refuse_what_cannot_apply(dataset: Dataset, recipe: Recipe) -> None:
+    """An error for keys that these data would leave without effect.
+
+    .5 is no threshold of one's own: recipes of one class may be used for several.
+    """
+    images, finish = recipe.images, recipe.finish
+    shown = [key for key, own in (("window", images.window), ("spacing", images.spacing)) if own not in (None, "auto")]
+    if shown and all(c.slice is None for c in dataset.cases):
+        keys = " and ".join(f"images.{key}" for key in shown)
+        raise ModicumError(f"{keys} say how volumes are shown, and these are pictures.", remedy="Leave these keys out.")
+    if len(dataset.classes) > 1 and (finish.low is not None or finish.threshold not in ("auto", 0.5)):
+        raise ModicumError(
+            f"the labels have {len(dataset.classes)} classes, of which the most probable wins: there is no threshold to set.",
+            remedy="Use --set finish.threshold=auto --set finish.low=null",
+        )
 
 
 def _of_weak_labels(dataset: Dataset, recipe: Recipe) -> list[Finding]:
