@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.bundle import Bundle, class_numbers
-from modicum.console import bar
+from modicum.console import bar, say
 from modicum.datasets.layouts.found import expand, stem
 from modicum.errors import ModicumError
 from modicum.evaluation import overlay
@@ -72,6 +72,8 @@ def predict(
     written, failed, millilitres = [], [], []
     kinds = {"picture": sum(not is_volume(p) for p in paths.values()), "volume": sum(map(is_volume, paths.values()))}
     said = " and ".join(f"{number} {kind}{'s' * (number != 1)}" for kind, number in kinds.items() if number)
+    if kinds["volume"] and (probabilities or overlays):
+        say("Probability maps and overlays are written for pictures alone: of volumes there will be masks.")
     with bar(f"Segmenting {said}", len(paths)) as progress:
         for name, path in paths.items():
             try:
