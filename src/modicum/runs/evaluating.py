@@ -45,7 +45,7 @@ def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str =
     if len(failed) == len(cases):
         raise ModicumError(failed[0].message, file=failed[0].file, remedy=failed[0].remedy)
     failed += measured_in_part(cases, code)
-    dice = {str(case): float(value) for case, value in evaluator.table().groupby("case")["dice"].mean().items()}
+    dice = {str(case): float(value) for case, value in evaluator.table().groupby("case")["dice"].mean().dropna().items()}
     whole = _figures(evaluator, [*notes, *steps.notes(bundle)], failed) | steps.summary(evaluator)
     whole["calibration"] = calibration(evaluator, one_temperature([bundle, *bundle.others]))
     data_of_report = replace(
