@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import nibabel
-import numpy as np
 import pytest
 
+from discs import write_boxes
 from modicum.datasets import discover
 from modicum.datasets.case import LabelCode
 from modicum.errors import ModicumError
@@ -17,16 +16,7 @@ from modicum.runs.prepare import prepare
 
 @pytest.fixture(scope="module")
 def volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder, rng = tmp_path_factory.mktemp("volumes"), np.random.default_rng(0)
-    for sub in ("images", "labels"):
-        (folder / sub).mkdir()
-    for number in range(4):
-        label = np.zeros((24, 24, 3), np.uint8)
-        label[5 + number : 15, 6:14] = 1
-        values = np.where(label, 60, -90) + rng.normal(0, 9, label.shape)
-        nibabel.save(nibabel.Nifti1Image(values.astype(np.int16), np.eye(4)), folder / "images" / f"v{number}.nii.gz")
-        nibabel.save(nibabel.Nifti1Image(label, np.eye(4)), folder / "labels" / f"v{number}.nii.gz")
-    return folder
+    return write_boxes(tmp_path_factory.mktemp("volumes"), 4)
 
 
 @pytest.mark.parametrize("key", ["window=[-160,240]", "spacing=[1,1]"])
