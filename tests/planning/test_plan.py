@@ -109,7 +109,7 @@ def test_angles_follow_the_size_of_the_objects(relative: float, angles: int) -> 
 
 def test_angles_that_were_given_stay() -> None:
     seen = variant(relative_diameter=0.3)
-    for changes in (["view.size=[40, 24]"], ["view=whole", "start=random", "localiser=null"]):
+    for changes in (["view.size=[40, 24]"], ["view=whole", "start=random", "localiser=null", "finish.with_localiser=false"]):
         chosen = Plan(load("small-polar", changes), ())
         assert with_angles(chosen, seen) == chosen
 

@@ -58,6 +58,7 @@ def test_every_recipe_loads_and_survives_its_own_dump(name: str) -> None:
         ("view.size=0", "0x0 pixels"),
         ("data.tissue=[-30,-200]", "the least and the greatest value"),
         ("view.size=[96, -1]", "96x-1 pixels"),
+        ("finish.with_localiser=true", "the view 'patches' has no localiser. Use --set finish.with_localiser=false"),
     ],
 )
 def test_mistakes_are_told_in_one_line(change: str, told: str) -> None:
@@ -145,3 +146,24 @@ def test_what_is_for_encoders_needs_one() -> None:
     with pytest.raises(ModicumError, match="'wnet' has no encoder"):
         load("little-wnet", ["fit.dropout=0.1"])
     assert load("small-coarse-to-fine", ["fit.dropout=0.1"]).encoder == "plain"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("supervision.fit.epoch=3", "unknown key 'supervision.fit.epoch'. Did you mean 'epochs'?"),
+        ("supervision.fit.rate=-3", "'supervision.fit.rate' cannot be -3"),
+        ("supervision.fit.loss=fokal", "unknown loss 'fokal'. Did you mean 'focal'?"),
+    ],
+)
+@pytest.mark.parametrize("recipe", ["small-pseudo", "small-consistency"])
+def test_what_labels_alone_are_taught_with_is_checked_at_once(recipe: str, change: str, told: str) -> None:
+    with pytest.raises(ModicumError) as error:
+        load(recipe, [change])
+    assert told in str(error.value)
+
+
+def test_a_teacher_is_trained_already() -> None:
+    with pytest.raises(ModicumError, match="fit cannot apply"):
+        load("t-pseudo", ["supervision.teacher=a.modicum"])
+    assert load("t-pseudo", ["supervision.teacher=a.modicum", "supervision.fit={}"]).alone is None

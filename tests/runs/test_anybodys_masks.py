@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import nibabel
 import numpy as np
 import pytest
@@ -98,10 +99,52 @@ def test_what_does_not_fit_is_told_with_its_file(
 
 
 def test_a_picture_is_no_volume(folders: tuple[Path, Path]) -> None:
-    import cv2
-
     found, true = folders
     (found / "a.nii.gz").unlink()
     cv2.imwrite(str(found / "a.png"), np.zeros((12, 14), np.uint8))
     with pytest.raises(ModicumError, match=r"is a picture, its true mask a\.nii\.gz a volume"):
         evaluate_folders(found, true, None)
+
+
+def squares(folder: Path, *values: tuple[int, ...], suffix: str = ".png") -> Path:
+    """A mask for each tuple, a square of each of its values."""
+    folder.mkdir()
+    for number, those in enumerate(values):
+        mask = np.zeros((24, 60), np.uint8)
+        for place, value in enumerate(those):
+            mask[6:18, 20 * place + 4 : 20 * place + 16] = value
+        if suffix == ".png":
+            cv2.imwrite(str(folder / f"{number}.png"), mask)
+        else:
+            nifti(folder / f"{number}{suffix}", mask[..., None])
+    return folder
+
+
+@pytest.mark.parametrize("suffix", [".png", ".nii.gz"])
+def test_classes_with_other_values_are_not_taken_for_background(tmp_path: Path, suffix: str) -> None:
+    """As numbered by other programs; the masks are the same."""
+    true = squares(tmp_path / "true", (85, 170), (85, 170), suffix=suffix)
+    found = squares(tmp_path / "found", (85, 170), (1, 2), suffix=suffix)
+    with pytest.raises(ModicumError, match=r"holds 1, 2, which no true mask does: there the classes are 85, 170") as error:
+        evaluate_folders(found, true, None)
+    assert error.value.file == found / f"1{suffix}"
+
+
+def test_what_a_true_mask_holds_beside_its_classes_may_be_predicted(tmp_path: Path) -> None:
+    true = squares(tmp_path / "true", (1, 2), (1, 2, 7))
+    (true / "classes.json").write_text('{"liver": 1, "spleen": 2}')
+    found = squares(tmp_path / "found", (1, 2, 7), (1, 2))  # in another picture than there
+    assert evaluate_folders(found, true, None)["test"]["dice"]["mean"] == 1
+    other = squares(tmp_path / "other", (1, 2, 8), (1, 2))
+    with pytest.raises(ModicumError, match="holds 8, which"):
+        evaluate_folders(other, true, None)
+
+
+def test_unmarked_pixels_and_a_background_of_zero_may_be_predicted(tmp_path: Path) -> None:
+    true = squares(tmp_path / "true", (2, 3, 255), (2, 3, 255))
+    for path in true.glob("*.png"):
+        mask = cv2.imread(str(path), 0)
+        cv2.imwrite(str(path), np.where(mask == 0, 1, mask).astype(np.uint8))
+    (true / "classes.json").write_text('{"background": 1, "a": 2, "b": 3, "unmarked": 255}')
+    found = squares(tmp_path / "found", (2, 3, 255), (2, 3))
+    assert evaluate_folders(found, true, None)["test"]["dice"]["mean"] == 1

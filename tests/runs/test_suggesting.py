@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from discs import write_discs
 from modicum.errors import ModicumError
 from modicum.runs.suggesting import choose, suggest
 from modicum.runs.train import Run
@@ -49,3 +50,16 @@ def test_a_list_and_a_contact_sheet(finished: Run, discs: Path, tmp_path: Path) 
     assert sheet.shape == (480, 1200, 3)
     with pytest.raises(ModicumError, match="every picture has a label"):
         suggest(finished.bundle, discs, tmp_path / "none")
+
+
+def test_an_unreadable_picture_is_left_out_and_told(finished: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = write_discs(tmp_path / "data", 8)
+    for number in (4, 5, 6, 7):
+        (data / "labels" / f"case_0{number}.png").unlink()
+    for name in ("case_01.png", "case_05.png"):  # one with a label, one without
+        broken = data / "images" / name
+        broken.write_bytes(broken.read_bytes()[:200])
+    found = suggest(finished.bundle, data, tmp_path / "out", count=6)
+    assert {s.case.id for s in found} == {"case_04", "case_06", "case_07"}
+    told = capsys.readouterr().err
+    assert [told.count(f"{name}: ") for name in ("case_01.png", "case_05.png")] == [1, 1]

@@ -150,6 +150,17 @@ def test_masks_return_in_the_geometry_of_their_volume(balls: Path, trained: Run,
         predict(bundle, [str(source)], balls / "images")
 
 
+def test_what_is_not_written_of_volumes_is_said(
+    balls: Path, trained: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle, source = trained.bundle, str(balls / "images" / "p2_4.nii.gz")
+    predict(bundle, [source], tmp_path / "masks")
+    assert "overlays" not in capsys.readouterr().err
+    done = predict(bundle, [source], tmp_path / "more", overlays=True)
+    assert [path.name for path in done.written] == ["p2_4.nii.gz"]
+    assert "overlays are written for pictures alone" in capsys.readouterr().err
+
+
 def test_what_a_slice_shows() -> None:
     values = np.arange(5 * 2 * 3, dtype=np.int16).reshape(5, 2, 3) * 100
     volume = Volume(values, (1, 1, 1), np.eye(4), None)  # type: ignore[arg-type]

@@ -5,9 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import modicum as md
 from discs import TINY, write_discs
+from modicum.bundle import Bundle
+from modicum.images.intensity import Intensity
+from modicum.networks import NETWORKS
+from modicum.recipes import checked
+from modicum.runs.folder import RunFolder
 
 
 def test_weights_come_from_the_model_and_test_pictures_that_it_saw_are_told(tmp_path: Path) -> None:
@@ -36,3 +42,22 @@ def test_folds_begin_anew_so_that_their_figures_are_honest(tmp_path: Path) -> No
     assert log.count("weights begin as those learned before") == 1
     assert " all/" in log.partition(" weights begin")[0].splitlines()[-1]
     assert not [f for f in run.findings if "seen-test" in f.kind]
+
+
+def test_a_run_that_goes_on_still_says_that_its_start_hardly_fitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, small = write_discs(tmp_path / "data", 14), {"name": "unet", "encoder": {"widths": [2, 4]}}
+    recipe, weights = checked({"network": small, "view": "whole"}), NETWORKS.build(small, 3, 1).state_dict()
+    Bundle(recipe, weights, ("disc",), Intensity((0.5,) * 3, (0.2,) * 3), 0.5, (255,)).save(tmp_path / "small.modicum")
+    changes = [*TINY, "fit.epochs=2", f"start={{name: model, bundle: {tmp_path / 'small.modicum'}}}"]
+
+    def killed(*_: object) -> None:  # when its first checkpoint is there
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(RunFolder, "write_metrics", killed)
+        md.train(data, tmp_path / "run", recipe="small-whole", changes=changes)
+    run = md.train(data, tmp_path / "run", recipe="small-whole", changes=changes)
+    (said,) = [f for f in run.findings if f.kind == "start-hardly-alike"]
+    assert said.message.startswith("only ")
+    log = (tmp_path / "run" / "events.log").read_text()
+    assert log.count(" weights begin as ") == 2, "once of the first beginning, once of what the doctor says of it"

@@ -16,6 +16,12 @@ FORMAT = 5  # raised when older programs could no longer read the file; 5: ensem
 BEFORE_ENSEMBLES = 4  # preparations, finishing steps, classical methods: all models but ensembles are still written so
 
 
+def file_of(path: Path) -> Path:
+    """The file of a model that is named by itself or by the folder of its run."""
+    inside = path / "model.modicum"
+    return inside if inside.is_file() else path
+
+
 class About(BaseModel):
     """What `bundle.json` must say."""
 

@@ -24,7 +24,7 @@ from safetensors.torch import save as save_weights
 from torch import nn
 
 from modicum.augment import POLICIES
-from modicum.bundle.about import BEFORE_ENSEMBLES, FORMAT, known_format
+from modicum.bundle.about import BEFORE_ENSEMBLES, FORMAT, file_of, known_format
 from modicum.bundle.decision import class_numbers, outputs_for
 from modicum.classical import METHODS, ClassicalSegmenter, OtsuThreshold
 from modicum.errors import ModicumError
@@ -206,8 +206,7 @@ class Bundle:
         Raises:
             ModicumError: missing, damaged, not a Modicum bundle, or written by a newer version.
         """
-        if (path / "model.modicum").is_file():  # the folder of its run
-            path = path / "model.modicum"
+        path = file_of(path)
         if not path.is_file():
             missing = "there is no model.modicum in this folder." if path.is_dir() else "there is no such file."
             raise ModicumError(missing, file=path, remedy="Give the model.modicum of a run folder.")

@@ -95,8 +95,8 @@ def predict(
     bundle: Annotated[Path, typer.Argument(help="The model.modicum of a run folder.", show_default=False)],
     inputs: Annotated[list[str], typer.Argument(help="Pictures, folders or globs.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder for the masks.", show_default=False)],
-    probabilities: Annotated[bool, typer.Option("--probabilities", help="Also 16-bit probability maps.")] = False,
-    overlays: Annotated[bool, typer.Option("--overlays", help="Also masks laid over the pictures.")] = False,
+    probabilities: Annotated[bool, typer.Option("--probabilities", help="Of pictures, also 16-bit probability maps.")] = False,
+    overlays: Annotated[bool, typer.Option("--overlays", help="Of pictures, also masks laid over them.")] = False,
     flips: Flips = None,
 ) -> None:
     """Segment new pictures; masks have the size and the name of their picture."""
@@ -121,18 +121,25 @@ def evaluate(
     labels: Annotated[Path | None, typer.Option(help="True masks for --predictions.")] = None,
     fov: Annotated[Path | None, typer.Option(help="Masks of the pixels that count, for --predictions.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for summary.json, cases.csv and report.html.")] = None,
-    part: Annotated[str, typer.Option(help="test, all, train or val; auto: test, or what the model has not seen.")] = "auto",
+    part: Annotated[
+        str, typer.Option(help="Of DATA: test, all, train or val; auto: test, or what the model has not seen.")
+    ] = "auto",
 ) -> None:
     """Measure a model on labelled data, or anybody's masks against true ones."""
     from modicum.cli.show import show_evaluation
     from modicum.runs.evaluating import evaluate_bundle, evaluate_folders
 
-    if predictions is not None and labels is not None:
+    of_model = bundle is not None or data is not None or part != "auto"
+    of_masks = predictions is not None or labels is not None or fov is not None
+    if predictions is not None and labels is not None and not of_model:
         done = evaluate_folders(predictions, labels, out, fov)
-    elif bundle is not None and data is not None:
+    elif bundle is not None and data is not None and not of_masks:
         done, out = evaluate_bundle(bundle, data, out, part)
     else:
-        raise ModicumError("give BUNDLE and DATA, or --predictions and --labels.")
+        raise ModicumError(
+            "give BUNDLE and DATA (and --part), or --predictions and --labels (and --fov)"
+            + (": one of the two." if of_model and of_masks else ".")
+        )
     show_evaluation(done)
     if out is not None:
         typer.echo(f"Report: {out / 'report.html'}")

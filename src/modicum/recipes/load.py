@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from modicum.errors import ModicumError
-from modicum.recipes.schema import FOR_NETWORKS, OF_NETWORKS, Recipe
-from modicum.tables import explain, nearest
+from modicum.recipes.schema import FOR_NETWORKS, OF_NETWORKS, Recipe, explained
+from modicum.tables import nearest
 
 _FOLDER = resources.files("modicum.recipes")
 
@@ -53,7 +53,7 @@ def checked(values: Mapping[str, Any], where: str = "recipe") -> Recipe:
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        raise explain(error, _keys_at(error.errors()[0]["loc"][:-1]), "") from None
+        raise explained(error) from None
 
 
 def change(values: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
@@ -98,17 +98,6 @@ def plain(recipe: Recipe) -> dict[str, Any]:
         return recipe.model_dump(mode="json", exclude={"method"})
     without = dict.fromkeys(FOR_NETWORKS, True) | {axis: set(keys) for axis, keys in OF_NETWORKS.items()}
     return recipe.model_dump(mode="json", exclude=without)
-
-
-def _keys_at(path: Sequence[int | str]) -> Iterator[str]:
-    """Valid keys at a place in a recipe, for the nearest one."""
-    model: type[BaseModel] = Recipe
-    for key in path:
-        below = model.model_fields[str(key)].annotation if str(key) in model.model_fields else None
-        if not (isinstance(below, type) and issubclass(below, BaseModel)):
-            break
-        model = below
-    return iter(model.model_fields)
 
 
 def _read(path: Path) -> Any:

@@ -5,9 +5,10 @@ Parts are given by name, or by name and options; the resolved recipe shows every
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from modicum.classical import METHODS, OF_ONE_CHANNEL
 from modicum.errors import ModicumError
@@ -17,6 +18,7 @@ from modicum.recipes.axes import Axis, Data, EncoderFit, Finish, Fit, Images, Pa
 from modicum.recipes.localisers import LOCALISERS, encoder_of
 from modicum.starts import PUBLISHED, STARTS
 from modicum.supervision import SUPERVISIONS, Labels, Supervision
+from modicum.tables import explain
 from modicum.views import VIEWS, View
 
 WITHOUT_WHOLE_MASKS = "Use the view whole or patches, a network of one step and the loss dice_ce."
@@ -116,6 +118,15 @@ class Recipe(Axis):
         return self
 
     @model_validator(mode="after")
+    def _two_answers_to_average(self) -> Recipe:
+        if self.finish.with_localiser and self.localiser is None:
+            raise ModicumError(
+                f"finish.with_localiser averages two answers, and the view '{self.view['name']}' has no localiser.",
+                remedy="Use --set finish.with_localiser=false",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _whole_masks_where_they_are_needed(self) -> Recipe:
         if self.leaves_pixels_out and (why := self.needs_whole_masks):
             raise ModicumError(f"{why}, which {self.labels.replace('_', ' ')} do not show.", remedy=WITHOUT_WHOLE_MASKS)
@@ -154,6 +165,11 @@ class Recipe(Axis):
                 f"the network '{self.network['name']}' has no encoder to which fit.encoder or fit.dropout could apply.",
                 remedy="Leave these keys out.",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _a_training_on_labels_alone(self) -> Recipe:
+        _ = self.alone  # a wrong key in supervision.fit is told now, not in the middle of a run
         return self
 
     @property
@@ -245,4 +261,23 @@ class Recipe(Axis):
         if self.fit.budget is not None:  # a length demanded of the whole outweighs the document's
             own = {"budget": self.fit.budget * taught.share, **{k: v for k, v in own.items() if k != "epochs"}}
         values = {**self.model_dump(), "supervision": taught.labels, "name": f"{self.name}, labels alone"}
-        return Recipe.model_validate({**values, "fit": {**values["fit"], **own}})
+        try:
+            return Recipe.model_validate({**values, "fit": {**values["fit"], **own}})
+        except ValidationError as error:
+            raise explained(error, "supervision") from None
+
+
+def explained(error: ValidationError, where: str = "") -> ModicumError:
+    """The first problem of a recipe's values in one line, with the nearest valid key; `where` they stand, if below a key."""
+    return explain(error, _keys_at(error.errors()[0]["loc"][:-1]), where)
+
+
+def _keys_at(path: Sequence[int | str]) -> Iterator[str]:
+    """Valid keys at a place in a recipe, for the nearest one."""
+    model: type[BaseModel] = Recipe
+    for key in path:
+        below = model.model_fields[str(key)].annotation if str(key) in model.model_fields else None
+        if not (isinstance(below, type) and issubclass(below, BaseModel)):
+            break
+        model = below
+    return iter(model.model_fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from modicum.datasets import load_label, load_valid
 from modicum.datasets.case import Case, LabelCode
-from modicum.datasets.label_values import MOST_CLASSES
+from modicum.datasets.label_values import MOST_CLASSES, count, grey, look_at
 from modicum.datasets.layouts.found import pictures_in, stem
 from modicum.datasets.layouts.pairing import bare_names
 from modicum.datasets.loading import decode, marked
@@ -23,6 +23,7 @@ from modicum.images.volumes.dicom_seg import segmentations_in
 from modicum.images.volumes.reading import mask_values
 
 Numbers = npt.NDArray[np.uint8]
+Used = Callable[[], frozenset[int]]
 
 
 class Pair(TypedDict):
@@ -69,25 +70,33 @@ def partners(true: Mapping[str, Path], others: Mapping[str, Path]) -> dict[str, 
     return {name: others[other] for name, other in found.items() if other not in twice}
 
 
-def picture_pair(found: Path, true: Path, fov: Path | None, code: LabelCode) -> Pair:
+def values_in(masks: Iterable[Path]) -> frozenset[int]:
+    """All values that mask files hold."""
+    return frozenset(count([*look_at(masks, np.inf)]))
+
+
+def picture_pair(found: Path, true: Path, fov: Path | None, code: LabelCode, used: Used) -> Pair:
     """Class numbers of a picture's masks.
 
+    Args:
+        used: tells the values of all true masks; asked where a prediction holds what is no class.
+
     Raises:
-        ModicumError: one cannot be read, or is no mask.
+        ModicumError: one cannot be read, is no mask, or holds what no true mask does.
     """
     case = Case("", true, (true,), fov)
     if is_volume(found):
         raise ModicumError(f"is a volume, its true mask {true.name} a picture.", file=found)
     values = read_mask(found)
-    prediction = decode(values, _their_code(values, code, found))
+    prediction = decode(values, _their_code(values, code, found, used))
     return Pair(truth=load_label(case, code), prediction=prediction, valid=load_valid(case, code), spacing=None)
 
 
-def volume_pair(found: Path, true: Path, fov: Path | None, code: LabelCode) -> Pair:
-    """Class numbers of a volume's masks, whichever formats they have.
+def volume_pair(found: Path, true: Path, fov: Path | None, code: LabelCode, used: Used) -> Pair:
+    """Class numbers of a volume's masks, whichever formats they have; `used` as above.
 
     Raises:
-        ModicumError: one cannot be read, is no mask, or lies elsewhere than the true one.
+        ModicumError: one cannot be read, is no mask, holds what no true mask does, or lies elsewhere than the true one.
     """
     truth = read_volume(true)
     values, theirs = mask_values(truth, true), mask_values(_beside(found, truth, true), found)
@@ -97,7 +106,7 @@ def volume_pair(found: Path, true: Path, fov: Path | None, code: LabelCode) -> P
         valid = inside if valid is None else valid & inside
     return Pair(
         truth=_slices(values, code),
-        prediction=_slices(theirs, _their_code(theirs, code, found)),
+        prediction=_slices(theirs, _their_code(np.concatenate(theirs), code, found, used)),
         valid=valid,
         spacing=truth.spacing,
     )
@@ -131,12 +140,15 @@ def _few(values: npt.NDArray[Any]) -> list[Any]:
     return found if len(found) <= MOST_CLASSES + 1 else []
 
 
-def _their_code(values: npt.NDArray[Any], code: LabelCode, path: Path) -> LabelCode:
-    """How a prediction is read.
+def _their_code(values: npt.NDArray[Any], code: LabelCode, path: Path, used: Used) -> LabelCode:
+    """How a prediction is read, from the values of the picture, or of a volume's slices one below the other.
 
     Raises:
-        ModicumError: it is a probability map or numbers its objects, where a mask of two values is expected.
+        ModicumError: it is a probability map or numbers its objects, where a mask of two values is expected; or its classes
+            have other values than those of the true masks.
     """
+    if code.kind == "index" and len(code.values) > 1:
+        _refuse_other_values(values, code, path, used)
     if code.kind != "binary" and (len(code.values) != 1 or code.values[0] in _few(values)):
         return code
     top = float(values.max(initial=0))
@@ -148,6 +160,19 @@ def _their_code(values: npt.NDArray[Any], code: LabelCode, path: Path) -> LabelC
             remedy="Threshold it first, and write 0 and 255.",
         )
     return LabelCode("binary")
+
+
+def _refuse_other_values(values: npt.NDArray[Any], code: LabelCode, path: Path, used: Used) -> None:
+    """An error where a prediction holds what is neither a class nor in any true mask; else it would count as background."""
+    numbers = grey(values)
+    strange = {*np.unique(numbers[~np.isin(numbers, [0, code.ground, *code.values])]).tolist()} - {code.unmarked}
+    if strange and (strange := strange - used()):
+        held = ", ".join(f"{value:g}" for value in sorted(strange)[:5]) + ", ..." * (len(strange) > 5)
+        raise ModicumError(
+            f"holds {held}, which no true mask does: there the classes are {', '.join(map(str, code.values))}.",
+            file=path,
+            remedy="Write every class with the value that it has in the true masks.",
+        )
 
 
 def _slices(values: npt.NDArray[Any], code: LabelCode) -> Numbers:

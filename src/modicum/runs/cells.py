@@ -111,7 +111,10 @@ def run_cell(cell: Cell, frame: Frame, folder: Path) -> Result:
             dataset, folder / cell.key, recipe=cell.recipe, minutes=frame.minutes, changes=frame.changes, seed=cell.repetition
         )
         table = pd.read_csv(run.folder / "cases.csv", dtype={"case": str, "patient": str}, keep_default_na=False)
-        dice = {str(case): float(d) for case, d in table.groupby("case")["dice"].mean().items()}
+        table["dice"] = pd.to_numeric(table["dice"])  # "" where no pixel of a picture counts
+        dice = {str(case): float(d) for case, d in table.groupby("case")["dice"].mean().dropna().items()}
+        if not dice:
+            raise ModicumError("no pixel of any test picture counts.", file=run.folder / "cases.csv")
         patients = {str(row["case"]): str(row["patient"] or row["case"]) for _, row in table.iterrows()}
         given = run.summary["counts"]["train"] + run.summary["counts"]["val"]
         return Result(cell, given, dice, patients)

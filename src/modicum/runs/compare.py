@@ -19,7 +19,7 @@ from modicum.evaluation.report import ComparisonData, Curve, Point, write_compar
 from modicum.evaluation.statistics import Floats
 from modicum.runs.cells import Cell, Frame, Result, cells, run_cell
 from modicum.runs.folder import RunFolder
-from modicum.runs.prepare import choose_recipe, examine
+from modicum.runs.prepare import choose_recipe, examine, without
 
 _AHEAD = (2, 4)  # times the most labels that were tried
 
@@ -61,14 +61,18 @@ def compare(
     Raises:
         ModicumError: the data cannot serve, a recipe is wrong, or every cell failed.
     """
-    left_out: set[str] = set()
+    unwanted: set[str] = set()
     for name in recipes:  # a wrong one is told at once
-        left_out |= {*choose_recipe(Fingerprint(), name, minutes, changes, None).recipe.data.leave_out}
+        unwanted |= {*choose_recipe(Fingerprint(), name, minutes, changes, None).recipe.data.leave_out}
     if len({Path(r).stem for r in recipes}) < len(recipes):
         raise ModicumError("each recipe can be compared once.", remedy="Give every YAML file a name of its own.")
-    left_out |= examine(discover(data))[1]
+    dataset = discover(data)
+    wanted = without(dataset, unwanted)
+    usable = {c.id for c in wanted.cases} - examine(wanted)[1]
+    left_out = tuple(sorted({c.id for c in dataset.cases} - usable))
+    gone = ["data.leave_out=[]"] if unwanted else []  # before a cell could look for them
     reference = choose_recipe(Fingerprint(), recipes[0], minutes, changes, None).recipe
-    frame = Frame(Path(data).resolve(), minutes, tuple(changes), tuple(sorted(left_out)), reference.data.test_share)
+    frame = Frame(Path(data).resolve(), minutes, (*changes, *gone), left_out, reference.data.test_share)
     frame.dataset()  # a data set that cannot serve is told at once
     with RunFolder(Path(out)) as folder:
         files = [str(Path(r).resolve()) if r.endswith((".yaml", ".yml")) else r for r in recipes]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator, ReportData, write_report
 from modicum.images.digest import digest
 from modicum.images.volumes import is_volume
-from modicum.runs.anybodys_masks import masks_in, partners, picture_pair, volume_pair
+from modicum.runs.anybodys_masks import masks_in, partners, picture_pair, values_in, volume_pair
 from modicum.runs.folder import RunFolder, environment, now
 from modicum.runs.steps import second_looks, steps_of, threshold_of
 from modicum.runs.testing import calibration, examples, measured_in_part, one_temperature, test_bundle
@@ -44,7 +45,7 @@ def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str =
     if len(failed) == len(cases):
         raise ModicumError(failed[0].message, file=failed[0].file, remedy=failed[0].remedy)
     failed += measured_in_part(cases, code)
-    dice = {str(case): float(value) for case, value in evaluator.table().groupby("case")["dice"].mean().items()}
+    dice = {str(case): float(value) for case, value in evaluator.table().groupby("case")["dice"].mean().dropna().items()}
     whole = _figures(evaluator, [*notes, *steps.notes(bundle)], failed) | steps.summary(evaluator)
     whole["calibration"] = calibration(evaluator, one_temperature([bundle, *bundle.others]))
     data_of_report = replace(
@@ -67,8 +68,8 @@ def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Pat
         fov: folder with masks of the pixels that count, by the same stems.
 
     Raises:
-        ModicumError: a folder is missing or empty, a true mask has no prediction, a prediction is no mask, or a volume lies
-            elsewhere than its true mask.
+        ModicumError: a folder is missing or empty, a true mask has no prediction, a prediction is no mask or holds what no
+            true mask does, or a volume lies elsewhere than its true mask.
     """
     true = masks_in(labels)
     found, fields = partners(true, masks_in(predictions)), {} if fov is None else partners(true, masks_in(fov))
@@ -84,10 +85,10 @@ def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Pat
     patients, guessed = guess_patients(list(true))
     if all(map(is_volume, true.values())):
         guessed = told_of_volumes(guessed)
-    evaluator = Evaluator(classes, None)
+    evaluator, used = Evaluator(classes, None), cache(partial(values_in, true.values()))
     for stem, path in true.items():
         pair = volume_pair if is_volume(path) else picture_pair
-        evaluator.add(stem, None, patient=patients.get(stem, ""), **pair(found[stem], path, fields.get(stem), code))
+        evaluator.add(stem, None, patient=patients.get(stem, ""), **pair(found[stem], path, fields.get(stem), code, used))
     told = [*notes, *([guessed] if guessed else [])]
     for note in told:
         say(f"- {note}")

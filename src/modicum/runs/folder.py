@@ -18,11 +18,14 @@ from pathlib import Path
 from typing import IO, Any
 
 import modicum
+from modicum.bundle import file_of
 from modicum.datasets.case import Dataset, Split
+from modicum.datasets.layouts.found import expand
 from modicum.errors import ModicumError
 from modicum.evaluation.statistics import without_nan
 from modicum.images.digest import digest
 from modicum.recipes import Recipe, dump
+from modicum.recipes.localisers import LOCALISERS
 from modicum.starts import STARTS
 from modicum.training.loop import EpochRecord
 
@@ -77,9 +80,11 @@ class RunFolder:
         Args:
             recipes: the planned one, and all others that this run may choose.
         """
+        files = _named_files(recipes)
         identity = {
             "data": _data_identity(dataset, splits, _used_unlabelled(dataset, recipes[0])),
             "recipe": hashlib.sha256("".join(map(dump, recipes)).encode()).hexdigest(),
+            "files": files,
         }
         marker = self.path / "identity.json"
         if marker.exists():
@@ -95,6 +100,12 @@ class RunFolder:
                     "this run folder was begun with another recipe (see its recipe.yaml).",
                     file=self.path,
                     remedy="Give another folder with --out, or repeat the command as it was to go on.",
+                )
+            if changed := [name for name, content in files.items() if _differ(content, theirs["files"].get(name))]:
+                raise ModicumError(
+                    f"this file, which the recipe names, has changed since the run in {self.path} was begun.",
+                    file=changed[0],
+                    remedy="Give another folder with --out.",
                 )
             return True
         if any(p.name.removesuffix(".unfinished") not in _BEGINNINGS for p in self.path.iterdir()):
@@ -184,10 +195,10 @@ def now() -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S %z")
 
 
-def _read_identity(marker: Path) -> dict[str, str]:
+def _read_identity(marker: Path) -> dict[str, Any]:
     try:
-        found: dict[str, str] = json.loads(marker.read_text("utf-8"))
-        return {"data": found["data"], "recipe": found["recipe"]}
+        found: dict[str, Any] = json.loads(marker.read_text("utf-8"))
+        return {"data": found["data"], "recipe": found["recipe"], "files": dict(found.get("files", {}))}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModicumError(
             f"the run folder is damaged ({error}).", file=marker, remedy="Begin anew in another folder with --out."
@@ -200,8 +211,22 @@ def _used_unlabelled(dataset: Dataset, recipe: Recipe) -> list[str]:
     if pretext is None and taught.unlabelled is None:
         return []
     folders = {f for f in (taught.folder, pretext.folder if pretext else None) if f is not None}
-    files = [*(c.image for c in dataset.unlabelled), *(p for f in folders for p in Path(f).glob("*") if p.is_file())]
+    files = [*(c.image for c in dataset.unlabelled), *(path for f in folders for path in expand([f]))]
     return sorted(digest(path) for path in files)
+
+
+def _named_files(recipes: Sequence[Recipe]) -> dict[str, str]:
+    """The content of each file that recipes name: weights to begin with, a localiser, a teacher; "" of one that is gone."""
+    names: set[str | None] = set()
+    for recipe in recipes:
+        names |= {STARTS.build(recipe.start).file, recipe.taught_by.teacher}
+        names |= {LOCALISERS.build(recipe.localiser).bundle} if recipe.localiser else set()
+    return {name: digest(file_of(Path(name))) for name in sorted(filter(None, names))}
+
+
+def _differ(content: str, other: str | None) -> bool:
+    """Whether both are known, and not the same."""
+    return bool(content and other) and content != other
 
 
 def _data_identity(dataset: Dataset, splits: Sequence[Split], unlabelled: Sequence[str]) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.bundle import Bundle, class_numbers
-from modicum.console import bar
-from modicum.datasets.layouts.found import pictures_in, stem
+from modicum.console import bar, say
+from modicum.datasets.layouts.found import expand, stem
 from modicum.errors import ModicumError
 from modicum.evaluation import overlay
 from modicum.images import read_picture, write_mask, write_picture
@@ -73,6 +72,8 @@ def predict(
     written, failed, millilitres = [], [], []
     kinds = {"picture": sum(not is_volume(p) for p in paths.values()), "volume": sum(map(is_volume, paths.values()))}
     said = " and ".join(f"{number} {kind}{'s' * (number != 1)}" for kind, number in kinds.items() if number)
+    if kinds["volume"] and (probabilities or overlays):
+        say("Probability maps and overlays are written for pictures alone: of volumes there will be masks.")
     with bar(f"Segmenting {said}", len(paths)) as progress:
         for name, path in paths.items():
             try:
@@ -146,28 +147,6 @@ def _folder(path: Path) -> None:
         raise ModicumError(
             f"cannot write there ({error.strerror}).", file=path, remedy="Choose another folder with --out."
         ) from None
-
-
-def expand(inputs: Iterable[str]) -> list[Path]:
-    """Every picture that files, folders and globs name, in order, each once; of a folder without any those below it.
-
-    Raises:
-        ModicumError: something named does not exist, or no picture is found.
-    """
-    found: dict[Path, None] = {}
-    for one in inputs:
-        path = Path(one)
-        if path.is_dir():
-            found |= dict.fromkeys(pictures_in(path) or pictures_in(path, deep=True))
-        elif path.exists():
-            found[path] = None
-        elif matches := sorted(glob(one, recursive=True)):
-            found |= dict.fromkeys(Path(m) for m in matches if Path(m).is_file())
-        else:
-            raise ModicumError("there is no such file or folder.", file=path)
-    if not found:
-        raise ModicumError(f"no picture was found in: {', '.join(inputs)}.", remedy="Give picture files or their folder.")
-    return list(found)
 
 
 def _names(paths: Sequence[Path]) -> dict[str, Path]:

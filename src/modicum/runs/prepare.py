@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from modicum.console import bar, say
@@ -67,7 +67,7 @@ def prepare(
             "a heatmap of centres is no segmentation.",
             remedy="Use it to find the objects: --recipe small-polar --set localiser=heatmap",
         )
-    dataset = _without(dataset, blind.data.leave_out)
+    dataset = without(dataset, blind.data.leave_out)
     dataset = replace(dataset, cases=tuple(replace(c, tissue=blind.data.tissue) for c in dataset.cases))
     findings, left_out = examine(dataset)
     data = blind.data
@@ -84,6 +84,7 @@ def prepare(
         raise ModicumError(
             "an ensemble is made of the networks of folds, and there are none.", remedy="Ask for some: --folds 5"
         )
+    _refuse_what_cannot_apply(dataset, chosen.recipe)
     weak = _of_weak_labels(dataset, chosen.recipe)
     tell(weak)
     findings += weak
@@ -131,6 +132,23 @@ def examine(dataset: Dataset) -> tuple[list[Finding], frozenset[str]]:
     return findings, unusable(dataset, findings)
 
 
+def _refuse_what_cannot_apply(dataset: Dataset, recipe: Recipe) -> None:
+    """An error for keys that these data would leave without effect.
+
+    .5 is no threshold of one's own: recipes of one class may be used for several.
+    """
+    images, finish = recipe.images, recipe.finish
+    shown = [key for key, own in (("window", images.window), ("spacing", images.spacing)) if own not in (None, "auto")]
+    if shown and all(c.slice is None for c in dataset.cases):
+        keys = " and ".join(f"images.{key}" for key in shown)
+        raise ModicumError(f"{keys} say how volumes are shown, and these are pictures.", remedy="Leave these keys out.")
+    if len(dataset.classes) > 1 and (finish.low is not None or finish.threshold not in ("auto", 0.5)):
+        raise ModicumError(
+            f"the labels have {len(dataset.classes)} classes, of which the most probable wins: there is no threshold to set.",
+            remedy="Use --set finish.threshold=auto --set finish.low=null",
+        )
+
+
 def _of_weak_labels(dataset: Dataset, recipe: Recipe) -> list[Finding]:
     """A warning where scribbles will be made of full labels.
 
@@ -153,17 +171,17 @@ def _of_weak_labels(dataset: Dataset, recipe: Recipe) -> list[Finding]:
     return [Finding("warning", "scribbles-simulated", message, remedy=remedy)]
 
 
-def _without(dataset: Dataset, left_out: Sequence[str]) -> Dataset:
-    """The data set without some of its cases.
+def without(dataset: Dataset, left_out: Collection[str]) -> Dataset:
+    """The data set without some of its cases; the name of a volume stands for all its slices.
 
     Raises:
-        ModicumError: a name that no case has.
+        ModicumError: a name that neither case nor volume has.
     """
-    known = {c.id for c in dataset.cases}
-    for name in left_out:
-        if name not in known:
-            raise ModicumError(f"data.leave_out names '{name}', which is no case here.", remedy=nearest(name, known))
-    return replace(dataset, cases=tuple(c for c in dataset.cases if c.id not in left_out))
+    known, gone = {name for c in dataset.cases for name in (c.id, c.volume) if name}, {*left_out}
+    for name in sorted(gone - known):
+        remedy = nearest(name, {c.volume or c.id for c in dataset.cases})
+        raise ModicumError(f"data.leave_out names '{name}', which is no case here.", remedy=remedy)
+    return replace(dataset, cases=tuple(c for c in dataset.cases if not {c.id, c.volume} & gone))
 
 
 def tell(findings: Iterable[Finding]) -> None:

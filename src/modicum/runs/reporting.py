@@ -142,7 +142,7 @@ class Outcome:
 def write_run_report(outcome: Outcome, whole: dict[str, Any], folder: RunFolder) -> None:
     """report.html of a run; `whole` is its summary."""
     summary, table = whole["test"], outcome.evaluator.table()
-    dice = {str(case): float(value) for case, value in table.groupby("case")["dice"].mean().items()}
+    dice = {str(case): float(value) for case, value in table.groupby("case")["dice"].mean().dropna().items()}
     tested = [c for c in outcome.dataset.labelled if (c.volume or c.id) in dice]
     shown = examples(dice, tested, outcome.dataset.code, outcome.model.bundle, folder.predictions)
     model = outcome.model

@@ -54,9 +54,13 @@ def suggest(bundle: Bundle, data: Path, out: Path, *, count: int = 20) -> tuple[
     if not dataset.unlabelled:
         raise ModicumError("every picture has a label.", file=data, remedy="Put pictures without labels beside them.")
     segmenter, describe = bundle.segmenter(), Description(bundle)
-    cases, unsure, described, thumbs = [], [], [], []
+    known, cases, unsure, described, thumbs = [], [], [], [], []
     images = bundle.recipe.images
-    known = [describe(segmenter.pixels(shown_picture(c, images))) for c in dataset.labelled]
+    for case in dataset.labelled:
+        try:
+            known.append(describe(segmenter.pixels(shown_picture(case, images))))
+        except ModicumError as error:
+            say(f"left out: {error}")
     with bar(f"Looking at {counted(dataset.unlabelled)}", len(dataset.unlabelled)) as progress:
         for case in dataset.unlabelled:
             try:

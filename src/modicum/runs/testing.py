@@ -180,7 +180,7 @@ def _example(case: Case, dice: float, role: str, code: LabelCode, bundle: Bundle
     if case.slice is None:
         written, values = read_mask(masks / f"{case.id}.png"), bundle.label_values
     else:
-        path = next(masks.glob(f"{case.volume}{cached_volume(case.image).nameless().write.suffix}"))
+        path = masks / f"{case.volume}{cached_volume(case.image).nameless().write.suffix}"
         every = np.arange(len(bundle.classes) + 1, dtype=np.uint8)
         written, values = read_volume_mask(path)[case.slice], tuple(volume_values(every, bundle)[1:].tolist())
     numbers = np.zeros(written.shape, np.uint8)

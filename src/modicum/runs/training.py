@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -40,6 +41,7 @@ from modicum.views import TrainingPicture
 from modicum.views.blocks import middle_slice
 
 _VIEWS_LOOKED_AT = 32  # after each epoch
+_BEGUN = "begun.json"  # findings of the beginning, for a run that goes on
 
 
 def train_network(
@@ -75,8 +77,8 @@ def train_network(
     torch.manual_seed(recipe.seed)
     network = NETWORKS.build(recipe.network, material.intensity.channels, outputs_for(len(classes)))
     checkpoints = Checkpoints(folder.path / part / "checkpoints")
-    if checkpoints.latest() is None:  # else that has all weights
-        findings += _begin(training, network, material.intensity.channels, localiser or given, weights)
+    begin = partial(_begin, training, network, material.intensity.channels, localiser or given, weights)
+    findings += begin() if checkpoints.latest() is None else _begun(training)  # whose checkpoint has all weights
     tuning_of(recipe).prepare(network)
     compute = measured_compute(network, labelled.batch(0).images.shape, recipe, folder, part)
     loss: Loss = LOSSES.build(recipe.fit.loss)
@@ -177,7 +179,15 @@ def _begin(
     if recipe.start["name"] not in ("localiser", "model") or begun.copied >= 0.5 * begun.parameters:
         return []
     remedy = "Give both the same network, or use --set start=random"
-    return [Finding("warning", "start-hardly-alike", f"only {told}.", remedy=remedy)]
+    found = Finding("warning", "start-hardly-alike", f"only {told}.", remedy=remedy)
+    training.folder.write_json(f"{training.part}{_BEGUN}", [asdict(found)])
+    return [found]
+
+
+def _begun(training: Training) -> list[Finding]:
+    """What was to be said when this training began."""
+    kept = training.folder.path / training.part / _BEGUN
+    return [Finding(**f) for f in json.loads(kept.read_text("utf-8"))] if kept.exists() else []
 
 
 def _early(training: Training, material: Material, compute: Compute) -> EarlyLook | None:

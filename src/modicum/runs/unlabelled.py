@@ -9,6 +9,7 @@ from pathlib import Path
 from modicum.augment import moved_only, recoloured
 from modicum.console import bar
 from modicum.datasets.case import Case, Dataset, Split, counted
+from modicum.datasets.layouts.found import expand
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import PseudoLabelled
 from modicum.images.digest import digest
@@ -16,7 +17,6 @@ from modicum.recipes import Recipe
 from modicum.recipes.axes import Images
 from modicum.runs.material import Material
 from modicum.runs.pictures import load_unlabelled
-from modicum.runs.predicting import expand
 from modicum.runs.shelf import shelved
 from modicum.supervision import PseudoLabels
 from modicum.supervision.labelled import LabelledPictures

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from modicum.errors import ModicumError
 from modicum.tables import Table
 
 Labels = Literal["labelled", "boxes", "points", "scribbles", "centre_lines"]
@@ -130,7 +131,14 @@ def pseudo_labels(
     differently. With `teacher`, the file of a model, there is none: so an ensemble is distilled into one network. A picture
     is believed if the share of its foreground lies in `share_range` (null: computed from the labelled pictures) and the mean
     probability of what was found is at least `confidence`; its pixels, if their probability is not within `unsure` of .5.
+
+    Raises:
+        ModicumError: a model trained before is to be trained otherwise.
     """
+    if teacher is not None and fit:
+        raise ModicumError(
+            "supervision.teacher is trained already: supervision.fit cannot apply.", remedy="Use --set 'supervision.fit={}'"
+        )
     labelling = PseudoLabels(rounds, share_range, confidence, unsure, real, anew, teacher)
     return Supervision(unlabelled=labelling, folder=folder, share=share, first=fit)
 

@@ -1,0 +1,45 @@
+"""What is refused before a training: keys that these data would leave without effect."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from discs import write_boxes
+from modicum.datasets import discover
+from modicum.datasets.case import LabelCode
+from modicum.errors import ModicumError
+from modicum.runs.prepare import prepare
+
+
+@pytest.fixture(scope="module")
+def volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_boxes(tmp_path_factory.mktemp("volumes"), 4)
+
+
+@pytest.mark.parametrize("key", ["window=[-160,240]", "spacing=[1,1]"])
+def test_how_volumes_are_shown_is_nothing_for_pictures(discs: Path, volumes: Path, key: str) -> None:
+    change = [f"images.{key}"]
+    with pytest.raises(ModicumError, match=rf"images.{key[:6]}.* these are pictures"):
+        prepare(discover(discs), "small-whole", 1, None, change, None)
+    assert prepare(discover(volumes), "small-whole", 1, None, change, None).plan.recipe.images.slicing.plain
+    pictures, slices = discover(discs), discover(volumes)  # whoever has both may say how volumes are shown
+    both = replace(slices, cases=(*slices.cases, *pictures.cases[:2]), code=LabelCode("binary"))
+    prepare(both, "small-whole", 1, None, change, None)
+
+
+@pytest.mark.parametrize("recipe", ["hounsfield-window", "aorta-polar"])
+def test_recipes_for_volumes_still_serve_them(volumes: Path, recipe: str) -> None:
+    assert prepare(discover(volumes), recipe, None, None, [], None).plan.recipe.images.window is not None
+
+
+@pytest.mark.parametrize("change", ["finish.threshold=0.3", "finish.low=0.2", "finish.low=auto"])
+def test_several_classes_have_no_threshold(discs: Path, change: str) -> None:
+    one = discover(discs)
+    several = replace(one, classes=("cup", "disc"), code=LabelCode("index", (128, 255)))
+    prepare(one, "small-whole", 1, None, [change], None)
+    with pytest.raises(ModicumError, match="there is no threshold to set"):
+        prepare(several, "small-whole", 1, None, [change], None)
+    assert prepare(several, "plain-unet", 1, None, [], None).plan.recipe.finish.threshold == 0.5
