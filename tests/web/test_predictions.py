@@ -13,9 +13,14 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+import torch
 from starlette.testclient import TestClient
 
 from modicum.datasets import Case
+from modicum.images.intensity import Intensity
+from modicum.inference import Segmenter, ready
+from modicum.networks import NETWORKS
+from modicum.views import VIEWS
 from modicum.web.app import create_app
 from predicted import predict, trained
 
@@ -125,3 +130,33 @@ def test_a_class_that_the_model_does_not_know_is_found_without_it(
     monkeypatch.setattr("modicum.web.predictions._model", lambda *_: model)
     address = f"/api/pictures/a/refine?top=0&left=0&bottom=8&right=10&number={number}"
     assert page.post(address, content=bytes(80)).status_code == 200
+
+
+def test_the_model_learns_from_one_picture_and_forgets_it_for_the_next(
+    page: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    network = ready(NETWORKS.build({"name": "unet", "encoder": {"widths": [8, 16]}}, 3, 3))
+    segmenter = Segmenter(
+        network, VIEWS.build(VIEWS.resolve({"name": "whole", "size": 16})), Intensity((0.5,) * 3, (0.2,) * 3), 2
+    )
+    bundle = SimpleNamespace(classes=("1", "2"))
+    monkeypatch.setattr("modicum.web.predictions._model", lambda *_: (bundle, segmenter, None))
+    run, predictions = page.app.state.studio.trainings.newest_model(), page.app.state.studio.predictions
+    predict(page.app.state.studio, run, {"a": SQUARE, "b": SQUARE})
+    case, other = (page.app.state.studio.collection.entry(name).case for name in "ab")
+    first = predictions.probability(run, case, 1)
+    address = "/api/pictures/{}/refine?top=1&left=1&bottom=7&right=7&number={}&learn={}"
+    seeds = np.zeros((6, 6), np.uint8)
+    seeds[2:4, 2:4] = 2
+    assert page.post(address.format("a", 1, "true"), content=seeds.tobytes()).status_code == 200
+    learned = predictions.probability(run, case, 1)
+    assert not np.array_equal(learned, first)
+    predictions.probability(run, other, 1)
+    assert np.array_equal(predictions.probability(run, case, 1), first)
+
+
+def test_what_cannot_learn_says_so(page: TestClient) -> None:
+    address = "/api/pictures/{}/refine?top=1&left=1&bottom=7&right=7&learn=true"
+    answer = page.post(address.format("b"), content=bytes(36))
+    assert (answer.status_code, "no model has predicted" in answer.text) == (422, True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from modicum.errors import ModicumError
 from modicum.web import labels, volumes
 from modicum.web.collection import Entry, as_png, described, thumbnail
-from modicum.web.refining import refine
+from modicum.web.refining import lesson, refine
 from modicum.web.studio import Studio, TheStudio
 from modicum.web.trainings import Run
 
@@ -136,23 +136,32 @@ def prediction(name: str, studio: TheStudio) -> Response:
 @router.post("/pictures/{name}/refine")
 def refined(
     name: str, pixels: Pixels, studio: TheStudio, top: int, left: int, bottom: int, right: int, number: int = 1,
-    z: int = 0, low: float = 0.0, high: float = 1.0,
+    z: int = 0, low: float = 0.0, high: float = 1.0, learn: bool = False,
 ) -> Response:  # fmt: skip
     """The object (0 or 1, one byte a pixel of the box) that a box and its scribbles (1 outside, 2 inside) mean.
 
-    In slice z of a volume, seen in the window from low to high.
+    In slice z of a volume, seen in the window from low to high. To `learn` takes seconds: the newest model is tuned to this
+    picture first.
     """
     entry = studio.collection.entry(name)
     if not (0 <= top < bottom <= entry.height and 0 <= left < right <= entry.width):
         raise ModicumError("the box lies outside of the picture.")
     seeds = np.zeros((entry.height, entry.width), np.uint8)
     seeds[top:bottom, left:right] = _shaped(pixels, (bottom - top, right - left))
-    run, sure = studio.trainings.newest_model(), None
-    if run is not None and entry.depth is None and studio.predictions.has(run, entry.case):
-        sure = studio.predictions.probability(run, entry.case, number)
     if not 0 <= z < (entry.depth or 1):
         raise KeyError(z)
-    found = refine(studio.collection.picture(entry.case, z, (low, high)), seeds, (top, left, bottom, right), sure)
+    run, sure, box = studio.trainings.newest_model(), None, (top, left, bottom, right)
+    picture = studio.collection.picture(entry.case, z, (low, high))
+    seen = run is not None and entry.depth is None and studio.predictions.has(run, entry.case)
+    if learn and not seen:
+        raise ModicumError(
+            "no model has predicted this picture.", remedy="Look at the prediction first; volumes have none here."
+        )
+    if run is not None and seen:
+        ask = studio.predictions
+        teach = partial(lesson, picture, seeds, box)
+        sure = ask.tuned(run, entry.case, number, teach) if learn else ask.probability(run, entry.case, number)
+    found = refine(picture, seeds, box, sure)
     return _raw(found[top:bottom, left:right].astype(np.uint8), {})
 
 

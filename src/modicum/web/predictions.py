@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # Torch comes with them, which a page for drawing alone need 
     from modicum.runs.trusting import Judge
 
 Numbers = npt.NDArray[np.uint8]
+Teach = Callable[[npt.NDArray[np.float32]], tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32]]]
 
 _PIECE = 2**14  # bytes
 
@@ -131,6 +132,30 @@ class Predictions:
             found = _probabilities(run.bundle, segmenter, case, load_picture(case))
         return np.asarray(found[number - 1], np.float32)
 
+    def tuned(self, run: Run, case: Case, number: int, teach: Teach) -> npt.NDArray[np.float32]:
+        """As `probability`, after the model has learned from this picture alone; that counts until another one is asked for.
+
+        Args:
+            teach: makes of what the model itself says the object (H, W), and how much each pixel counts.
+
+        Raises:
+            ModicumError: the model has no such class, or cannot learn so.
+        """
+        from modicum.inference import tuned
+
+        with _computing:
+            bundle, segmenter, _ = _model(run.bundle, run.bundle.stat().st_mtime_ns)
+            picture = load_picture(case)
+            _probabilities(run.bundle, segmenter, case, picture)
+            if not 0 < number <= len(bundle.classes):
+                raise ModicumError("the model does not know this class.", remedy="Train again.")
+            truth, weight = teach(np.asarray(_last["own"][number - 1], np.float32))
+            learned = tuned(segmenter, picture, truth, weight, number=number)
+            if learned is segmenter:
+                raise ModicumError("this model cannot learn from one picture.", remedy="Train one with a network.")
+            _last["found"] = learned.probabilities(picture)
+            return np.asarray(_last["found"][number - 1], np.float32)
+
     def path(self, run: Run, case: Case) -> Path:
         """Where the prediction of a model is, once it was made."""
         suffix = ".png" if case.slice is None else mask_suffix(case.image)
@@ -190,11 +215,12 @@ def _volume(path: Path, bundle: Bundle, segmenter: Predictor, judge: Judge, case
 
 
 def _probabilities(bundle: Path, segmenter: Predictor, case: Case, picture: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
-    """Of the last picture they are remembered: it is the one that is being corrected."""
+    """Of the last picture they are remembered, as they are after the model has learned from it: it is being corrected."""
     key = (bundle, case.image, case.slice, case.image.stat().st_mtime_ns)
     if _last.get("key") != key:
         try:
-            _last.update(key=key, found=segmenter.probabilities(picture))
+            own = segmenter.probabilities(picture)
+            _last.update(key=key, own=own, found=own)
         except ModicumError as error:
             raise ModicumError(error.problem, file=case.image, remedy=error.remedy) from None
     found: npt.NDArray[np.float16] = _last["found"]
