@@ -189,7 +189,7 @@ def test_nothing_on_the_page_comes_from_elsewhere(page: TestClient) -> None:
 def test_the_object_in_a_box_is_found(page: TestClient, folder: Path) -> None:
     truth = cv2.imread(str(folder / "labels/case_00.png"), 0) > 0
     ys, xs = np.nonzero(truth)
-    top, left, bottom, right = max(0, ys.min() - 4), max(0, xs.min() - 4), min(48, ys.max() + 5), min(48, xs.max() + 5)
+    top, left, bottom, right = max(0, ys.min() - 1), max(0, xs.min() - 1), min(48, ys.max() + 2), min(48, xs.max() + 2)
     address = f"/api/pictures/case_00/refine?top={top}&left={left}&bottom={bottom}&right={right}"
     answer = page.post(address, content=bytes(int((bottom - top) * (right - left))))
     found = np.frombuffer(answer.content, np.uint8).reshape(bottom - top, right - left) > 0
