@@ -34,7 +34,7 @@ export async function showEditor(main, data, id) {
   Object.defineProperty(desk, "dirty", { get: () => desk.masks.some((mask) => mask.dirty) });
   desk.layer = Object.assign(new Layer(width, height, colour), { opacity: 0.45, visible: true, clear: desk.blank });
   desk.predicted = Object.assign(new Layer(width, height, (n) => (desk.alone() ? colour(n) : PREDICTED)), { opacity: 0.9, visible: false });
-  desk.alone = () => picture.state === "predicted" && !desk.masks.some((mask) => mask.past.length); // nothing is drawn: the prediction is all there is
+  desk.alone = () => picture.state === "predicted" && !desk.masks.some((mask) => mask.latest); // nothing is drawn: the prediction is all there is
 
   const stageBox = h("div", { className: "stage" }, h("canvas", { tabIndex: 0, "aria-label": `Canvas of ${id}` }), h("div", { className: "hint" }));
   const headline = h("div", { className: "headline" }), tools = h("div", { className: "tools" }), side = h("div", { className: "side" });
@@ -113,7 +113,7 @@ export async function showEditor(main, data, id) {
     takeOver();
     desk.choose("brush");
   };
-  desk.empty = () => !desk.masks.some((mask) => mask.past.length || mask.future.length);
+  desk.empty = () => !desk.masks.some((mask) => mask.latest || mask.future.length);
   desk.begin = (partly) => { // a drawing in which nothing is marked yet: in part, or in full
     Object.assign(data, { partly });
     desk.numbers.fill(desk.blank);
@@ -140,7 +140,7 @@ export async function showEditor(main, data, id) {
 
   async function save(asFound) {
     if (picture.locked || !(asFound || desk.savable())) return false;
-    const author = localStorage.getItem("modicum-author") ?? "", drawn = desk.masks.map((mask) => mask.past.at(-1) ?? null);
+    const author = localStorage.getItem("modicum-author") ?? "", drawn = desk.masks.map((mask) => mask.latest);
     try {
       const { tag, ...told } = await api.saveLabel(id, desk.numbers, desk.tag, desk.origin, author, data.partly);
       Object.assign(picture, told);
