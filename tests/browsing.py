@@ -56,14 +56,19 @@ def opened_page() -> Iterator[playwright.Page]:
 
 def draw(page: playwright.Page, *points: tuple[float, float]) -> None:
     """A stroke through points of the canvas, 0..1 of its picture."""
-    box = page.locator(".stage canvas").bounding_box()
-    edge = min(box["width"], box["height"]) - 40
-    left, top = box["x"] + (box["width"] - edge) / 2, box["y"] + (box["height"] - edge) / 2
-    for i, (x, y) in enumerate(points):
-        page.mouse.move(left + x * edge, top + y * edge, steps=4)
+    for i, (x, y) in enumerate(on_screen(page, *points)):
+        page.mouse.move(x, y, steps=4)
         if i == 0:
             page.mouse.down()
     page.mouse.up()
+
+
+def on_screen(page: playwright.Page, *points: tuple[float, float]) -> list[tuple[float, float]]:
+    """Where points of the canvas are, 0..1 of its picture as it is shown at first."""
+    box = page.locator(".stage canvas").bounding_box()
+    edge = min(box["width"], box["height"]) - 40
+    left, top = box["x"] + (box["width"] - edge) / 2, box["y"] + (box["height"] - edge) / 2
+    return [(left + x * edge, top + y * edge) for x, y in points]
 
 
 def read(path: Path) -> np.ndarray:

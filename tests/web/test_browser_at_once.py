@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from browsing import NEEDS_CHROMIUM, opened_page, playwright, served, with_predictions
+from browsing import NEEDS_CHROMIUM, on_screen, opened_page, playwright, read, served, with_predictions
 
 pytestmark = NEEDS_CHROMIUM
 
@@ -65,3 +66,78 @@ def test_strokes_that_the_history_has_no_room_for_are_still_to_be_saved(page: pl
       return told;
     }""")
     assert found == [[2, True], [2, False]]
+
+
+class Hand:
+    """Fingers on the screen, and a pen; where they are is 0..1 of the picture as it is shown at first."""
+
+    def __init__(self, page: playwright.Page) -> None:
+        self.page, self.devtools = page, page.context.new_cdp_session(page)
+
+    def touch(self, kind: str, *fingers: tuple[float, float]) -> None:
+        """`kind`: Start, Move or End, with all fingers that are there then."""
+        points = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(on_screen(self.page, *fingers))]
+        self.devtools.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+
+    def pen(self, kind: str, at: tuple[float, float]) -> None:
+        """`kind`: Pressed, Moved or Released."""
+        ((x, y),) = on_screen(self.page, at)
+        told = {"type": f"mouse{kind}", "x": x, "y": y, "button": "left", "buttons": int(kind != "Released"), "clickCount": 1}
+        self.devtools.send("Input.dispatchMouseEvent", {**told, "pointerType": "pen"})
+
+    def pinch(self) -> None:
+        self.touch("Start", (0.4, 0.5))
+        self.touch("Start", (0.4, 0.5), (0.6, 0.5))
+        self.touch("Move", (0.3, 0.5), (0.7, 0.5))
+        self.touch("End", (0.3, 0.5))
+        self.touch("End")
+
+
+def test_a_palm_beside_the_pen_draws_nothing(page: playwright.Page, data: Path, address: str) -> None:
+    state, hand, palm = opened(page, address, "phantom_000"), Hand(page), (0.7, 0.8)
+    for y, first in ((0.2, "pen"), (0.4, "palm")):
+        if first == "palm":
+            hand.touch("Start", palm)
+        hand.pen("Pressed", (0.2, y))
+        hand.pen("Moved", (0.4, y))
+        if first == "pen":
+            hand.touch("Start", palm)
+        hand.touch("Move", (palm[0] + 0.01, palm[1]))
+        hand.pen("Moved", (0.6, y))
+        hand.touch("End")
+        hand.pen("Released", (0.6, y))
+    playwright.expect(state).to_have_text("not saved")
+    page.keyboard.press("s")
+    playwright.expect(state).to_have_text("labelled")
+    rows = np.flatnonzero(read(data / "labels/phantom_000.png").any(axis=1))
+    assert {12, 25} <= set(rows)
+    assert max(rows) < 32, "no streak to the palm"
+    for _ in range(2):
+        page.keyboard.press("z")
+    page.get_by_role("button", name="Undo").and_(page.locator(":disabled")).wait_for()
+    page.keyboard.press("s")
+    page.get_by_text("Saved.").nth(1).wait_for()
+    assert not read(data / "labels/phantom_000.png").any(), "both strokes can be taken back"
+
+
+def test_a_pinch_moves_the_picture_and_fills_nothing(page: playwright.Page, data: Path, address: str) -> None:
+    state, hand = opened(page, address, "phantom_001"), Hand(page)
+    for key in "bf":
+        page.keyboard.press(key)
+        hand.pinch()
+    page.keyboard.press("0")
+    playwright.expect(state).to_have_text("unlabelled")
+    page.keyboard.press("p")
+    for corner in ((0.3, 0.3), (0.7, 0.3), (0.5, 0.7)):
+        hand.touch("Start", corner)
+        hand.touch("End")
+    hand.pinch()  # leaves the corners
+    page.keyboard.press("0")
+    page.keyboard.press("Enter")
+    playwright.expect(state).to_have_text("not saved")
+    page.keyboard.press("f")
+    hand.touch("Start", (0.9, 0.9))
+    hand.touch("End")
+    page.keyboard.press("s")
+    playwright.expect(state).to_have_text("labelled")
+    assert read(data / "labels/phantom_001.png").all(), "one finger fills"

@@ -40,7 +40,8 @@ export async function showEditor(main, data, id) {
   const headline = h("div", { className: "headline" }), tools = h("div", { className: "tools" }), side = h("div", { className: "side" });
   const bar = slices && sliceBar(slices, (z) => desk.turn(z));
   const pen = new Proxy({}, { get: (_, name) => (...given) => desk.tool[name]?.(...given) });
-  const router = { get pans() { return desk.tool.pans; }, twice: pen.twice, move: pen.move, up: pen.up, cancel: pen.cancel, cursor: pen.cursor,
+  const router = { get pans() { return desk.tool.pans; }, twice: pen.twice, move: pen.move, up: pen.up, cursor: pen.cursor,
+    drop: () => (desk.tool.drop ? pen.drop() : pen.cancel()),
     down: (point, event) => {
       if (picture.locked && !desk.tool.looks) return notice(picture.locked);
       if (!desk.tool.looks && desk.alone() && desk.predicted.visible) takeOver(); // who draws on a prediction corrects it
