@@ -34,6 +34,7 @@ def page() -> Iterator[playwright.Page]:
     """One for all: a browser takes longer to start than most of what is asked here."""
     with opened_page() as page:
         page.on("dialog", lambda dialog: dialog.accept())  # what an earlier test has drawn may go
+        page.route("**/nothing", lambda route: route.abort())  # routes that are first set later miss a request now and then
         yield page
 
 
@@ -141,3 +142,17 @@ def test_a_pinch_moves_the_picture_and_fills_nothing(page: playwright.Page, data
     page.keyboard.press("s")
     playwright.expect(state).to_have_text("labelled")
     assert read(data / "labels/phantom_001.png").all(), "one finger fills"
+
+
+def test_the_server_is_told_which_classes_the_page_knew(page: playwright.Page, address: str) -> None:
+    opened(page, address, "phantom_003")
+    stale = {"message": "the classes have changed meanwhile; reload the page."}
+    page.route("**/api/classes", lambda route: route.fulfill(status=409, json=stale))
+    page.evaluate("window.prompt = () => 'nerve'")
+    for _ in range(2):  # the first refusal leaves the classes as they are known here
+        with page.expect_request("**/api/classes") as sent:
+            page.get_by_role("button", name="Add a class").click()
+        assert sent.value.post_data_json == {"names": ["foreground", "nerve"], "known": ["foreground"], "partly": None}
+        page.get_by_text(stale["message"]).wait_for()
+        page.get_by_role("button", name="Close").click()
+    page.unroute("**/api/classes")

@@ -1,7 +1,7 @@
 // One picture, or one volume slice by slice: look, draw, accept or correct a prediction, save; never over what somebody else has saved.
 
 import * as api from "./api.js";
-import { fill, h, notice } from "./dom.js";
+import { fill, h, line, notice } from "./dom.js";
 import { keyboard } from "./keys.js";
 import { colour, Layer } from "./layer.js";
 import { Mask, UNMARKED } from "./mask.js";
@@ -171,7 +171,7 @@ export async function showEditor(main, data, id) {
   let open = true, asked = null; // whether this picture is still shown, and what is asked about it at the foot of the page
   function tell(text, { bad = true, actions = {} } = {}) {
     asked?.remove();
-    asked = notice(`${id}: ${text}`, { bad, actions });
+    asked = line(`${id}: ${text}`, { bad, actions });
   }
 
   function conflict(error) {
