@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from browsing import NEEDS_CHROMIUM, on_screen, opened_page, playwright, read, served, with_predictions
+from browsing import NEEDS_CHROMIUM, draw, on_screen, opened_page, playwright, read, served, somebody_saves, with_predictions
 
 pytestmark = NEEDS_CHROMIUM
 
@@ -142,6 +142,32 @@ def test_a_pinch_moves_the_picture_and_fills_nothing(page: playwright.Page, data
     page.keyboard.press("s")
     playwright.expect(state).to_have_text("labelled")
     assert read(data / "labels/phantom_001.png").all(), "one finger fills"
+
+
+def test_what_the_server_refuses_stays_unsaved(page: playwright.Page, data: Path, address: str) -> None:
+    state, label = opened(page, address, "phantom_002"), data / "labels/phantom_002.png"
+    draw(page, (0.2, 0.3), (0.8, 0.3))
+    changed = {"message": "the classes have changed meanwhile; reload the page."}
+    page.route("**/label?*", lambda route: route.fulfill(status=409, json=changed))
+    page.keyboard.press("s")
+    page.get_by_text(changed["message"]).wait_for()
+    playwright.expect(page.get_by_role("button", name="Keep mine")).to_have_count(0)
+    page.unroute("**/label?*")
+
+    somebody_saves(address, "phantom_002", np.ones((64, 64), np.uint8))
+    unseen = ("**/phantom_002", "**/phantom_002/label")  # the server has not noticed what lies on its disk
+    page.route(unseen[0], lambda route: route.fulfill(json={**route.fetch().json(), "state": "unlabelled"}))
+    page.route(unseen[1], lambda route: route.fulfill(body=bytes(64 * 64), headers={"ETag": '"."'}))
+    page.keyboard.press("s")
+    page.get_by_role("button", name="Show theirs").click()
+    page.get_by_text("The server finds no label of this picture").wait_for()
+    playwright.expect(state).to_have_text("not saved")
+    for address_ in unseen:
+        page.unroute(address_)
+    page.keyboard.press("s")
+    page.get_by_role("button", name="Show theirs").click()
+    playwright.expect(state).to_have_text("labelled")
+    assert read(label).all()
 
 
 def test_the_server_is_told_which_classes_the_page_knew(page: playwright.Page, address: str) -> None:

@@ -187,6 +187,7 @@ export async function showEditor(main, data, id) {
     };
     tell(error.message, { actions: {
       "Show theirs": settle((numbers) => {
+        if (!["labelled", "accepted"].includes(picture.state)) return tell("The server finds no label of this picture; yours is not saved yet.");
         replace(numbers);
         markSaved();
         desk.origin = origin();
