@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,6 +169,26 @@ def test_what_the_server_refuses_stays_unsaved(page: playwright.Page, data: Path
     page.get_by_role("button", name="Show theirs").click()
     playwright.expect(state).to_have_text("labelled")
     assert read(label).all()
+
+
+@pytest.mark.parametrize(("name", "drawn"), [("phantom_004", True), ("phantom_005", False)])
+def test_a_prediction_is_accepted_later_only_as_it_was(
+    page: playwright.Page, data: Path, address: str, name: str, drawn: bool
+) -> None:
+    state = opened(page, address, name)
+    playwright.expect(page.get_by_role("button", name="Accept", exact=True)).to_be_enabled()
+    somebody_saves(address, name, np.ones((64, 64), np.uint8))
+    page.keyboard.press("a")
+    mine = page.get_by_role("button", name="Keep mine")
+    mine.wait_for()
+    if drawn:
+        draw(page, (0.2, 0.2), (0.8, 0.2))
+    mine.click()
+    page.get_by_text("Saved.").wait_for()
+    playwright.expect(state).to_have_class(f"state {'labelled' if drawn else 'accepted'}")
+    assert not read(data / f"labels/{name}.png").all(), "mine"
+    origin = json.loads((data / f"labels/{name}.label.json").read_text())["origin"]
+    assert origin == ("corrected" if drawn else "accepted")
 
 
 def test_the_server_is_told_which_classes_the_page_knew(page: playwright.Page, address: str) -> None:

@@ -142,6 +142,7 @@ export async function showEditor(main, data, id) {
   async function save(asFound) {
     if (picture.locked || !(asFound || desk.savable())) return false;
     const author = localStorage.getItem("modicum-author") ?? "", drawn = desk.masks.map((mask) => mask.latest);
+    if (desk.origin === "accepted" && !asPredicted()) desk.origin = "corrected"; // an Accept could not be saved, and somebody has drawn since
     try {
       const { tag, ...told } = await api.saveLabel(id, desk.numbers, desk.tag, desk.origin, author, data.partly);
       Object.assign(picture, told);
@@ -160,6 +161,7 @@ export async function showEditor(main, data, id) {
   }
 
   const replace = (numbers) => desk.masks.forEach((mask, z) => mask.replace(ofSlice(numbers, z)));
+  const asPredicted = () => desk.numbers.every((number, i) => number === desk.prediction[i]);
   const markSaved = () => desk.masks.forEach((mask) => mask.markSaved());
 
   function takeOver() {
