@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -203,3 +204,30 @@ def test_the_server_is_told_which_classes_the_page_knew(page: playwright.Page, a
         page.get_by_text(stale["message"]).wait_for()
         page.get_by_role("button", name="Close").click()
     page.unroute("**/api/classes")
+
+
+def test_find_obeys_the_scribble_that_was_made_last(page: playwright.Page, data: Path, address: str) -> None:
+    asked: list[Any] = []
+    state = opened(page, address, "phantom_003")
+    page.route("**/refine?*", lambda route: asked.append(route))
+    page.keyboard.press("o")
+    for number, stroke in enumerate((((0.2, 0.2), (0.8, 0.8)), ((0.3, 0.4), (0.7, 0.4)), ((0.3, 0.6), (0.7, 0.6)))):
+        draw(page, *stroke)
+        while len(asked) <= number:
+            page.wait_for_timeout(20)
+        if number == 0:
+            answer(page, asked[0], 1)
+            playwright.expect(state).to_have_text("not saved")
+    answer(page, asked[2], 0)
+    answer(page, asked[1], 1)
+    page.wait_for_timeout(300)  # until both have come as far as they go
+    page.unroute("**/refine?*")
+    page.keyboard.press("s")
+    playwright.expect(state).to_have_text("labelled")
+    assert not read(data / "labels/phantom_003.png").any(), "the last answer found nothing"
+
+
+def answer(page: playwright.Page, request: Any, number: int) -> None:
+    """Answer a question for an object: every pixel of the box, or none."""
+    with page.expect_event("requestfinished"):
+        request.fulfill(body=bytes([number] * len(request.request.post_data_buffer)))

@@ -157,8 +157,9 @@ class Find {
 
   async #ask() {
     const { box, base, number, desk } = this, seeds = desk.seeds(box, this.strokes);
+    const mine = (this.asked = {});
     const found = await desk.refine(box, seeds, number);
-    if (!found || this.box !== box) return; // meanwhile there is another box
+    if (!found || this.box !== box || this.asked !== mine) return; // meanwhile there is another box, or a scribble more
     desk.mask.begin();
     desk.mask.paste(box, base.map((old, i) => (found[i] ? number : old === number ? desk.blank : old)));
     desk.mask.commit();
