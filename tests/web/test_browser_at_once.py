@@ -231,3 +231,27 @@ def answer(page: playwright.Page, request: Any, number: int) -> None:
     """Answer a question for an object: every pixel of the box, or none."""
     with page.expect_event("requestfinished"):
         request.fulfill(body=bytes([number] * len(request.request.post_data_buffer)))
+
+
+def test_no_training_is_listened_to_once_its_page_was_left(page: playwright.Page, address: str) -> None:
+    about = {"number": 1, "progress": 0.1, "parts": {}, "said": [], "recipe": "auto", "minutes": 1, "labels": 2, "begun": ""}
+    state, listened, refuses = ["stopped"], [], []
+    page.route("**/resume", lambda route: (state.append("running"), route.fulfill(json={})))
+    page.route("**/events", lambda route: (listened.append(route), route.abort()))
+    page.route("**/api/runs", lambda route: route.abort() if refuses else route.fulfill(json=[{**about, "state": state[-1]}]))
+    page.goto("about:blank")
+    page.goto(f"{address}#/train")
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("link", name="Pictures", exact=True).click()
+    page.get_by_text("A training is running.").wait_for()
+    page.wait_for_timeout(600)  # the page that was left asks again 400 ms after "Go on"
+    assert not listened
+
+    state.append("stopped")
+    page.get_by_role("link", name="Train", exact=True).click()
+    page.get_by_text("Training 1 has stopped").wait_for()
+    refuses.append("from now on")
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_text("The server does not answer.").wait_for()
+    for address_ in ("**/resume", "**/events", "**/api/runs"):
+        page.unroute(address_)
