@@ -27,7 +27,7 @@ export const image = (p) => `${at(p.id)}/image?v=${p.version.split("-")[0]}`;
 export const windows = (id) => json(`${at(id)}/windows`);
 export const slice = async (p, z) => new Float32Array((await bytes(await ask(`${at(p.id)}/slices/${z}?v=${p.version.split("-")[0]}`))).buffer);
 export const prediction = async (id) => bytes(await ask(`${at(id)}/prediction`));
-export const nameClasses = (names, partly = null) => send("/api/classes", "PUT", { names, partly });
+export const nameClasses = (names, known, partly = null) => send("/api/classes", "PUT", { names, known, partly }); // `known`: until now, as the page knows them
 
 export async function label(id) {
   const answer = await ask(`${at(id)}/label`);

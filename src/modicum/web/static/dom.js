@@ -20,8 +20,13 @@ export function fill(element, ...children) {
 
 const named = (button) => button.getAttribute("aria-label") ?? button.textContent;
 
-// A line at the foot of the page, which is returned; with actions it stays until one is chosen.
-export function notice(text, { bad = false, actions = {} } = {}) {
+// A line at the foot of the page; with actions it stays until one is chosen. It returns nothing: what a caught error is replaced by.
+export function notice(text, options) {
+  line(text, options);
+}
+
+// The same, and the line is returned.
+export function line(text, { bad = false, actions = {} } = {}) {
   const box = h("div", { className: bad ? "notice bad" : "notice" }, h("span", {}, text));
   for (const [name, act] of Object.entries(actions)) {
     box.append(h("button", { onclick: () => { box.remove(); act(); } }, name));

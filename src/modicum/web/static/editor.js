@@ -1,7 +1,7 @@
 // One picture, or one volume slice by slice: look, draw, accept or correct a prediction, save; never over what somebody else has saved.
 
 import * as api from "./api.js";
-import { fill, h, notice } from "./dom.js";
+import { fill, h, line, notice } from "./dom.js";
 import { keyboard } from "./keys.js";
 import { colour, Layer } from "./layer.js";
 import { Mask, UNMARKED } from "./mask.js";
@@ -34,13 +34,14 @@ export async function showEditor(main, data, id) {
   Object.defineProperty(desk, "dirty", { get: () => desk.masks.some((mask) => mask.dirty) });
   desk.layer = Object.assign(new Layer(width, height, colour), { opacity: 0.45, visible: true, clear: desk.blank });
   desk.predicted = Object.assign(new Layer(width, height, (n) => (desk.alone() ? colour(n) : PREDICTED)), { opacity: 0.9, visible: false });
-  desk.alone = () => picture.state === "predicted" && !desk.masks.some((mask) => mask.past.length); // nothing is drawn: the prediction is all there is
+  desk.alone = () => picture.state === "predicted" && !desk.masks.some((mask) => mask.latest); // nothing is drawn: the prediction is all there is
 
   const stageBox = h("div", { className: "stage" }, h("canvas", { tabIndex: 0, "aria-label": `Canvas of ${id}` }), h("div", { className: "hint" }));
   const headline = h("div", { className: "headline" }), tools = h("div", { className: "tools" }), side = h("div", { className: "side" });
   const bar = slices && sliceBar(slices, (z) => desk.turn(z));
   const pen = new Proxy({}, { get: (_, name) => (...given) => desk.tool[name]?.(...given) });
-  const router = { get pans() { return desk.tool.pans; }, twice: pen.twice, move: pen.move, up: pen.up, cancel: pen.cancel, cursor: pen.cursor,
+  const router = { get pans() { return desk.tool.pans; }, twice: pen.twice, move: pen.move, up: pen.up, cursor: pen.cursor,
+    drop: () => (desk.tool.drop ? pen.drop() : pen.cancel()),
     down: (point, event) => {
       if (picture.locked && !desk.tool.looks) return notice(picture.locked);
       if (!desk.tool.looks && desk.alone() && desk.predicted.visible) takeOver(); // who draws on a prediction corrects it
@@ -113,7 +114,7 @@ export async function showEditor(main, data, id) {
     takeOver();
     desk.choose("brush");
   };
-  desk.empty = () => !desk.masks.some((mask) => mask.past.length || mask.future.length);
+  desk.empty = () => !desk.masks.some((mask) => mask.latest || mask.future.length);
   desk.begin = (partly) => { // a drawing in which nothing is marked yet: in part, or in full
     Object.assign(data, { partly });
     desk.numbers.fill(desk.blank);
@@ -140,7 +141,8 @@ export async function showEditor(main, data, id) {
 
   async function save(asFound) {
     if (picture.locked || !(asFound || desk.savable())) return false;
-    const author = localStorage.getItem("modicum-author") ?? "", drawn = desk.masks.map((mask) => mask.past.at(-1) ?? null);
+    const author = localStorage.getItem("modicum-author") ?? "", drawn = desk.masks.map((mask) => mask.latest);
+    if (desk.origin === "accepted" && !asPredicted()) desk.origin = "corrected"; // an Accept could not be saved, and somebody has drawn since
     try {
       const { tag, ...told } = await api.saveLabel(id, desk.numbers, desk.tag, desk.origin, author, data.partly);
       Object.assign(picture, told);
@@ -159,6 +161,7 @@ export async function showEditor(main, data, id) {
   }
 
   const replace = (numbers) => desk.masks.forEach((mask, z) => mask.replace(ofSlice(numbers, z)));
+  const asPredicted = () => desk.numbers.every((number, i) => number === desk.prediction[i]);
   const markSaved = () => desk.masks.forEach((mask) => mask.markSaved());
 
   function takeOver() {
@@ -170,7 +173,7 @@ export async function showEditor(main, data, id) {
   let open = true, asked = null; // whether this picture is still shown, and what is asked about it at the foot of the page
   function tell(text, { bad = true, actions = {} } = {}) {
     asked?.remove();
-    asked = notice(`${id}: ${text}`, { bad, actions });
+    asked = line(`${id}: ${text}`, { bad, actions });
   }
 
   function conflict(error) {
@@ -186,6 +189,7 @@ export async function showEditor(main, data, id) {
     };
     tell(error.message, { actions: {
       "Show theirs": settle((numbers) => {
+        if (!["labelled", "accepted"].includes(picture.state)) return tell("The server finds no label of this picture; yours is not saved yet.");
         replace(numbers);
         markSaved();
         desk.origin = origin();

@@ -7,14 +7,19 @@ export class Mask {
   constructor(width, height, numbers) {
     Object.assign(this, { width, height, numbers, past: [], future: [] });
     this.changed = () => {}; // told the box of every change
+    this.base = null; // the last change that cannot be taken back: the history has room for so much
     this.saved = null; // the last change that is on disk
   }
 
-  get dirty() {
-    return (this.past.at(-1) ?? null) !== this.saved;
+  get latest() {
+    return this.past.at(-1) ?? this.base;
   }
 
-  markSaved(step = this.past.at(-1) ?? null) {
+  get dirty() {
+    return this.latest !== this.saved;
+  }
+
+  markSaved(step = this.latest) {
     this.saved = step;
   }
 
@@ -34,7 +39,7 @@ export class Mask {
     this.future = [];
     let bytes = 0;
     const kept = this.past.findLastIndex((s) => (bytes += 2 * s.before.length) > MOST_BYTES);
-    this.past.splice(0, kept + 1);
+    this.base = this.past.splice(0, kept + 1).at(-1) ?? this.base;
     this.changed(touched); // the history has changed as well
   }
 

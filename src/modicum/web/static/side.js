@@ -59,7 +59,7 @@ function windows(slices, slider, choice) {
 
 function classes(desk, draw) {
   const rename = async (names) => {
-    const told = await api.nameClasses(names).catch((error) => notice(error.message, { bad: true }));
+    const told = await api.nameClasses(names, desk.data.classes).catch((error) => notice(error.message, { bad: true }));
     if (told) desk.data.classes = told.classes;
     draw();
   };
@@ -83,7 +83,7 @@ function inPart({ data, picture, empty, begin }, choice) {
     : "Mark every pixel of what you look for; the rest is background.");
   const fresh = !data.pictures.some((p) => ["labelled", "accepted"].includes(p.state)) && empty();
   const choose = (partly) => async () => {
-    const told = await api.nameClasses(data.classes, partly).catch((error) => notice(error.message, { bad: true }));
+    const told = await api.nameClasses(data.classes, data.classes, partly).catch((error) => notice(error.message, { bad: true }));
     if (told) begin(told.partly);
   };
   return [fresh && h("div", { className: "choices", style: "margin-top:12px" },

@@ -5,9 +5,10 @@ const NOTCH = 60; // pixels of scrolling
 
 export class Stage {
   // `turned`, where there is one, is told of slices that the wheel passes, and the wheel zooms only with Ctrl.
-  // `pen` has down, move, up, cancel(point, event) and cursor(context, scale); points are {x, y} in picture pixels.
+  // `pen` has down, move and up(point, event), drop (what this pointer has begun is not meant) and cursor(context, scale); points are
+  // {x, y} in picture pixels.
   constructor(element, picture, layers, pen) {
-    Object.assign(this, { element, picture, layers, pen, scale: 1, x: 0, y: 0, panning: false, fingers: new Map(), fitted: true, rolled: 0 });
+    Object.assign(this, { element, picture, layers, pen, scale: 1, x: 0, y: 0, panning: false, fingers: new Map(), holder: null, fitted: true, rolled: 0 });
     this.canvas = element.querySelector("canvas");
     this.context = this.canvas.getContext("2d", { alpha: false });
     this.zoomed = () => {};
@@ -107,24 +108,38 @@ export class Stage {
     if (by) this.turned(-Math.sign(by));
   }
 
+  // One pointer at a time draws or drags: the holder. A hand that rests on the screen beside the pen does neither.
   #down(event) {
+    const touch = event.pointerType === "touch", held = this.holder !== null && this.canvas.hasPointerCapture(this.holder);
+    if (held && !this.fingers.size && this.holder !== event.pointerId) return; // by a pen or a mouse
     this.canvas.setPointerCapture(event.pointerId);
-    if (event.pointerType === "touch") {
+    if (touch) {
       this.fingers.set(event.pointerId, event);
-      if (this.fingers.size === 2) this.pen.cancel(); // two fingers move the picture
-      if (this.fingers.size > 1) return;
+      if (this.fingers.size > 1) return this.#drop(); // two fingers move the picture
+    } else if (this.fingers.size) { // the hand was there before its pen
+      this.#drop();
+      this.fingers.clear();
     }
+    this.holder = event.pointerId;
     this.dragging = this.panning || this.pen.pans || event.button === 1;
     if (!this.dragging) this.pen.down(this.point(event), event);
   }
 
+  #drop() {
+    if (this.holder !== null && !this.dragging) this.pen.drop();
+    this.holder = null;
+    this.redraw();
+  }
+
   #move(event) {
+    const holds = event.pointerId === this.holder;
+    if (this.holder !== null && !holds) return;
     this.hover = event.pointerType === "touch" ? null : this.point(event);
     if (this.fingers.size > 1) {
-      this.#pinch(event);
-    } else if (this.dragging) {
+      if (this.fingers.has(event.pointerId)) this.#pinch(event);
+    } else if (holds && this.dragging) {
       this.pan(event.movementX, event.movementY);
-    } else if (event.buttons) {
+    } else if (holds && event.buttons) {
       const between = event.getCoalescedEvents?.() ?? [];
       for (const one of between.length ? between : [event]) this.pen.move(this.point(one), event);
     }
@@ -144,11 +159,11 @@ export class Stage {
   }
 
   #up(event, cancelled = false) {
-    const alone = this.fingers.size < 2;
     this.fingers.delete(event.pointerId);
-    if (cancelled) this.pen.cancel();
-    else if (alone && !this.dragging) this.pen.up(this.point(event), event);
-    this.dragging = false;
+    if (event.pointerId !== this.holder) return;
+    if (cancelled) return this.#drop();
+    this.holder = null;
+    if (!this.dragging) this.pen.up(this.point(event), event);
     this.redraw();
   }
 }

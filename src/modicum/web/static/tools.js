@@ -1,4 +1,5 @@
-// What a stroke does. Each tool has some of down, move, up, twice, key, cancel, cursor; `desk` holds mask, number, blank, radius, stage.
+// What a stroke does. Each tool has some of down, move, up, twice, key, cancel, cursor, and drop, where cancel would take
+// back more than this pointer has begun; `desk` holds mask, number, blank, radius, stage.
 
 const ERASER_OF_A_PEN = 32;
 const erases = (event) => event.button === 2 || event.buttons & 2 || event.buttons & ERASER_OF_A_PEN;
@@ -73,6 +74,10 @@ class Polygon {
     this.points = [];
   }
 
+  drop() {
+    this.points.pop();
+  }
+
   cursor(context, scale, at) {
     if (!this.points.length) return;
     const all = at ? [...this.points, [at.x, at.y]] : this.points;
@@ -87,11 +92,21 @@ class Fill {
   }
 
   down(point, event) {
-    const { mask, number, blank } = this.desk, x = Math.floor(point.x), y = Math.floor(point.y);
+    this.at = { x: Math.floor(point.x), y: Math.floor(point.y), rubs: erases(event) };
+  }
+
+  up() { // not before it is known that no second finger follows
+    if (!this.at) return;
+    const { mask, number, blank } = this.desk, { x, y, rubs } = this.at;
+    this.at = null;
     if (x < 0 || y < 0 || x >= mask.width || y >= mask.height) return;
     mask.begin();
-    mask.flood(x, y, erases(event) ? blank : number);
+    mask.flood(x, y, rubs ? blank : number);
     mask.commit();
+  }
+
+  cancel() {
+    this.at = null;
   }
 }
 
@@ -142,8 +157,9 @@ class Find {
 
   async #ask() {
     const { box, base, number, desk } = this, seeds = desk.seeds(box, this.strokes);
+    const mine = (this.asked = {});
     const found = await desk.refine(box, seeds, number);
-    if (!found || this.box !== box) return; // meanwhile there is another box
+    if (!found || this.box !== box || this.asked !== mine) return; // meanwhile there is another box, or a scribble more
     desk.mask.begin();
     desk.mask.paste(box, base.map((old, i) => (found[i] ? number : old === number ? desk.blank : old)));
     desk.mask.commit();

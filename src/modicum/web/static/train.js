@@ -18,11 +18,12 @@ export async function showTraining(main, data) {
       notice(error.message, { bad: true });
     }
   });
-  let quiet = () => {};
+  let quiet = () => {}, open = true; // whether this page is still shown
   function refresh(all, number = all[0]?.number) {
+    if (!open) return;
     quiet();
     const run = all.find((r) => r.number === number);
-    const again = async () => refresh(await api.runs(), number);
+    const again = () => api.runs().then((now) => refresh(now, number), (error) => open && notice(error.message, { bad: true }));
     const view = run && trainingView(data, number === all[0].number, again);
     fill(shown, run ? view.element : h("div", { className: "card empty" }, "Nothing has been trained yet."));
     view?.show(run);
@@ -39,7 +40,10 @@ export async function showTraining(main, data) {
     h("h1", {}, "Train"), h("p", { className: "soft" }, "On this computer, in the time that you give it. The page may be closed meanwhile."),
     h("div", { className: "columns" }, h("div", {}, form.element, earlier), shown)));
   refresh(runs);
-  return () => quiet();
+  return () => {
+    open = false;
+    quiet();
+  };
 }
 
 function wish(data, recipes, start) {
