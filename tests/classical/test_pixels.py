@@ -52,6 +52,19 @@ def test_the_answers_are_those_of_scikit_learn(classifier: str, classes: int) ->
     assert answers == pytest.approx(expected[:, 1:].T, abs=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("classifier", ["forest", "boosting", "perceptron"])
+@pytest.mark.parametrize("counts", [(200, 1, 0), (4, 3, 3), (5, 4, 0)])
+def test_a_class_of_hardly_a_pixel_is_learned_from(classifier: str, counts: tuple[int, int, int]) -> None:
+    label, valid = np.zeros((2, 20, 20), np.uint8)
+    label.flat[: sum(counts)], valid.flat[: sum(counts)] = np.repeat([0, 1, 2], counts), 1
+    image = np.repeat(label[..., None] * 100, 3, axis=2)
+    method = METHODS.build({"name": "pixels", "classifier": classifier, "trees": 5, "samples": 800})
+    found = method.probabilities(image, method.fit([TrainingPicture("a", image, label, valid)], 2, 0))
+    assert found.shape == (2, *label.shape)
+    assert np.isfinite(found).all()
+
+
 @pytest.mark.parametrize("classifier", ["forest", "boosting", "perceptron"])
 def test_a_class_that_was_not_seen_is_never_found(classifier: str) -> None:
     method = METHODS.build({"name": "pixels", "classifier": classifier, "trees": 5, "samples": 800})

@@ -69,6 +69,17 @@ def test_focal_is_its_formula() -> None:
     assert float(LOSSES.build("focal")(logits, target)) == pytest.approx(float(expected), rel=1e-4)
 
 
+@pytest.mark.parametrize(("channels", "classes"), SETS)
+def test_focal_weighs_foreground_by_alpha(channels: int, classes: int) -> None:
+    logits, target = example(channels, classes)
+    foreground = target > 0
+    chances = torch.cat([1 - logits.sigmoid(), logits.sigmoid()], dim=1) if channels == 1 else logits.softmax(dim=1)
+    right = chances.gather(1, target.long()[:, None])[:, 0]
+    cost = -((1 - right) ** 2) * right.log() * torch.where(foreground, 0.8, 0.2)
+    found = LOSSES.build({"name": "focal", "alpha": 0.8})(logits, target)
+    assert float(found) == pytest.approx(float(cost.mean()) / channels, rel=1e-4)  # MONAI's mean goes over the channels, too
+
+
 def test_softmax_cross_entropy_is_pytorchs() -> None:
     logits, target = example(4, 3)
     assert float(LOSSES.build("ce")(logits, target)) == pytest.approx(float(F.cross_entropy(logits, target.long())))

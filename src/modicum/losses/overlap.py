@@ -104,11 +104,11 @@ def mse() -> Loss:
 
 @LOSSES.register("focal", "Lin et al. 2017, arXiv:1708.02002")
 def focal(*, gamma: float = 2.0, alpha: float | None = None) -> Loss:
-    """Focal loss: cross-entropy in which easy pixels weigh little; `alpha` weighs the foreground."""
+    """Focal loss: cross-entropy in which easy pixels weigh little; `alpha` weighs foreground, 1 - alpha the rest."""
     from monai.losses import FocalLoss
 
     binary = FocalLoss(gamma=gamma, alpha=alpha)
-    several = FocalLoss(gamma=gamma, use_softmax=True)
+    several = FocalLoss(gamma=gamma, alpha=alpha, use_softmax=True)
     return of_one_hot(binary, several)
 
 
