@@ -90,8 +90,9 @@ export async function showEditor(main, data, id) {
     draw();
   };
   desk.seeds = seedsOf;
-  desk.refine = async (box, seeds, number) => {
-    const found = await api.refine(id, box, seeds, number, slices ? { z: slices.z, low: slices.low, high: slices.high } : {}).catch((error) => notice(error.message, { bad: true }));
+  desk.refine = async (box, seeds, number, learn) => {
+    if (learn) notice("The model learns from this picture ...");
+    const found = await api.refine(id, box, seeds, number, { learn, ...(slices && { z: slices.z, low: slices.low, high: slices.high }) }).catch((error) => notice(error.message, { bad: true }));
     if (found && !found.includes(1)) notice("Nothing stands out in this box. Scribble on what belongs to the object.");
     return found;
   };

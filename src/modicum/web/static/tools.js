@@ -110,7 +110,8 @@ class Fill {
   }
 }
 
-// A box about an object; then scribbles inside it and, with Shift, outside it. The server finds the object each time.
+// A box about an object; then scribbles inside it and, with Shift, outside it. The server finds the object each time; L tunes the
+// model to this picture before.
 class Find {
   constructor(desk) {
     this.desk = desk;
@@ -155,10 +156,10 @@ class Find {
     return this.desk.mask.clipped(Math.min(c.y, point.y), Math.min(c.x, point.x), Math.max(c.y, point.y), Math.max(c.x, point.x));
   }
 
-  async #ask() {
+  async #ask(learn = false) {
     const { box, base, number, desk } = this, seeds = desk.seeds(box, this.strokes);
     const mine = (this.asked = {});
-    const found = await desk.refine(box, seeds, number);
+    const found = await desk.refine(box, seeds, number, learn);
     if (!found || this.box !== box || this.asked !== mine) return; // meanwhile there is another box, or a scribble more
     desk.mask.begin();
     desk.mask.paste(box, base.map((old, i) => (found[i] ? number : old === number ? desk.blank : old)));
@@ -167,8 +168,9 @@ class Find {
   }
 
   key(key) {
-    if (key !== "Enter") return false;
-    this.cancel();
+    if (key === "Enter") this.cancel();
+    else if (key === "l" && this.box) this.#ask(true);
+    else return false;
     return true;
   }
 
@@ -215,7 +217,7 @@ export const TOOLS = {
   eraser: { key: "e", name: "Eraser", make: (desk) => new Brush(desk, true), hint: "Erase. [ and ] change the size." },
   polygon: { key: "p", name: "Polygon", make: (desk) => new Polygon(desk), hint: "Click from corner to corner; Enter or a double click closes. Backspace takes one back." },
   fill: { key: "f", name: "Fill", make: (desk) => new Fill(desk), hint: "Click into a closed outline or a hole to fill it; right button empties." },
-  find: { key: "o", name: "Find object", make: (desk) => new Find(desk), hint: "Drag a box about one object. Then scribble on what belongs to it, with Shift on what does not." },
+  find: { key: "o", name: "Find object", make: (desk) => new Find(desk), hint: "Drag a box about one object. Then scribble on what belongs to it, with Shift on what does not. L: the model learns from this first." },
   window: { key: "w", name: "Window", make: (desk) => new Window(desk), hint: "Drag to the right for a wider window, upwards for a brighter picture.", volumes: true },
   hand: { key: "h", name: "Move", make: () => new Hand(), hint: "Drag the picture. With any tool: hold Space, or use the wheel to zoom." },
 };
