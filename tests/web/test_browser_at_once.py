@@ -229,12 +229,14 @@ def test_find_obeys_the_scribble_that_was_made_last(page: playwright.Page, data:
 
 def test_the_model_learns_from_a_picture_when_asked(page: playwright.Page, address: str) -> None:
     opened(page, address, "phantom_003")
+    page.route("**/refine?*learn=true*", lambda route: answer(page, route, 1))
     page.keyboard.press("o")
     with page.expect_request("**/refine?*learn=false*"):
         draw(page, (0.2, 0.2), (0.8, 0.8))
     with page.expect_request("**/refine?*learn=true*"):
         page.keyboard.press("l")
-    page.get_by_text("no model has predicted this picture").wait_for()
+    page.get_by_text("The model learns from this picture").wait_for()
+    page.unroute("**/refine?*learn=true*")
 
 
 def answer(page: playwright.Page, request: Any, number: int) -> None:
