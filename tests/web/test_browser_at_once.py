@@ -124,6 +124,12 @@ def test_a_palm_beside_the_pen_draws_nothing(page: playwright.Page, data: Path, 
 
 
 def test_a_pinch_moves_the_picture_and_fills_nothing(page: playwright.Page, data: Path, address: str) -> None:
+    state = opened(page, address, "phantom_005")
+    accept = page.get_by_role("button", name="Accept", exact=True)
+    playwright.expect(accept).to_be_enabled()
+    Hand(page).pinch()
+    playwright.expect(accept).to_be_enabled()
+    playwright.expect(state).to_have_text("predicted")
     state, hand = opened(page, address, "phantom_001"), Hand(page)
     for key in "bf":
         page.keyboard.press(key)

@@ -40,11 +40,16 @@ export async function showEditor(main, data, id) {
   const headline = h("div", { className: "headline" }), tools = h("div", { className: "tools" }), side = h("div", { className: "side" });
   const bar = slices && sliceBar(slices, (z) => desk.turn(z));
   const pen = new Proxy({}, { get: (_, name) => (...given) => desk.tool[name]?.(...given) });
+  let taken = false; // the prediction, by the pointer that is down
   const router = { get pans() { return desk.tool.pans; }, twice: pen.twice, move: pen.move, up: pen.up, cursor: pen.cursor,
-    drop: () => (desk.tool.drop ? pen.drop() : pen.cancel()),
+    drop: () => {
+      desk.tool.drop ? pen.drop() : pen.cancel();
+      if (taken) giveBack();
+    },
     down: (point, event) => {
       if (picture.locked && !desk.tool.looks) return notice(picture.locked);
-      if (!desk.tool.looks && desk.alone() && desk.predicted.visible) takeOver(); // who draws on a prediction corrects it
+      taken = !desk.tool.looks && desk.alone() && desk.predicted.visible;
+      if (taken) takeOver(); // who draws on a prediction corrects it
       pen.down(point, event);
     } };
   fill(main, h("div", { className: "editor" }, headline, tools, stageBox, bar?.element, side));
@@ -169,6 +174,15 @@ export async function showEditor(main, data, id) {
     replace(desk.prediction);
     desk.origin = "corrected";
     desk.showPrediction(false);
+  }
+
+  function giveBack() { // it was to be looked at with two fingers
+    for (const mask of desk.masks) {
+      mask.undo();
+      mask.future = [];
+    }
+    desk.origin = origin();
+    desk.showPrediction(true);
   }
 
   let open = true, asked = null; // whether this picture is still shown, and what is asked about it at the foot of the page
