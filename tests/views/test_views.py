@@ -41,6 +41,27 @@ def test_whole_view_comes_back_in_place(height: int, width: int) -> None:
         assert _error(picture, view.fuse([(glimpse, seen[None])], (height, width), 1)[0]) > 0.003
 
 
+@pytest.mark.parametrize("edge", [12, 29, 48, 74, 86])
+def test_a_border_stays_where_the_answer_to_the_whole_picture_has_it(edge: int) -> None:
+    """Weights fall by a tenth from pixel to pixel of the answer: interpolated with it, they would move the border."""
+    view: View = VIEWS.build({"name": "whole", "size": 96})
+    (glimpse,) = view.glimpses((960, 960), ())
+    falling = np.clip(0.5 + (edge - np.arange(96) - 0.5) * 0.7, 0, 1).astype(np.float32)  # .5 at `edge`
+    for turned in (False, True):
+        answer = np.repeat(falling[None], 96, axis=0)
+        fused = view.fuse([(glimpse, (answer.T if turned else answer)[None])], (960, 960), 1)[0].astype(np.float32)
+        line = fused[:, 480] if turned else fused[480]
+        found = np.interp(-0.5, -line, np.arange(960) + 0.5)
+        assert found == pytest.approx(10 * edge, abs=0.05)
+
+
+def test_the_answer_to_the_whole_picture_does_not_fade_at_its_edge() -> None:
+    view: View = VIEWS.build({"name": "whole", "size": 32})
+    (glimpse,) = view.glimpses((150, 90), ())
+    sure = np.ones((1, *glimpse.by.target), np.float32)
+    assert (view.fuse([(glimpse, sure)], (150, 90), 1) == 1).all()
+
+
 def _error(picture: np.ndarray, fused: np.ndarray) -> float:
     """Largest difference inside; bilinear enlargement is flat in the outermost half pixel of the view."""
     edge = int(max(picture.shape) / 64) + 2

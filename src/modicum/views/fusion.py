@@ -36,8 +36,8 @@ def _bands(
     for by, answer in answers:
         corner = _corner(by)
         if corner is None:  # a map that is not a mere window: as large as the picture
-            window = gaussian_window(by.target)
-            corner, answer, window = (0, 0), way_back(answer * window, by), way_back(window[None], by)[0]
+            window = way_back(gaussian_window(by.target)[None], by)[0]
+            corner, answer = (0, 0), _sampled(answer, inverse(by), "reflect") * window  # weighed first, its borders would move
         else:
             window = gaussian_window(by.target)
             answer = answer * window
