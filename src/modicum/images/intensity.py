@@ -23,7 +23,7 @@ def working_pixels(
 
     Grey pictures are repeated over three channels where those are asked for; with `grey`, colour is turned to luminance.
 
-    16-bit and float pictures are stretched between their .5 and 99.5 percentiles, each picture for itself.
+    16-bit and float pictures are stretched over their `usual_range`, each picture for itself.
 
     Args:
         prepare: preparations by name and options, in their order.
@@ -39,9 +39,9 @@ def working_pixels(
                 "none of the picture's values is a number: all are NaN or infinite.",
                 remedy="Export the picture again, or leave it out.",
             )
-        low, high = np.percentile(finite, [0.5, 99.5])
-        values = np.nan_to_num(values, nan=low) - low
-        picture = np.clip(values * (255.0 / max(float(high - low), 1e-12)), 0, 255).astype(np.uint8)
+        low, high = usual_range(finite)
+        above = np.nan_to_num(values, nan=low) - np.float64(low)
+        picture = np.clip(above * (255.0 / max(high - low, 1e-12)), 0, 255).astype(np.uint8)
     if grey and picture.shape[2] == 3:
         picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], np.uint8)
     for step in prepare:
@@ -56,6 +56,12 @@ def working_pixels(
         f"the picture has {picture.shape[2]} channels, the model expects {channels}.",
         remedy="Convert it, or train with --set images.grey=true.",
     )
+
+
+def usual_range(values: npt.NDArray[Any]) -> tuple[float, float]:
+    """The .5 and 99.5 percentiles of finite values; the least and the greatest where nearly all of them are the same."""
+    low, high = (float(v) for v in np.percentile(values, [0.5, 99.5]))
+    return (low, high) if low < high else (float(values.min()), float(values.max()))
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.errors import ModicumError
+from modicum.images.intensity import usual_range
 from modicum.images.volumes.volume import Volume
 
-_PERCENTILES = (0.5, 99.5)
-_SAMPLE = 2_000_000  # voxels from which the percentiles are taken
+_SAMPLE = 2_000_000  # voxels from which the window is taken
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Slicing:
 
     Args:
         window: darkest and brightest value that are told apart, in the volume's units (Hounsfield units in CT); None: between
-            the .5 and 99.5 percentiles of the volume.
+            the ends of the volume's `usual_range`.
         neighbours: slices before and after that are shown as further channels; beyond the ends the last slice stands in.
         depth: a last channel says where the slice lies, from 0 at the feet to 1 at the head (SYSTEMS D8).
         spacing: mm between the pixels of what is shown, along height and width; None: a volume's own. Slices stay as far
@@ -58,8 +58,7 @@ class Slicing:
         values = values[np.isfinite(values)] if values.dtype.kind == "f" else values
         if not values.size:
             raise ModicumError("none of the volume's values is a number.", remedy="Export the volume again, or leave it out.")
-        low, high = (float(v) for v in np.percentile(values, _PERCENTILES))
-        return low, high
+        return usual_range(values)
 
     def picture(self, volume: Volume, number: int, levels: tuple[float, float] | None = None) -> npt.NDArray[np.uint8]:
         """Slice `number` as (H, W, channels): the slices from the first neighbour to the last, then the depth.

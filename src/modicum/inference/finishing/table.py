@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from modicum.errors import ModicumError
+from modicum.images.intensity import usual_range
 from modicum.tables import Table
 
 Mask = npt.NDArray[np.bool_]
@@ -56,8 +57,8 @@ class Evidence:
     def grey(self, numbers: Numbers, step: str) -> npt.NDArray[np.float64]:
         """`values`, stretched to 0 to 1; errors as there."""
         values = np.nan_to_num(self.values(numbers, step).astype(np.float64))
-        low, high = np.percentile(values, [0.5, 99.5])
-        return np.asarray(np.clip((values - low) / max(float(high - low), 1e-12), 0, 1))
+        low, high = usual_range(values)
+        return np.asarray(np.clip((values - low) / max(high - low, 1e-12), 0, 1))
 
 
 class Finisher(Protocol):
