@@ -251,6 +251,20 @@ def answer(page: playwright.Page, request: Any, number: int) -> None:
         request.fulfill(body=bytes([number] * len(request.request.post_data_buffer)))
 
 
+def test_a_training_that_was_refused_can_be_asked_for_again(page: playwright.Page, address: str) -> None:
+    refusal = {"message": "the disk is full"}
+    page.route(
+        "**/api/runs", lambda r: r.fulfill(json=[]) if r.request.method == "GET" else r.fulfill(status=409, json=refusal)
+    )
+    page.goto("about:blank")
+    page.goto(f"{address}#/train")
+    for _ in range(2):
+        page.get_by_role("button", name="Train", exact=True).click()
+        page.get_by_text("the disk is full").last.wait_for()
+        playwright.expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
+    page.unroute("**/api/runs")
+
+
 def test_no_training_is_listened_to_once_its_page_was_left(page: playwright.Page, address: str) -> None:
     about = {"number": 1, "progress": 0.1, "parts": {}, "said": [], "recipe": "auto", "minutes": 1, "labels": 2, "begun": ""}
     state, listened, refuses = ["stopped"], [], []

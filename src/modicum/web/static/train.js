@@ -14,8 +14,10 @@ export async function showTraining(main, data) {
     try {
       await api.train(recipe, minutes, onward);
       refresh(await api.runs());
+      return true;
     } catch (error) {
       notice(error.message, { bad: true });
+      return false;
     }
   });
   let quiet = () => {}, open = true; // whether this page is still shown
@@ -58,7 +60,7 @@ function wish(data, recipes, start) {
   };
   const button = h("button", { className: "main", onclick: async () => {
     button.disabled = true;
-    await start(recipe.value, Number(minutes.value), Boolean(begin.value));
+    if (!(await start(recipe.value, Number(minutes.value), Boolean(begin.value)))) button.disabled = false;
   } }, "Train");
   const few = labelled < 2 ? "Two labelled pictures are the least." : `${labelled} labelled ${data.pictures.some((p) => p.depth) ? "volumes" : "pictures"} take part.`;
   const element = h("div", { className: "card" }, h("h2", {}, "A new training"), h("label", {}, "Time", minutes),
@@ -86,7 +88,7 @@ function trainingView(data, newest, again) {
   const act = (name, call, main) => h("button", { className: main ? "main" : "", onclick: async (event) => {
     event.target.disabled = true;
     await call().catch((error) => notice(error.message, { bad: true }));
-    setTimeout(again, 400);
+    setTimeout(() => again().finally(() => { event.target.disabled = false; }), 400);
   } }, name);
   function show(run) {
     const about = `${run.labels} labels · ${duration(run.minutes)} · ${run.continues ? `from training ${run.continues}` : run.recipe} · begun ${run.begun}`;
