@@ -252,7 +252,12 @@ def answer(page: playwright.Page, request: Any, number: int) -> None:
 
 
 def test_a_training_that_was_refused_can_be_asked_for_again(page: playwright.Page, address: str) -> None:
+    def labelled(route: Any) -> None:
+        told = route.fetch().json()
+        route.fulfill(json={**told, "pictures": [{**picture, "state": "labelled"} for picture in told["pictures"]]})
+
     refusal = {"message": "the disk is full"}
+    page.route("**/api/data", labelled)
     page.route(
         "**/api/runs", lambda r: r.fulfill(json=[]) if r.request.method == "GET" else r.fulfill(status=409, json=refusal)
     )
@@ -263,6 +268,7 @@ def test_a_training_that_was_refused_can_be_asked_for_again(page: playwright.Pag
         page.get_by_text("the disk is full").last.wait_for()
         playwright.expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
     page.unroute("**/api/runs")
+    page.unroute("**/api/data")
 
 
 def test_no_training_is_listened_to_once_its_page_was_left(page: playwright.Page, address: str) -> None:
