@@ -202,6 +202,9 @@ def test_missing_unknown_and_volume(tmp_path: Path) -> None:
 def test_stacks_and_animations_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "x.tif", np.zeros((5, 40, 60), np.uint8), photometric="minisblack")
     Image.fromarray(GREY).save(tmp_path / "x.gif", save_all=True, append_images=[Image.fromarray(255 - GREY)])
+    tifffile.imwrite(tmp_path / "many.tif", np.zeros((200, 4, 4), np.uint8), photometric="minisblack", metadata=None)
+    with pytest.raises(ModicumError, match="holds more than 64 pages"):
+        read_picture(tmp_path / "many.tif")
     with pytest.raises(ModicumError, match="5 pages"):
         read_picture(tmp_path / "x.tif")
     with pytest.raises(ModicumError, match="2 pictures"):

@@ -86,6 +86,7 @@ def test_only_voxels_of_the_field_of_view_count(folders: tuple[Path, Path], tmp_
         (blob(0), np.eye(4), "lie elsewhere than those of its true mask: 1 x 1 x 1 mm"),
         (blob(0), AFFINE + np.eye(4)[[3, 0, 0, 0]] @ np.diag([0, 0, 0, 3.0]), "lie elsewhere"),
         (blob(0).astype(np.float32) / 3, AFFINE, "whole numbers"),
+        (np.where(blob(0) > 0, np.float32(np.inf), np.float32(0)), AFFINE, "whole numbers"),
     ],
 )
 def test_what_does_not_fit_is_told_with_its_file(

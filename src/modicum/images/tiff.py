@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ Pixels = npt.NDArray[Any]
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong with a file is said by our error
 
 _WHITE_IS_ZERO, _PALETTE, _SEPARATED = 0, 3, 5
+_PAGES = 64  # looked at: a damaged file may claim any number of them
 
 
 def picture(path: Path) -> Pixels:
@@ -55,15 +57,16 @@ def size(path: Path) -> tuple[int, int]:
 
 def _only_page(file: tifffile.TiffFile, path: Path) -> tifffile.TiffPage:
     """The one picture of the file; smaller copies of it (pyramids, previews) are passed over."""
-    pages = [p.aspage() for p in file.pages]
+    pages = [p.aspage() for p in islice(file.pages, _PAGES + 1)]
     if not pages:
         raise ValueError("no picture is in it")
     full = [p for p in pages if not p.is_reduced] or pages
     first = full[0]
     smaller = all(p.imagelength < first.imagelength and p.imagewidth < first.imagewidth for p in full[1:])
     if (len(full) > 1 and not smaller) or first.imagedepth > 1:
+        held = f"more than {_PAGES}" if len(pages) > _PAGES else str(max(len(full), first.imagedepth))
         raise ModicumError(
-            f"holds {max(len(full), first.imagedepth)} pages; stacks and volumes cannot be read yet.",
+            f"holds {held} pages; stacks and volumes cannot be read yet.",
             file=path,
             remedy="Save each slice or page as a file of its own (and the channels of one picture as RGB).",
         )

@@ -100,7 +100,7 @@ def scribbles(*, pairwise: Annotated[float, Field(ge=0)] = 10.0) -> Supervision:
 def centre_lines(
     *,
     near: Annotated[float, Field(ge=0)] = 0.002,
-    far: Annotated[float, Field(gt=0)] = 0.012,
+    far: Annotated[float, Field(gt=0)] = 0.004,
     pairwise: Annotated[float, Field(ge=0)] = 0.0,
 ) -> Supervision:
     """Labelled pictures, as if no more than the centre line of each vessel were known.

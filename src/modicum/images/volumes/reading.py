@@ -48,7 +48,7 @@ def mask_values(volume: Volume, path: Path | str) -> npt.NDArray[Any]:
     """As `read_volume_mask`, of a volume that was read from a path."""
     values = volume.values
     whole = np.rint(values)
-    if values.dtype.kind == "f" and not np.allclose(values, whole, atol=1e-3):
+    if values.dtype.kind == "f" and not (np.isfinite(values).all() and np.allclose(values, whole, atol=1e-3)):
         raise ModicumError("label values must be whole numbers.", file=path, remedy="Save the labels without interpolation.")
     smallest = np.result_type(np.min_scalar_type(int(whole.min(initial=0))), np.min_scalar_type(int(whole.max(initial=0))))
     return np.asarray(whole.astype(smallest))
