@@ -38,19 +38,20 @@ def tuned(
         number: of the class, from 1.
 
     Returns:
-        Methods without a network, and networks that see volumes, come back as they are.
+        Methods without a network, networks that see volumes, and those that look elsewhere, come back as they are.
     """
     if isinstance(predictor, Ensemble):
         return Ensemble([tuned(member, picture, truth, weight, number=number) for member in predictor.members])
     if not isinstance(predictor, Segmenter) or predictor.block is not None or not weight.any():
         return predictor
     glimpses = _telling(predictor.look(picture).glimpses, weight)
+    if not glimpses:
+        return predictor
     network = copy.deepcopy(predictor.network)
     device = next(network.parameters()).device
     images = torch.cat(list(predictor.shown(predictor.pixels(picture), glimpses))).to(device)
     target = _seen(truth.astype(np.uint8), glimpses).float().to(device)
     counts = _seen(weight, glimpses).to(device)
-    images, target, counts = (t.to(device) for t in (images, target, counts))
     learner = replace(predictor, network=network)
     with torch.enable_grad():
         weights = [p.requires_grad_() for p in network.parameters()]
