@@ -31,7 +31,6 @@ from modicum.inference import tuned
 from modicum.web.refining import INSIDE, OUTSIDE, Box, lesson, refine
 
 Mask = npt.NDArray[np.bool_]
-Map = npt.NDArray[np.float32]
 
 
 class Finder:

@@ -154,9 +154,8 @@ def refined(
     picture = studio.collection.picture(entry.case, z, (low, high))
     seen = run is not None and entry.depth is None and studio.predictions.has(run, entry.case)
     if learn and not seen:
-        raise ModicumError(
-            "no model has predicted this picture.", remedy="Look at the prediction first; volumes have none here."
-        )
+        why = "no model has predicted this picture" if entry.depth is None else "models do not learn from slices of volumes"
+        raise ModicumError(f"{why}.", remedy="Show a prediction (V) first." if entry.depth is None else "Scribble instead.")
     if run is not None and seen:
         ask = studio.predictions
         teach = partial(lesson, picture, seeds, box)

@@ -42,7 +42,7 @@ def refine(picture: Pixels, seeds: Pixels, box: Box, probability: Map | None = N
     """
     within = np.zeros(picture.shape[:2], np.bool_)
     within[box[0] : box[2], box[1] : box[3]] = True
-    found = (likely(picture, seeds, box, probability) > 0.5) | (seeds == INSIDE)
+    found = (_likely(picture, seeds, box, probability) > 0.5) | (seeds == INSIDE)
     return np.asarray(found & within & (seeds != OUTSIDE), np.bool_)
 
 
@@ -51,7 +51,7 @@ def lesson(picture: Pixels, seeds: Pixels, box: Box, probability: Map | None = N
 
     About the box the pixels that the walker is sure of, and the scribbles, which are a sixth of the whole; nothing elsewhere.
     """
-    found, region = likely(picture, seeds, box, probability), around(box, picture.shape[:2])
+    found, region = _likely(picture, seeds, box, probability), _around(box, picture.shape[:2])
     weight = np.zeros(found.shape, np.float32)
     weight[region] = np.abs(2 * found[region] - 1)
     marked = seeds != UNKNOWN
@@ -59,9 +59,9 @@ def lesson(picture: Pixels, seeds: Pixels, box: Box, probability: Map | None = N
     return ((found > 0.5) | (seeds == INSIDE)) & (seeds != OUTSIDE), weight
 
 
-def likely(picture: Pixels, seeds: Pixels, box: Box, probability: Map | None = None) -> Map:
+def _likely(picture: Pixels, seeds: Pixels, box: Box, probability: Map | None = None) -> Map:
     """How probable it is, 0..1, that a pixel (H, W) belongs to the object; 0 far from the box. As `refine` otherwise."""
-    region = around(box, picture.shape[:2])
+    region = _around(box, picture.shape[:2])
     rows, columns = slice(box[0], box[2]), slice(box[1], box[3])
     inside = np.zeros(picture.shape[:2], np.float32)
     inside[rows, columns] = inside_of((rows, columns), picture)
@@ -87,7 +87,7 @@ def _fit(found: npt.NDArray[np.bool_], region: tuple[slice, slice], box: Box) ->
     return both / float(height * width + (box[2] - box[0]) * (box[3] - box[1]) - both)
 
 
-def around(box: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
+def _around(box: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
     """A box with a margin of a quarter of its sides."""
     top, left, bottom, right = box
     down, across = max(8, (bottom - top) // 4), max(8, (right - left) // 4)
