@@ -210,3 +210,20 @@ def test_a_volume_is_labelled_with_values_that_need_two_bytes(tmp_path: Path) ->
     kept = np.asarray(nibabel.load(tmp_path / "labels" / "b.nii.gz").dataobj)
     assert set(np.unique(kept)) == {0, 2035}
     assert np.array_equal(collection.numbers(collection.entry("b").case), drawn)
+
+
+def test_values_that_no_class_has_outlive_a_correction(tmp_path: Path) -> None:
+    write_discs(tmp_path, 2)
+    (tmp_path / "classes.json").write_text('{"disc": 1, "rim": 2}')
+    path = sorted((tmp_path / "labels").iterdir())[0]
+    held = np.zeros(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).shape, np.uint8)
+    held[0:4], held[4:8], held[8:12] = 1, 7, 9
+    cv2.imwrite(str(path), held)
+    collection = Collection(tmp_path)
+    case = collection.entry(path.stem).case
+    drawn = collection.numbers(case)
+    assert not drawn[4:].any(), "they are background for the page"
+    drawn[6:9] = 2
+    collection.save(case, drawn, collection.tag(case), "corrected", "Ada")
+    held[6:9] = 2
+    assert np.array_equal(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), held)

@@ -44,6 +44,19 @@ def test_a_training_is_stopped_continued_and_known_to_a_later_server(tmp_path: P
     assert later.newest_model() is None
 
 
+@pytest.mark.parametrize(
+    ("minutes", "labels", "tested", "folds"),
+    [(2, 5, False, True), (2, 5, True, False), (2, 10, False, False), (9, 5, False, False)],
+)
+def test_few_labels_in_short_time_have_two_folds_unless_a_test_set_is_prescribed(
+    minutes: float, labels: int, tested: bool, folds: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainings, asked = Trainings(tmp_path, tmp_path / ".modicum"), []
+    monkeypatch.setattr("modicum.web.trainings.subprocess.Popen", lambda command, **_: asked.append(command) or open_process())
+    trainings.start("auto", minutes, labels, tested=tested).begin(tmp_path)  # and once more, as one that goes on
+    assert [("--folds" in command) for command in asked] == [folds, folds]
+
+
 def test_what_is_asked_for_is_checked(tmp_path: Path) -> None:
     trainings = Trainings(tmp_path, tmp_path / ".modicum")
     for recipe, minutes, labels, said in (

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.datasets.case import Case, LabelCode
-from modicum.datasets.label_values import grey, nearly_grey, strange_values, values_of
+from modicum.datasets.label_values import grey, nearly_grey, strange_values, unnamed_values, values_of
 from modicum.datasets.loading import decode, load_mask, load_picture, marked
 from modicum.datasets.remembered import remembered
 from modicum.errors import Finding, ModicumError
@@ -146,8 +146,7 @@ def _unknown_values(one: Examined, path: Path, values: npt.NDArray[Any], code: L
         remedy = "Export it as the others, or name the colours of all classes in classes.json."
         one.findings.append(Finding("error", "unknown-label-value", message, str(path), remedy))
         return
-    found = values_of(grey(values))
-    if code.kind == "index" and (unknown := sorted(found.keys() - {code.ground, code.unmarked, *code.values})):
+    if unknown := unnamed_values(values, code):
         message = f"holds values that are no class and count as background: {_listed(unknown)}."
         one.findings.append(Finding("warning", "unknown-label-value", message, str(path), "Add them to classes.json."))
     if code.kind == "binary" and len(code.values) == 1:

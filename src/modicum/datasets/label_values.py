@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from modicum.datasets.case import LabelCode
 from modicum.datasets.remembered import remembered
 from modicum.errors import ModicumError
 from modicum.images import read_mask
@@ -108,6 +109,11 @@ def is_binary(counts: dict[int, int]) -> bool:
     between = {v: n for v, n in counts.items() if 0.1 * top < v < 0.9 * top}
     fringe, inside = sum(between.values()), sum(n for v, n in counts.items() if v >= 0.9 * top)
     return not between or (_noisy(counts, top) and fringe < inside)
+
+
+def unnamed_values(mask: Values, code: LabelCode) -> list[int]:
+    """Values of a mask that holds class numbers which are no class: they count as background."""
+    return sorted(values_of(grey(mask)).keys() - {code.ground, code.unmarked, *code.values}) if code.kind == "index" else []
 
 
 def strange_values(mask: Values, top: int) -> list[int]:

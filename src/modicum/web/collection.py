@@ -10,14 +10,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from modicum.datasets import Case, Dataset, discover, load_picture
 from modicum.datasets.loading import case_size
 from modicum.errors import ModicumError
-from modicum.evaluation import overlay
 from modicum.images import picture_size, write_mask, write_picture
 from modicum.images.formats import is_dicom
 from modicum.images.intensity import working_pixels
@@ -29,7 +27,6 @@ State = Literal["unlabelled", "labelled", "predicted", "accepted", "problem"]
 Pixels = npt.NDArray[np.uint8]
 
 WORKSHOP = ".modicum"  # the page's own folder in the data: runs and predictions; hidden, so that no layout looks into it
-THUMBNAIL = 320  # pixels, the longer edge
 
 
 @dataclass(frozen=True)
@@ -256,23 +253,6 @@ class Collection:
             self._known.add(path)
 
 
-def as_png(picture: npt.NDArray[Any]) -> bytes:
-    """A picture (H, W, 3) or mask (H, W) without loss, quickly."""
-    return cv2.imencode(".png", picture[..., ::-1] if picture.ndim == 3 else picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])[
-        1
-    ].tobytes()
-
-
-def thumbnail(picture: Pixels, numbers: Pixels | None) -> bytes:
-    """A small JPEG of a picture (H, W, 3), its mask (H, W) laid over it."""
-    scale = min(1.0, THUMBNAIL / max(picture.shape[:2]))
-    size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
-    small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    if numbers is not None:
-        small = overlay(small, np.asarray(cv2.resize(numbers, size, interpolation=cv2.INTER_NEAREST), np.uint8))
-    return cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
-
-
 def described(dataset: Dataset, name: str) -> dict[str, Any]:
     """What the page says about the data set as a whole."""
     findings = [f"{Path(f.file).name if f.file else ''}: {f.message}" for f in dataset.findings if f.severity != "note"]
@@ -296,11 +276,14 @@ def _wholes(cases: Sequence[Case]) -> dict[str, Case]:
 
 def _write(path: Path, case: Case, numbers: Pixels, dataset: Dataset, origin: labels.Origin) -> None:
     """Class numbers as a label file with the values that the data set's labels have."""
-    values = labels.encoded(numbers, dataset.code)
+    if case.slice is not None and is_dicom(case.image):  # its segments have numbers and names of their own
+        volumes.write_whole(case, numbers, path, dataset.classes, origin)
+        return
+    values = labels.with_unnamed(labels.encoded(numbers, dataset.code), case, dataset.code)
     if case.slice is None:
         (write_picture if values.ndim == 3 else write_mask)(path, values)
-    else:  # the segments of DICOM have numbers and names of their own
-        volumes.write_whole(case, numbers if is_dicom(case.image) else values, path, dataset.classes, origin)
+    else:
+        volumes.write_whole(case, values, path, dataset.classes, origin)
 
 
 @lru_cache(maxsize=50_000)

@@ -19,7 +19,8 @@ from scipy import ndimage
 from modicum.errors import ModicumError
 from modicum.images.volumes import cached_grid
 from modicum.web import labels
-from modicum.web.collection import Entry, as_png
+from modicum.web.collection import Entry
+from modicum.web.encoding import as_png
 from modicum.web.studio import Studio, TheStudio
 from modicum.web.trainings import Run
 

@@ -16,12 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.datasets import Case, Dataset, LabelCode, load_label, load_marked
+from modicum.datasets.label_values import grey, unnamed_values
 from modicum.datasets.layouts.found import plain, stem
 from modicum.datasets.layouts.generic import PICTURE_FOLDERS
 from modicum.errors import ModicumError
+from modicum.images import read_mask
 from modicum.images.digest import digest
 from modicum.images.formats import picture_suffix
-from modicum.images.volumes import cached_grid, mask_suffix
+from modicum.images.volumes import cached_grid, cached_mask, mask_suffix
 from modicum.web.files import write_text
 
 UNMARKED = 255  # in the place of a class number: the label says nothing of this pixel
@@ -105,6 +107,15 @@ def encoded(numbers: npt.NDArray[np.uint8], code: LabelCode) -> npt.NDArray[Any]
         numbers = np.where(numbers == UNMARKED, np.uint8(len(values)), numbers)
         values.append(code.unmarked)
     return np.array(values, np.uint8 if np.max(values) < 256 else np.uint16)[numbers]
+
+
+def with_unnamed(values: npt.NDArray[Any], case: Case, code: LabelCode) -> npt.NDArray[Any]:
+    """Values to be written, and where they say background what the label on disk holds there that is no class."""
+    if not case.labels or code.kind != "index":
+        return values
+    before = read_mask(case.labels[0]) if case.slice is None else cached_mask(case.labels[0], case.image)
+    kept = np.isin(before := grey(before), unnamed_values(before, code)) & (values == code.ground)
+    return np.where(kept, before, values.astype(np.result_type(values, before))) if kept.any() else values
 
 
 def load(case: Case, code: LabelCode) -> npt.NDArray[np.uint8]:

@@ -13,7 +13,8 @@ from pydantic import BaseModel
 
 from modicum.errors import ModicumError
 from modicum.web import labels, volumes
-from modicum.web.collection import Entry, as_png, described, thumbnail
+from modicum.web.collection import Entry, described
+from modicum.web.encoding import as_png, thumbnail
 from modicum.web.refining import lesson, refine
 from modicum.web.studio import Studio, TheStudio
 from modicum.web.trainings import Run

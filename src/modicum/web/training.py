@@ -48,8 +48,9 @@ def runs(studio: TheStudio) -> list[dict[str, Any]]:
 def start(wish: Wish, studio: TheStudio) -> dict[str, Any]:
     """Begin a training on all labels that are there now."""
     studio.collection.look_again()
-    labelled = len({c.volume or c.id for c in studio.collection.dataset.labelled})
-    return studio.trainings.start(wish.recipe, wish.minutes, labelled, onward=wish.onward).told()
+    labelled = studio.collection.dataset.labelled
+    count, tested = len({c.volume or c.id for c in labelled}), any(c.part == "test" for c in labelled)
+    return studio.trainings.start(wish.recipe, wish.minutes, count, tested=tested, onward=wish.onward).told()
 
 
 @router.post("/runs/{number}/stop")

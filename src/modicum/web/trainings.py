@@ -24,10 +24,7 @@ from modicum.web.files import write_text
 State = Literal["running", "finished", "stopped"]
 
 LONGEST = 24 * 60  # minutes
-_FEW, _SHORT = (
-    10,
-    5.0,
-)  # of so few labels in so few minutes two folds are tested, so that the model itself has a third of the time
+_FEW, _SHORT = 10, 5.0  # so few labels in so few minutes have two folds, so that the model itself has a third of the time
 _SAID = 12  # lines of the output that are shown
 _UNKNOWN: dict[str, Any] = {"recipe": "unknown", "minutes": 0, "labels": 0, "begun": "unknown"}
 
@@ -78,7 +75,7 @@ class Run:
         else:
             command += ["--recipe", asked["recipe"]]
         command += ["--budget", f"{asked['minutes'] * 60:g}s"]
-        if asked["labels"] < _FEW and asked["minutes"] <= _SHORT:
+        if asked.get("two_folds"):
             command += ["--folds", "2"]
         with self.lock.open("w") as lock, self.log.open("ab") as log:
             _hold(lock)
@@ -186,10 +183,11 @@ class Trainings:
             raise KeyError(number)
         return found
 
-    def start(self, recipe: str, minutes: float, labels: int, *, onward: bool = False) -> Run:
+    def start(self, recipe: str, minutes: float, labels: int, *, tested: bool = False, onward: bool = False) -> Run:
         """A new training.
 
         Args:
+            tested: whether some of the labels are those of a prescribed test set; else few of them are tested by folds.
             onward: with the recipe and the weights of the newest model, instead of anew.
 
         Raises:
@@ -209,7 +207,8 @@ class Trainings:
             self.runs.mkdir(parents=True, exist_ok=True)
             run = Run(self.runs, max((r.number for r in self.all()), default=0) + 1)
             begun = time.strftime("%Y-%m-%d %H:%M")
-            wish = {"recipe": recipe, "minutes": minutes, "labels": labels, "begun": begun}
+            wish: dict[str, Any] = {"recipe": recipe, "minutes": minutes, "labels": labels, "begun": begun}
+            wish["two_folds"] = labels < _FEW and minutes <= _SHORT and not tested
             write_text(run.wish, json.dumps(wish | ({"continues": before.number} if before else {})))
             run.begin(self.data)
         return run
