@@ -14,7 +14,7 @@ from highdicom.seg import segread
 from starlette.testclient import TestClient
 
 from ct import slices
-from modicum.images.volumes import read_volume, read_volume_mask
+from modicum.images.volumes import read_volume, read_volume_mask, write_volume_mask
 from modicum.web.app import create_app
 from modicum.web.volumes import windows
 from predicted import predict, trained
@@ -118,6 +118,22 @@ def test_labels_in_part_are_for_volumes_whose_masks_can_say_so(folder: Path, tmp
     (tmp_path / "dicom/classes.json").write_text('{"fat": 1, "unmarked": 255}')
     (told,) = client(tmp_path / "dicom").get("/api/data").json()["pictures"]
     assert "DICOM segmentations cannot" in told["locked"]
+
+
+def test_values_that_no_class_has_outlive_a_correction_of_a_volume(folder: Path) -> None:
+    held = np.zeros(read_volume(folder / "images/a.nii.gz").shape, np.uint8)
+    (folder / "classes.json").write_text('{"fat": 1, "muscle": 2}')
+    held[1], held[2], held[3] = 1, 2, 7
+    (folder / "labels").mkdir()
+    write_volume_mask(read_volume(folder / "images/a.nii.gz"), held, folder / "labels", "a", ())
+    page = client(folder)
+    answer = page.get("/api/pictures/a/label")
+    drawn = np.frombuffer(answer.content, np.uint8).reshape(held.shape).copy()
+    assert np.array_equal(drawn, np.where(held == 7, 0, held))
+    drawn[3, 2] = 2
+    assert save(page, "a", drawn, answer.headers["ETag"].strip('"')) == 200
+    held[3, 2] = 2
+    assert np.array_equal(read_volume_mask(folder / "labels/a.nii.gz"), held)
 
 
 def test_a_segmentation_from_elsewhere_is_shown_and_not_replaced(tmp_path: Path) -> None:

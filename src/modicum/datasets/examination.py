@@ -146,7 +146,7 @@ def _unknown_values(one: Examined, path: Path, values: npt.NDArray[Any], code: L
         remedy = "Export it as the others, or name the colours of all classes in classes.json."
         one.findings.append(Finding("error", "unknown-label-value", message, str(path), remedy))
         return
-    if unknown := unnamed_values(values, code):
+    if unknown := unnamed_values(grey(values), code):
         message = f"holds values that are no class and count as background: {_listed(unknown)}."
         one.findings.append(Finding("warning", "unknown-label-value", message, str(path), "Add them to classes.json."))
     if code.kind == "binary" and len(code.values) == 1:

@@ -112,8 +112,8 @@ def is_binary(counts: dict[int, int]) -> bool:
 
 
 def unnamed_values(mask: Values, code: LabelCode) -> list[int]:
-    """Values of a mask that holds class numbers which are no class: they count as background."""
-    return sorted(values_of(grey(mask)).keys() - {code.ground, code.unmarked, *code.values}) if code.kind == "index" else []
+    """Values of a grey mask (H, W) or (D, H, W) of class numbers that are no class: they count as background."""
+    return sorted(values_of(mask).keys() - {code.ground, code.unmarked, *code.values}) if code.kind == "index" else []
 
 
 def strange_values(mask: Values, top: int) -> list[int]:

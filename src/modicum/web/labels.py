@@ -113,8 +113,8 @@ def with_unnamed(values: npt.NDArray[Any], case: Case, code: LabelCode) -> npt.N
     """Values to be written, and where they say background what the label on disk holds there that is no class."""
     if not case.labels or code.kind != "index":
         return values
-    before = read_mask(case.labels[0]) if case.slice is None else cached_mask(case.labels[0], case.image)
-    kept = np.isin(before := grey(before), unnamed_values(before, code)) & (values == code.ground)
+    before = grey(read_mask(case.labels[0])) if case.slice is None else cached_mask(case.labels[0], case.image)
+    kept = np.isin(before, unnamed_values(before, code)) & (values == code.ground)
     return np.where(kept, before, values.astype(np.result_type(values, before))) if kept.any() else values
 
 
