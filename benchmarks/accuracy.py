@@ -68,7 +68,7 @@ def main() -> None:
             manifest(task, options.out),
             options.out / f"{task}-{options.recipe}-{minutes:g}m-seed{options.seed}-{time.strftime('%H%M%S')}",
             recipe=options.recipe,
-            minutes=minutes,
+            budget=minutes,
             changes=options.set,
             seed=options.seed,
         )

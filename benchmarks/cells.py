@@ -89,7 +89,7 @@ def run_cell(cell: Cell, out: Path) -> dict[str, Any]:
     if (place / "cell.json").exists():
         return json.loads((place / "cell.json").read_text())  # type: ignore[no-any-return]
     run = md.train(
-        manifest(cell.data, cell.labels, out, cell.validated), place, recipe=cell.recipe, minutes=cell.minutes,
+        manifest(cell.data, cell.labels, out, cell.validated), place, recipe=cell.recipe, budget=cell.minutes,
         changes=list(cell.changes), seed=cell.seed,
     )  # fmt: skip
     steps = pd.read_csv(place / "steps.csv").set_index("case") if (place / "steps.csv").exists() else pd.DataFrame()

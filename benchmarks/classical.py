@@ -78,7 +78,7 @@ def crossing(out: Path, minutes: float | None, seeds: int, sets: list[str]) -> l
     """Learning curves of the forest and, where minutes are given, of the network."""
     recipes, rows = ["pixel-forest", *(["auto"] if minutes else [])], []
     for data in sets:
-        done = compare(DATA / data, out / f"crossing-{data}", recipes=recipes, labels=LABELS, seeds=seeds, minutes=minutes)
+        done = compare(DATA / data, out / f"crossing-{data}", recipes=recipes, labels=LABELS, seeds=seeds, budget=minutes)
         for row in done.summary["rows"]:
             rows.append({"data": data, **row})
             each = " ".join(f"{d:.3f}" for d in row["by_repetition"])
@@ -95,7 +95,7 @@ def finishing(out: Path, minutes: float | None, seeds: int, sets: list[str]) -> 
     cases = [c for c in dataset.labelled if c.part == "test"]
     for seed in range(seeds):
         place = out / f"finishing-{minutes or 10:g}m-seed{seed}"
-        bundle = md.train(DATA / "drive", place, recipe="small-patches", minutes=minutes or 10, seed=seed).bundle
+        bundle = md.train(DATA / "drive", place, recipe="small-patches", budget=minutes or 10, seed=seed).bundle
         segmenter, looks = bundle.segmenter(), []
         for case in cases:
             picture = load_picture(case)

@@ -80,7 +80,7 @@ def run(
     chosen = {k: methods[k] for k in wanted}
     sizes = options.labels.split(",") if options.labels else [str(one) for one in labels]
     names = recipes(out / "recipes", base, chosen)
-    compare(data, out, recipes=names, labels=sizes, seeds=options.seeds, minutes=options.minutes, ray=options.ray)
+    compare(data, out, recipes=names, labels=sizes, seeds=options.seeds, budget=options.minutes, ray=options.ray)
 
 
 def isic(out: Path, options: argparse.Namespace) -> None:
@@ -185,7 +185,7 @@ def suggested(out: Path, options: argparse.Namespace) -> None:
 def _lesions(place: Path, test: Sequence[str], labels: Sequence[str], seed: int, minutes: float) -> Run:
     rows = [(_isic("images", s), _isic("labels", s), part) for part, some in (("test", test), ("train", labels)) for s in some]
     table = _table(place.with_suffix(".csv"), ["image", "label", "split"], rows)
-    return md.train(table, place, recipe="small-whole", minutes=minutes, seed=seed)
+    return md.train(table, place, recipe="small-whole", budget=minutes, seed=seed)
 
 
 def _isic(kind: str, stem: str) -> Path:

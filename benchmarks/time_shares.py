@@ -76,7 +76,7 @@ def training(recipe: str, out: Path) -> tuple[md.Run, dict[str, float]]:
 
     runs.fit = fit
     data = DATA_OF[recipe]
-    run = md.train(manifest(data, 40 if data == "isic2018" else 16, out), out / recipe, recipe=recipe, minutes=2)
+    run = md.train(manifest(data, 40 if data == "isic2018" else 16, out), out / recipe, recipe=recipe, budget=2)
     runs.fit = inner
     return run, found
 

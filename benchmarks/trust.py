@@ -96,7 +96,7 @@ def worst_found(values: npt.NDArray[np.float64], dice: npt.NDArray[np.float64]) 
 
 def shifted(data: str, out: Path, minutes: float, most: int) -> dict[str, Any]:
     table = manifest(data, 40, out)
-    run = md.train(table, out / f"{data}-{minutes:g}m", minutes=minutes, seed=0)
+    run = md.train(table, out / f"{data}-{minutes:g}m", budget=minutes, seed=0)
     rows = list(csv.DictReader(table.open()))
     tested = [Path(r["image"]) for r in rows if r["split"] == "test"][:most]
     results, tables = {}, []
@@ -123,7 +123,7 @@ def drive(data: str, out: Path, minutes: float, most: int) -> dict[str, Any]:
         for picture in sorted((place / "images").iterdir()):
             stem = picture.stem
             writer.writerow([picture, place / "labels" / f"{stem}.png", parts[stem], place / "fov" / f"{stem}.png"])
-    run = md.train(table, out / f"drive-{minutes:g}m", minutes=minutes, seed=0)
+    run = md.train(table, out / f"drive-{minutes:g}m", budget=minutes, seed=0)
     results, tables = {}, []
     for other in ("drive", "chase_db1"):
         pictures = [p for p in sorted((DATA / other / "images").iterdir()) if parts.get(p.stem, "test") == "test"][:most]

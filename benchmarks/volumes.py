@@ -99,7 +99,7 @@ def run(data: Path, out: Path, names: list[str], labels: list[str], options: arg
     """The comparison, and the agreement of volumes and slices in every cell, averaged over repetitions."""
     labels = options.labels.split(",") if options.labels else labels
     names = [n for n in names if not options.methods or Path(n).stem in options.methods.split(",")]
-    done = compare(data, out, recipes=names, labels=labels, seeds=options.seeds, minutes=options.minutes, ray=options.ray)
+    done = compare(data, out, recipes=names, labels=labels, seeds=options.seeds, budget=options.minutes, ray=options.ray)
     found: dict[str, list[dict[str, float]]] = defaultdict(list)
     for path in sorted((out / "cells").glob("*/summary.json")):
         method, size, _ = path.parent.name.rsplit("-", 2)

@@ -95,7 +95,7 @@ def modicum(task: str, seconds: float, out: Path) -> None:
     pd.DataFrame([asdict(row) for row in rows(task, out)]).rename(columns={"part": "split"}).drop(
         columns=["stem", "whole"]
     ).to_csv(table, index=False)
-    run = md.train(table, out / "run", minutes=seconds / 60)
+    run = md.train(table, out / "run", budget=seconds / 60)
     (out / "masks").mkdir(exist_ok=True)
     bundle = run.bundle
     segmenter, test, began = bundle.segmenter(), [row for row in rows(task, out) if row.part == "test"], now()

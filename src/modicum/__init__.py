@@ -1,7 +1,7 @@
 """Modicum: accurate segmenters for medical images from few labels, on an ordinary computer.
 
 import modicum as md
-run = md.train("data/", "runs/mine", minutes=20)
+run = md.train("data/", budget="20m")
 mask = run.segment("x.png")
 """
 

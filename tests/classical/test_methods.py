@@ -157,7 +157,7 @@ def test_a_classical_method_finds_the_objects_for_a_network(discs: Path, tmp_pat
 
 
 def test_comparisons_take_classical_methods_whatever_the_budget(discs: Path, tmp_path: Path) -> None:
-    done = compare(discs, tmp_path / "compare", recipes=["otsu", "fixed-range"], labels=["3"], seeds=1, minutes=0.2)
+    done = compare(discs, tmp_path / "compare", recipes=["otsu", "fixed-range"], labels=["3"], seeds=1, budget=0.2)
     assert not done.failed
     assert choose_recipe(Fingerprint(), "otsu", 5.0, [], None).recipe.fit.budget is None
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 import yaml
 
 from modicum.errors import ModicumError
-from modicum.recipes import checked, dump, load, names
+from modicum.recipes import checked, dump, load, minutes_of, names
 
 
 @pytest.mark.parametrize("name", names())
@@ -167,3 +168,17 @@ def test_a_teacher_is_trained_already() -> None:
     with pytest.raises(ModicumError, match="fit cannot apply"):
         load("t-pseudo", ["supervision.teacher=a.modicum"])
     assert load("t-pseudo", ["supervision.teacher=a.modicum", "supervision.fit={}"]).alone is None
+
+
+@pytest.mark.parametrize(
+    ("budget", "minutes"),
+    [("90s", 1.5), ("20m", 20), ("2h", 120), ("15", 15), (" 0.5 m ", 0.5), (7, 7), (1 / 3, 1 / 3), (None, None)],
+)
+def test_lengths_of_time_are_read_as_people_write_them(budget: str | float | None, minutes: float | None) -> None:
+    assert minutes_of(budget) == minutes
+
+
+@pytest.mark.parametrize("budget", ["soon", "", "-1m", "0s", "5 min", 0, -2, math.nan, math.inf])
+def test_what_is_no_length_of_time_is_refused(budget: str | float) -> None:
+    with pytest.raises(ModicumError, match="no length of time"):
+        minutes_of(budget)

@@ -63,6 +63,18 @@ def test_the_bundle_works_without_its_run(finished: Run, tmp_path: Path, discs: 
     picture = cv2.imread(str(discs / "images" / "case_00.png"))[..., ::-1]
     first = finished.bundle.segmenter().probabilities(picture)
     assert np.array_equal(first, bundle.segmenter().probabilities(picture))
+    mask = bundle.segment(str(discs / "images" / "case_00.png"))
+    assert np.array_equal(mask, first[0] >= bundle.threshold)
+    assert np.array_equal(mask, md.Bundle.load(str(finished.folder)).segment(discs / "images" / "case_00.png"))
+
+
+def test_without_a_place_a_run_goes_where_the_command_puts_it(
+    discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = md.train(discs, recipe="otsu")
+    assert run.folder.resolve() == tmp_path / "runs" / discs.stem
+    assert "This run is finished" in modicum("train", discs, "--recipe", "otsu").stderr
 
 
 def test_the_same_seed_gives_the_same_model(discs: Path, tmp_path: Path, finished: Run) -> None:

@@ -165,12 +165,12 @@ def test_a_run_says_what_its_trials_chose(discs: Path, tmp_path: Path, monkeypat
     rival = Rival(tiny("rival"), "it is told so")
     monkeypatch.setattr(import_module("modicum.planning.plan"), "rivals_of", lambda planned, seen, changes: (rival,))
     monkeypatch.setattr(trials, "_lead", lambda rival, planned, patients: 1.0)
-    run = md.train(discs, tmp_path / "run", minutes=0.15)
+    run = md.train(discs, tmp_path / "run", budget=0.15)
     assert run.summary["recipe"] == run.bundle.recipe.name == "rival"
     assert "name: rival" in (tmp_path / "run" / "recipe.yaml").read_text()
     assert run.summary["trials"]["chosen"] == "rival"
     assert "Chosen by trials: rival" in (tmp_path / "run" / "report.html").read_text()
-    assert md.train(discs, tmp_path / "run", minutes=0.15).summary == run.summary
+    assert md.train(discs, tmp_path / "run", budget=0.15).summary == run.summary
 
 
 @pytest.mark.parametrize(("least", "chosen"), [(1, "rival"), (10**9, "auto")])
@@ -182,8 +182,8 @@ def test_folds_take_the_better_bet_untried_where_each_has_room(
     monkeypatch.setattr(betting, "LEAST_SECONDS", 0.0)
     monkeypatch.setattr(betting, "LEAST_STEPS", least)
     monkeypatch.setattr(betting, "measured_step", lambda recipe, *_: SimpleNamespace(seconds=0.01))
-    run = md.train(discs, tmp_path / "run", minutes=0.2, folds=2)
+    run = md.train(discs, tmp_path / "run", budget=0.2, folds=2)
     assert run.summary["recipe"] == run.bundle.recipe.name == chosen
     assert ("it is the better bet. " in (tmp_path / "run" / "report.html").read_text()) == (chosen == "rival")
     monkeypatch.delattr(betting, "measured_step")
-    assert md.train(discs, tmp_path / "run", minutes=0.2, folds=2).summary == run.summary
+    assert md.train(discs, tmp_path / "run", budget=0.2, folds=2).summary == run.summary

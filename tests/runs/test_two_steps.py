@@ -215,7 +215,7 @@ def test_a_budget_that_is_too_short_is_told_for_the_whole(tmp_path: Path) -> Non
     write_discs(tmp_path / "data", 40, size=200)
     changes = ["network.encoder.widths=[32,64]", "view=crops", "view.size=192", "localiser.size=192", "fit.precision=32-true"]
     with pytest.raises(ModicumError, match="too short") as error:
-        md.train(tmp_path / "data", tmp_path / "run", recipe="small-polar", minutes=0.5 / 60, changes=changes)
+        md.train(tmp_path / "data", tmp_path / "run", recipe="small-polar", budget=0.5 / 60, changes=changes)
     share = re.search(r"budget of ([\d.]+) s .* about (\d+) steps fit, (\d+) are the least", str(error.value))
     advised = re.search(r"--budget (\d+)s", str(error.value))
     assert share is not None
@@ -291,6 +291,6 @@ def test_combinations_that_cannot_be_are_refused(changes: list[str], told: str, 
 
 def test_a_budget_is_shared(discs: Path, tmp_path: Path) -> None:
     write_discs(tmp_path / "data", 12)
-    run = md.train(tmp_path / "data", tmp_path / "run", recipe="small-polar", minutes=0.1,
+    run = md.train(tmp_path / "data", tmp_path / "run", recipe="small-polar", budget=0.1,
                    changes=[c for c in POLAR if "epochs" not in c])  # fmt: skip
     assert 4 < run.summary["seconds"] < 8

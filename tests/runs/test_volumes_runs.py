@@ -19,7 +19,7 @@ from scipy.stats import pearsonr
 import modicum as md
 from discs import TINY
 from modicum.augment import POLICIES
-from modicum.bundle import Bundle
+from modicum.bundle import Bundle, volume_probabilities
 from modicum.datasets import check, discover, load_label, load_picture
 from modicum.datasets.case import Dataset, Split
 from modicum.errors import ModicumError
@@ -32,7 +32,7 @@ from modicum.recipes import load
 from modicum.runs import testing
 from modicum.runs.folder import RunFolder
 from modicum.runs.material import Training, read_material
-from modicum.runs.predicting import predict, volume_probabilities
+from modicum.runs.predicting import predict
 from modicum.runs.train import Run
 
 
@@ -146,6 +146,7 @@ def test_masks_return_in_the_geometry_of_their_volume(balls: Path, trained: Run,
     rows = list(csv.DictReader((tmp_path / "out" / "volumes.csv").open()))
     voxels = np.asarray(nifti.dataobj).astype(bool).sum()
     assert float(rows[0]["foreground_ml"]) == pytest.approx(voxels * 1.5 * 0.5 * 0.5 / 1000, abs=1e-3)
+    assert np.array_equal(bundle.segment(source), read_volume_mask(tmp_path / "out" / "p2_4.nii.gz"))
     with pytest.raises(ModicumError, match="replace"):
         predict(bundle, [str(source)], balls / "images")
 

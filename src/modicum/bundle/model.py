@@ -12,6 +12,7 @@ import io
 import json
 import zipfile
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,6 +27,7 @@ from torch import nn
 from modicum.augment import POLICIES
 from modicum.bundle.about import BEFORE_ENSEMBLES, FORMAT, file_of, known_format
 from modicum.bundle.decision import class_numbers, outputs_for
+from modicum.bundle.segmenting import segment
 from modicum.classical import METHODS, ClassicalSegmenter, OtsuThreshold
 from modicum.errors import ModicumError
 from modicum.images.failures import explained
@@ -103,6 +105,18 @@ class Bundle:
             prepare=prepare,
             temperature=self.temperature,
         )
+
+    def segment(self, path: str | Path) -> npt.NDArray[np.uint8]:
+        """Class numbers of a file: (H, W) of a picture, (D, H, W) of a volume; 0 is background.
+
+        Raises:
+            ModicumError: it cannot be read, or is a picture where the model is one of volumes.
+        """
+        return segment(self._as_trained, self, Path(path))
+
+    @cached_property
+    def _as_trained(self) -> Predictor:
+        return self.segmenter()
 
     @property
     def parameters(self) -> int:
@@ -200,13 +214,13 @@ class Bundle:
         return content.getvalue()
 
     @classmethod
-    def load(cls, path: Path) -> Bundle:
-        """Read a file that `save` wrote.
+    def load(cls, path: str | Path) -> Bundle:
+        """Read a file that `save` wrote, named by itself or by the folder of its run.
 
         Raises:
             ModicumError: missing, damaged, not a Modicum bundle, or written by a newer version.
         """
-        path = file_of(path)
+        path = file_of(Path(path))
         if not path.is_file():
             missing = "there is no model.modicum in this folder." if path.is_dir() else "there is no such file."
             raise ModicumError(missing, file=path, remedy="Give the model.modicum of a run folder.")

@@ -56,12 +56,13 @@ def plan(data: Data, recipe: RecipeName = "auto", budget: Budget = None, changes
     """The recipe that `train` would use, why, and how long it takes on this machine."""
     from modicum.cli.show import show_plan
     from modicum.datasets import discover
+    from modicum.recipes import minutes_of
     from modicum.runs.betting import betted
     from modicum.runs.estimate import training_time
     from modicum.runs.growing import grown
     from modicum.runs.prepare import prepare
 
-    prepared = grown(betted(prepare(discover(data), recipe, _minutes(budget), None, changes or [], seed)))
+    prepared = grown(betted(prepare(discover(data), recipe, minutes_of(budget), None, changes or [], seed)))
     show_plan(prepared.plan, [prepared.splits[0].reason, training_time(prepared)])
 
 
@@ -80,14 +81,12 @@ def train(
     from modicum.runs.train import train as run
     from modicum.training.together import gathered
 
-    place = out or Path("runs") / data.resolve().stem
-    minutes = _minutes(budget)
     try:
         with gathered() as first:
             if first:
-                show_run(run(data, place, recipe=recipe, minutes=minutes, folds=folds, changes=changes or [], seed=seed))
+                show_run(run(data, out, recipe=recipe, budget=budget, folds=folds, changes=changes or [], seed=seed))
     except KeyboardInterrupt:
-        raise _interrupted(f"The same command goes on from the last epoch ({place}).") from None
+        raise _interrupted("The same command goes on from the last epoch.") from None
 
 
 @app.command()
@@ -170,7 +169,7 @@ def compare(
     try:
         done = run(
             data, place, recipes=[r.strip() for r in recipes.split(",")], labels=_sizes(labels), seeds=seeds,
-            minutes=_minutes(budget), changes=changes or [], ray=ray,
+            budget=budget, changes=changes or [], ray=ray,
         )  # fmt: skip
     except KeyboardInterrupt:
         raise _interrupted(f"The same command goes on with what is left ({place}).") from None
@@ -248,7 +247,7 @@ def demo(
     from modicum.runs import demo as runs
 
     given = {key: value for key, value in (("size", size), ("count", count)) if value is not None}
-    finished, written = (runs.demo_ct if ct else runs.demo)(out, _minutes(budget) or 2.0, **given)
+    finished, written = (runs.demo_ct if ct else runs.demo)(out, budget, **given)
     show_run(finished)
     typer.echo(f"Masks: {len(written)} in {written[0].parent}")
 
@@ -280,16 +279,6 @@ def _sizes(text: str) -> list[str]:
 def _interrupted(said: str) -> typer.Exit:
     typer.echo(f"modicum: Interrupted. {said}", err=True)
     return typer.Exit(130)
-
-
-def _minutes(text: str | None) -> float | None:
-    """Minutes of '90s', '20m', '2h' or '15' (minutes)."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", text)
-    if match is None or float(match[1]) == 0:
-        raise ModicumError(f"'{text}' is no length of time.", remedy="Write for example 90s, 20m or 2h.")
-    return float(match[1]) * {"s": 1 / 60, "m": 1.0, "": 1.0, "h": 60.0}[match[2]]
 
 
 def main() -> None:

@@ -108,7 +108,7 @@ def run_cell(cell: Cell, frame: Frame, folder: Path) -> Result:
     try:
         dataset = with_labels(frame.dataset(), cell.labels, cell.repetition)
         run = train(
-            dataset, folder / cell.key, recipe=cell.recipe, minutes=frame.minutes, changes=frame.changes, seed=cell.repetition
+            dataset, folder / cell.key, recipe=cell.recipe, budget=frame.minutes, changes=frame.changes, seed=cell.repetition
         )
         table = pd.read_csv(run.folder / "cases.csv", dtype={"case": str, "patient": str}, keep_default_na=False)
         table["dice"] = pd.to_numeric(table["dice"])  # "" where no pixel of a picture counts

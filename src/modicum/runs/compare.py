@@ -17,6 +17,7 @@ from modicum.evaluation.comparison import contrast, drawn_means, holm, mean_inte
 from modicum.evaluation.power_law import outlook
 from modicum.evaluation.report import ComparisonData, Curve, Point, write_comparison
 from modicum.evaluation.statistics import Floats
+from modicum.recipes import minutes_of
 from modicum.runs.cells import Cell, Frame, Result, cells, run_cell
 from modicum.runs.folder import RunFolder
 from modicum.runs.prepare import choose_recipe, examine, without
@@ -40,7 +41,7 @@ def compare(
     recipes: Sequence[str],
     labels: Sequence[int | str] = ("all",),
     seeds: int = 3,
-    minutes: float | None = None,
+    budget: str | float | None = None,
     changes: Sequence[str] = (),
     ray: str | None = None,
 ) -> Comparison:
@@ -54,14 +55,14 @@ def compare(
             patients test where the data set does not prescribe it.
         labels: labelled pictures, those of the test not among them; "3p": all pictures of three patients; "all".
         seeds: repetitions, each with other labelled pictures (but for "all") and another beginning.
-        minutes: of training for each cell; None: the recipes' own.
+        budget: training time of each cell, as for `train`; None: the recipes' own.
         ray: "local", or the address of a Ray cluster, on which cells run side by side with one core each; None: one after the
             other. Machines of a cluster must see the data, `out` and recipe files under the same path.
 
     Raises:
         ModicumError: the data cannot serve, a recipe is wrong, or every cell failed.
     """
-    unwanted: set[str] = set()
+    minutes, unwanted = minutes_of(budget), set[str]()
     for name in recipes:  # a wrong one is told at once
         unwanted |= {*choose_recipe(Fingerprint(), name, minutes, changes, None).recipe.data.leave_out}
     if len({Path(r).stem for r in recipes}) < len(recipes):

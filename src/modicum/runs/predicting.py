@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modicum.bundle import Bundle, class_numbers
+from modicum.bundle import Bundle, class_numbers, volume_probabilities
 from modicum.console import bar, say
 from modicum.datasets.layouts.found import expand, stem
 from modicum.errors import ModicumError
 from modicum.evaluation import overlay
 from modicum.images import read_picture, write_mask, write_picture
 from modicum.images.intensity import working_pixels
-from modicum.images.volumes import Volume, brought_back, is_volume, read_volume, write_volume_mask
+from modicum.images.volumes import is_volume, read_volume, write_volume_mask
 from modicum.inference import Predictor
 from modicum.runs.quality import Quality
 
@@ -116,18 +116,6 @@ def _segment_volume(
     written = write_volume_mask(volume, values, out, name, bundle.classes)
     sizes = {f"{c}_ml": round(float((numbers == k).sum()) * volume.voxel_ml, 4) for k, c in enumerate(bundle.classes, 1)}
     return written, sizes
-
-
-def volume_probabilities(segmenter: Predictor, bundle: Bundle, volume: Volume) -> npt.NDArray[np.float16]:
-    """Probability maps (K, D, H, W) of a volume, shown as the recipe of the bundle says."""
-    slicing = bundle.recipe.images.slicing
-    levels = slicing.levels(volume)
-    shown = (slicing.picture(volume, number, levels) for number in range(len(volume.values)))
-    if slicing.block is None:
-        found = np.stack([segmenter.probabilities(picture) for picture in shown], axis=1)
-    else:
-        found = segmenter.probabilities(np.concatenate(list(shown), axis=2))
-    return brought_back(found, volume.shape[1:])
 
 
 def _table(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modicum.bundle import Bundle, class_numbers
+from modicum.bundle import Bundle
 from modicum.console import say
 from modicum.datasets import Dataset, discover
 from modicum.datasets.case import Split
 from modicum.errors import Finding
 from modicum.evaluation import Evaluator
-from modicum.images import read_picture
-from modicum.recipes import dump
+from modicum.recipes import dump, minutes_of
 from modicum.runs.betting import bet_of_folds, betted
 from modicum.runs.folder import RunFolder
 from modicum.runs.growing import grown, larger_versions
@@ -52,17 +51,16 @@ class Run:
         return Bundle.load(self.folder / "model.modicum")
 
     def segment(self, path: str | Path) -> npt.NDArray[np.uint8]:
-        """Class numbers (H, W) for a picture file."""
-        picture = read_picture(Path(path))
-        return class_numbers(self.bundle.segmenter().probabilities(picture), self.bundle, picture)
+        """As `Bundle.segment`."""
+        return self.bundle.segment(path)
 
 
 def train(
     data: str | Path | Dataset,
-    out: str | Path,
+    out: str | Path | None = None,
     *,
     recipe: str = "auto",
-    minutes: float | None = None,
+    budget: str | float | None = None,
     folds: int | None = None,
     changes: Sequence[str] = (),
     seed: int | None = None,
@@ -74,7 +72,8 @@ def train(
 
     Args:
         data: its folder or manifest, or what `discover` made of it.
-        minutes: of training; None: the recipe's own, 10 for `auto`.
+        out: the run folder; None: `runs/NAME`, the name being that of the data.
+        budget: training time, "90s", "20m", "2h", or minutes; None: the recipe's own, 10 minutes for `auto`.
         folds: number of folds; None: decided by the number of patients.
         seed: None: the recipe's own, 0 for `auto`.
 
@@ -82,8 +81,11 @@ def train(
         ModicumError: the data cannot serve, the recipe is wrong, or the folder belongs to something else.
     """
     dataset = data if isinstance(data, Dataset) else discover(Path(data))
-    prepared = prepare(dataset, recipe, minutes, folds, changes, seed)
-    with RunFolder(Path(out)) as folder:
+    prepared = prepare(dataset, recipe, minutes_of(budget), folds, changes, seed)
+    place = (
+        Path("runs") / Path(dataset.root if isinstance(data, Dataset) else data).resolve().stem if out is None else Path(out)
+    )
+    with RunFolder(place) as folder:
         return _run(prepared, folder)
 
 

@@ -204,9 +204,8 @@ def _picture(path: Path, bundle: Bundle, segmenter: Predictor, judge: Judge, cas
 
 def _volume(path: Path, bundle: Bundle, segmenter: Predictor, judge: Judge, case: Case) -> tuple[Numbers, tuple[float, str]]:
     """Class numbers (D, H, W), and what is to be expected of them."""
-    from modicum.bundle import class_numbers
+    from modicum.bundle import class_numbers, volume_probabilities
     from modicum.inference.trust import Signs, mean_expected_dice
-    from modicum.runs.predicting import volume_probabilities
 
     volume = cached_volume(case.image)
     probability = volume_probabilities(segmenter, bundle, volume)

@@ -1,0 +1,45 @@
+"""A model on one picture or volume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from modicum.bundle.decision import class_numbers
+from modicum.errors import ModicumError
+from modicum.images import read_picture
+from modicum.images.volumes import Volume, brought_back, is_volume, read_volume
+from modicum.inference import Predictor
+
+if TYPE_CHECKING:
+    from modicum.bundle.model import Bundle
+
+
+def segment(segmenter: Predictor, bundle: Bundle, path: Path) -> npt.NDArray[np.uint8]:
+    """Class numbers of a file: (H, W) of a picture, (D, H, W) of a volume.
+
+    Raises:
+        ModicumError: it cannot be read, or is a picture where the model is one of volumes.
+    """
+    if is_volume(path):
+        volume = read_volume(path)
+        return class_numbers(volume_probabilities(segmenter, bundle, volume), bundle, volume.values, volume.spacing)
+    if bundle.recipe.images.block is not None:
+        raise ModicumError("this is a picture; the model segments volumes.", file=path)
+    picture = read_picture(path)
+    return class_numbers(segmenter.probabilities(picture), bundle, picture)
+
+
+def volume_probabilities(segmenter: Predictor, bundle: Bundle, volume: Volume) -> npt.NDArray[np.float16]:
+    """Probability maps (K, D, H, W) of a volume, shown as the recipe of the bundle says."""
+    slicing = bundle.recipe.images.slicing
+    levels = slicing.levels(volume)
+    shown = (slicing.picture(volume, number, levels) for number in range(len(volume.values)))
+    if slicing.block is None:
+        found = np.stack([segmenter.probabilities(picture) for picture in shown], axis=1)
+    else:
+        found = segmenter.probabilities(np.concatenate(list(shown), axis=2))
+    return brought_back(found, volume.shape[1:])
