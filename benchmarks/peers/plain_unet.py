@@ -8,10 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from task import Clock, Segment, Task, finish
+from task import Clock, Segment, Task, finish, small, small_mask
 from torch import nn
 
 WIDTHS = [32, 64, 128, 256, 512]
+SIDE = 256
 
 
 def block(before: int, after: int) -> nn.Sequential:
@@ -40,25 +41,21 @@ class UNet(nn.Module):
         return self.last(x)
 
 
-def small(image: np.ndarray, side: int, mode: int = cv2.INTER_AREA) -> np.ndarray:
-    return cv2.resize(image, (side, side), interpolation=mode)
-
-
 def whole_pictures(task: Task) -> tuple[torch.Tensor, torch.Tensor]:
     """All pictures (N, 3, S, S), 0 to 1, and masks (N, 1, S, S)."""
-    x = np.stack([small(image, task.side) for image in task.images]).astype(np.float32) / 255
-    y = np.stack([small(mask.astype(np.uint8), task.side, cv2.INTER_NEAREST) for mask in task.masks]).astype(np.float32)
+    x = np.stack([small(image, SIDE) for image in task.images]).astype(np.float32) / 255
+    y = np.stack([small_mask(mask, SIDE) for mask in task.masks]).astype(np.float32)
     return torch.from_numpy(x).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(y)[:, None]
 
 
-def segmenter(network: nn.Module, side: int, mean: np.ndarray | float = 0.0, sd: np.ndarray | float = 1.0) -> Segment:
+def segmenter(network: nn.Module) -> Segment:
     """The whole picture made small, the answer enlarged, a threshold of .5."""
     network.eval()
 
     @torch.no_grad()
     def segment(image: np.ndarray) -> np.ndarray:
-        x = (small(image, side).astype(np.float32) / 255 - mean) / sd
-        answer = torch.sigmoid(network(torch.from_numpy(np.float32(x)).permute(2, 0, 1)[None])).numpy()[0, 0]
+        x = small(image, SIDE).astype(np.float32) / 255
+        answer = torch.sigmoid(network(torch.from_numpy(x).permute(2, 0, 1)[None])).numpy()[0, 0]
         return cv2.resize(answer, image.shape[1::-1], interpolation=cv2.INTER_LINEAR) >= 0.5
 
     return segment
@@ -81,7 +78,7 @@ def main() -> None:
         dice_loss(network(x[chosen]), y[chosen]).backward()
         optimiser.step()
         again = clock.step()
-    finish(task, segmenter(network, task.side), clock)
+    finish(task, segmenter(network), clock)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class Task:
     masks: list[np.ndarray]
     test: dict[str, Path]
     seconds: float
-    side: int  # of the whole picture, for peers that are shown it made small
+    fine: bool  # thin or small structures: crops at full resolution, else the whole picture made small
     out: Path
 
     @classmethod
@@ -35,7 +35,7 @@ class Task:
         images = [read(Path(row["image"])) for row in about["train"]]
         masks = [cv2.imread(row["label"], cv2.IMREAD_GRAYSCALE) > 127 for row in about["train"]]
         test = {stem: Path(path) for stem, path in about["test"].items()}
-        return cls(images, masks, test, about["seconds"], about["side"], Path(about["out"]))
+        return cls(images, masks, test, about["seconds"], about["fine"], Path(about["out"]))
 
 
 class Clock:
@@ -58,6 +58,15 @@ class Clock:
 def read(path: Path) -> np.ndarray:
     """RGB."""
     return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+
+
+def small(image: np.ndarray, side: int, mode: int = cv2.INTER_AREA) -> np.ndarray:
+    """The whole picture, or mask, made square."""
+    return cv2.resize(image, (side, side), interpolation=mode)
+
+
+def small_mask(mask: np.ndarray, side: int) -> np.ndarray:
+    return small(mask.astype(np.uint8), side, cv2.INTER_NEAREST)
 
 
 def peak_gib() -> float:
