@@ -80,7 +80,8 @@ def rows(task: str, out: Path) -> list[Row]:
     for part, stems in (("train", train[:labels]), ("test", test)):
         for stem in stems:
             label, fov = (DATA / name / kind / f"{stem}.png" for kind in ("labels", "fov"))
-            found.append(Row(stem, str(images[stem]), str(label), str(fov) if fov.exists() else "", part, stem, stem))
+            patient = stem.rstrip("LR") if name == "chase_db1" else stem  # both eyes of one child
+            found.append(Row(stem, str(images[stem]), str(label), str(fov) if fov.exists() else "", part, stem, patient))
     return found
 
 
@@ -132,8 +133,9 @@ def cell(task: str, who: str, minutes: float, options: argparse.Namespace) -> di
         command = own if who == "modicum" else [str(options.peers), str(HERE / f"{who}.py"), str(out / "task.json")]
         with (out / "log.txt").open("w") as log:
             subprocess.run(command, check=True, stdout=log, stderr=subprocess.STDOUT)
-    dice = measured(task, out)
-    return {"task": task, "who": who, "minutes": minutes, "dice": dice, **json.loads((out / "cost.json").read_text())}
+    dice, patients = measured(task, out), {row.whole: row.patient for row in rows(task, out)}
+    told = {"task": task, "who": who, "minutes": minutes, "dice": dice, "patients": [patients[whole] for whole in dice]}
+    return told | json.loads((out / "cost.json").read_text())
 
 
 def measured(task: str, out: Path) -> dict[str, float]:
@@ -150,20 +152,20 @@ def measured(task: str, out: Path) -> dict[str, float]:
 
 
 def show(results: list[dict[str, Any]]) -> None:
-    """A row for each cell; the difference is Modicum's to it, paired over pictures."""
+    """A row for each cell; the difference is Modicum's to it, paired. Intervals draw patients."""
     from modicum.evaluation.statistics import paired_difference, summarise
 
     ours = {(r["task"], r["minutes"]): pd.Series(r["dice"]) for r in results if r["who"] == "modicum"}
     for r in results:
         dice = pd.Series(r["dice"])
-        s = summarise(dice)
+        s = summarise(dice, r["patients"])
         text = (
             f"{r['task']:9} {r['minutes']:3g} min  {r['who']:17} Dice {s['mean']:.3f} [{s['ci95'][0]:.3f}, {s['ci95'][1]:.3f}]"
         )
         text += f"  {r['steps']:5} steps  {r['peak_gib']:.1f} GiB  {r['inference_seconds']:.2f} s a picture"
         own = ours.get((r["task"], r["minutes"]))
         if own is not None and r["who"] != "modicum":
-            d = paired_difference(own, dice[own.index])
+            d = paired_difference(own[dice.index], dice, r["patients"])
             text += f"  Modicum {d['mean']:+.3f} [{d['ci95'][0]:+.3f}, {d['ci95'][1]:+.3f}]"
         print(text + (f"  {r['recipe']}" if "recipe" in r else ""))
 
