@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
 from modicum.cli.main import app
 from modicum.errors import ModicumError
+from modicum.recipes import load
 from modicum.runs import evaluating
 
 
@@ -51,3 +54,13 @@ def test_each_form_with_its_own_options_is_measured(given: list[str], which: str
     monkeypatch.setattr(evaluating, which, measured)
     with pytest.raises(Measured):
         CliRunner().invoke(app, ["evaluate", *given], catch_exceptions=False)
+
+
+def test_a_recipe_that_is_shown_is_a_recipe_file(tmp_path: Path) -> None:
+    shown = CliRunner().invoke(app, ["recipes", "small-polar"], catch_exceptions=False).output
+    (tmp_path / "mine.yaml").write_text(shown, "utf-8")
+    assert load(str(tmp_path / "mine.yaml")) == load("small-polar")
+    with pytest.raises(ModicumError, match="Did you mean 'small-whole'"):
+        CliRunner().invoke(app, ["recipes", "small-hole"], catch_exceptions=False)
+    with pytest.raises(ModicumError, match="modicum plan"):
+        CliRunner().invoke(app, ["recipes", "auto"], catch_exceptions=False)

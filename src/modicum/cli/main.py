@@ -215,11 +215,21 @@ def deidentify(
 
 
 @app.command()
-def recipes() -> None:
-    """The recipes there are, with their sources."""
+def recipes(
+    name: Annotated[
+        str | None, typer.Argument(help="One recipe, as YAML with all of its settings.", show_default=False)
+    ] = None,
+) -> None:
+    """The recipes there are, with their sources; or one, to be saved as a file and changed."""
     from modicum.cli.show import show_recipes
+    from modicum.recipes import dump, load
 
-    show_recipes()
+    if name is None:
+        show_recipes()
+    elif name == "auto":
+        raise ModicumError("auto is made for each data set.", remedy="`modicum plan DATA` shows what it is for yours.")
+    else:
+        typer.echo(dump(load(name)), nl=False)
 
 
 @app.command()
