@@ -216,9 +216,7 @@ def deidentify(
 
 @app.command()
 def recipes(
-    name: Annotated[
-        str | None, typer.Argument(help="One recipe, as YAML with all of its settings.", show_default=False)
-    ] = None,
+    name: Annotated[str | None, typer.Argument(help="One of them, as YAML with all settings.", show_default=False)] = None,
 ) -> None:
     """The recipes there are, with their sources; or one, to be saved as a file and changed."""
     from modicum.cli.show import show_recipes
