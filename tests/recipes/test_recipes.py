@@ -171,6 +171,15 @@ def test_a_teacher_is_trained_already() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "changes", "flips"), [("polar-hourglass", [], False), ("small-polar", ["localiser=heatmap", "start=random"], True)]
+)
+def test_a_heatmap_is_averaged_over_flips_where_the_main_answer_is(name: str, changes: list[str], flips: bool) -> None:
+    first = load(name, changes).first
+    assert first is not None
+    assert (first.finish.flips, first.finish.threshold) == (flips, 0.5)
+
+
+@pytest.mark.parametrize(
     ("budget", "minutes"),
     [("90s", 1.5), ("20m", 20), ("2h", 120), ("15", 15), (" 0.5 m ", 0.5), (7, 7), (1 / 3, 1 / 3), (None, None)],
 )

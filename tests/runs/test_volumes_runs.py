@@ -240,7 +240,7 @@ def slices_of(dataset: Dataset, *volumes: str) -> tuple[str, ...]:
     return tuple(c.id for c in dataset.labelled if c.volume in volumes)
 
 
-@pytest.mark.parametrize("images", ["images.prepare=[clahe]", "images.normalise=picture", "images.normalise=dataset"])
+@pytest.mark.parametrize("images", ["images.prepare=[clahe]", "images.normalise=picture", "images.normalise=none"])
 def test_a_network_of_three_dimensions_predicts_on_what_it_has_learned_from(
     images: str, balls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,8 +51,8 @@ class Images(Axis):
     block: int | None = Field(default=None, ge=2)  # of volumes: slices that a network of three dimensions sees at once
     # Of volumes: mm between pixels along height and width; None: their own; auto: those of most, where they differ.
     spacing: tuple[_Millimetres, _Millimetres] | Literal["auto"] | None = "auto"
-    # By mean and spread of the training pictures, by its own, or as the weights expect that the network starts from.
-    normalise: Literal["dataset", "picture", "weights"] | None = None  # None: weights with ImageNet's, else dataset
+    # By mean and spread of the training pictures, by its own, as the weights expect that the network starts from, or 0 to 1.
+    normalise: Literal["dataset", "picture", "weights", "none"] | None = None  # None: weights with ImageNet's, else dataset
 
     @property
     def slicing(self) -> Slicing:

@@ -46,9 +46,9 @@ class LocaliserPlan:
             finish["threshold"] = 0.5
         merged = {
             **own,
-            "finish": finish,
             **({"network": inner} if inner else {}),
             **{k: v for k, v in self.changes.items() if k != "fit"},
+            "finish": finish | self.changes.get("finish", {}),
             "name": f"{main.get('name', 'custom')}, localiser",
         }
         return _with_what_its_encoder_needs({**merged, "fit": self._fit(own["fit"], self.changes.get("fit", {}))}, main)
@@ -132,7 +132,7 @@ def heatmap(
     changes: Part = {
         "view": {"name": "whole", "size": size},
         "network": {"name": "hourglass", "stacks": stacks, "width": width},
-        "finish": {"threshold": 0.5, "flips": True},
+        "finish": {"threshold": 0.5},
         "fit": {
             "loss": {"name": "heatmap", "objects": objects or "one", "pixel": pixel} | ({"sigma": sigma} if sigma else {}),
             **fit,

@@ -109,7 +109,7 @@ _FAINT = 5.0  # the channel that says how high a slice lies is so much fainter t
 
 
 def _intensity(recipe: Recipe, train: list[TrainingPicture]) -> Intensity:
-    """How pixels become numbers: by the training pictures, by each picture itself, or as the weights expect."""
+    """How pixels become numbers: by the training pictures, by each picture itself, as the weights expect, or 0 to 1."""
     if recipe.images.normalise == "weights":
         assert recipe.encoder is not None, "the recipe was checked"
         mean, sd = expected_scale(recipe.encoder, train[0].image.shape[2])
@@ -117,6 +117,8 @@ def _intensity(recipe: Recipe, train: list[TrainingPicture]) -> Intensity:
     own = recipe.images.normalise == "picture"
     pictures = [as_one_channel(p.image) if recipe.images.block else p.image for p in train]
     intensity = Intensity.of(pictures, per_picture=own, grey=recipe.images.grey)
+    if recipe.images.normalise == "none":
+        intensity = replace(intensity, mean=(0.0,) * intensity.channels, sd=(1.0,) * intensity.channels)
     if not recipe.images.depth:
         return intensity
     return replace(intensity, sd=(*intensity.sd[:-1], intensity.sd[-1] * _FAINT))
