@@ -294,10 +294,37 @@ def test_masks_among_pictures_are_told_and_where_to_put_them(
         mask(tmp_path / folder / name.format(f"x{seed}"), seed)
     dataset = discover(tmp_path)
     found = next(f for f in dataset.findings if f.kind == "labels-as-pictures")
-    assert found.message.startswith("3 of these pictures")
+    assert found.message.startswith("3 of these files")
     assert said in found.message
+    assert [c.id for c in dataset.cases] == ["x0", "x1", "x2"]  # the masks are left out
     with pytest.raises(ModicumError, match=r"no labelled picture.*look like labels.*image,label,patient,split"):
         make_split(dataset, seed=0)
+
+
+@pytest.mark.parametrize("name", ["y_mask", "lesion_mask", "case00_contour", "segmentation-7", "y_seg"])
+def test_what_is_named_as_a_label_never_becomes_an_unlabelled_picture(
+    pairs: Write, picture: Write, mask: Write, name: str
+) -> None:
+    root = pairs(2)
+    picture(root / "images" / "new.png", 5)
+    mask(root / "images" / f"{name}.png", 7)
+    dataset = discover(root)
+    assert (len(dataset.labelled), [c.id for c in dataset.unlabelled]) == (2, ["new"])
+    (finding,) = dataset.findings
+    assert (finding.severity, finding.kind) == ("warning", "labels-as-pictures")
+    assert f"{name}.png" in finding.message
+    assert "left out" in finding.message
+    assert "image,label,patient,split" in (finding.remedy or "")
+
+
+def test_pictures_that_are_all_named_as_labels_are_kept(tmp_path: Path, pairs: Write, picture: Write) -> None:
+    root = pairs(names=["a_gt", "b_gt"])
+    picture(root / "images" / "c_gt.png")
+    dataset = discover(root)
+    assert ([c.id for c in dataset.unlabelled], dataset.findings) == (["c_gt"], ())  # it is called as the others are
+    picture(tmp_path / "alone" / "a_gt.png")
+    dataset = discover(tmp_path / "alone")
+    assert ([c.id for c in dataset.cases], [f.kind for f in dataset.findings]) == (["a_gt"], ["labels-as-pictures"])
 
 
 def test_a_manifest_of_another_name_is_told(pairs: Write, tmp_path: Path) -> None:

@@ -122,6 +122,29 @@ def test_kvasir_and_cvc(tmp_path: Path, pairs: Write, picture: Write, mask: Writ
     assert len({c.patient for c in dataset.labelled}) == 2
 
 
+def test_dermis(tmp_path: Path, picture: Write, mask: Write) -> None:
+    for seed, (diagnosis, source) in enumerate((("melanoma", "dermIS"), ("notmelanoma", "dermquest"))):
+        folder = tmp_path / f"Skin Image Data Set-{seed + 1}" / "skin_data" / diagnosis / source
+        for name in ("D1", "D2_2"):
+            picture(folder / f"{name}_orig.jpg", seed)
+            mask(folder / f"{name}_contour.png", seed)
+        (folder / "Thumbs.db").write_bytes(b"x")
+    lost = mask(folder / "D9_contour.png")
+    picture(folder / "new_orig.jpg")
+    picture(folder / "chart.jpg")
+    dataset = discover(tmp_path)
+    assert dataset.layout == "DermIS and DermQuest"
+    assert all(c.labels[0] == c.image.with_name(c.image.name.replace("orig.jpg", "contour.png")) for c in dataset.labelled)
+    assert [c.attributes for c in dataset.labelled][::2] == [
+        {"diagnosis": "melanoma", "source": "dermis"},
+        {"diagnosis": "notmelanoma", "source": "dermquest"},
+    ]
+    assert (len(dataset.labelled), [c.id for c in dataset.unlabelled]) == (4, ["new_orig"])
+    assert [(f.kind, f.file) for f in dataset.findings] == [("label-without-image", str(lost))]
+    assert any("chart.jpg" in note for note in dataset.notes)
+    assert load_label(dataset.cases[0], dataset.code).max() == 1
+
+
 def test_nnunet(tmp_path: Path, picture: Write, mask: Write) -> None:
     described = {
         "channel_names": {"0": "R"},

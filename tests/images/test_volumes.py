@@ -160,6 +160,28 @@ def test_series_that_are_no_volume_are_refused(tmp_path: Path) -> None:
         read_volume(tmp_path / "t.nii.gz")
 
 
+def test_the_first_of_a_few_channels_is_read_and_masks_have_one(tmp_path: Path) -> None:
+    place = affine((0, 1, 2), (1, 1, 1), (1.0, 1.0, 3.0))
+    values = np.random.default_rng(0).integers(-100, 100, (6, 5, 4, 3)).astype(np.int16)
+    image = nibabel.Nifti1Image(values, place)
+    image.header.set_slope_inter(2, 1)
+    nibabel.save(image, tmp_path / "x.nii.gz")
+    nibabel.save(
+        nibabel.Nifti1Image(np.asarray(nibabel.load(tmp_path / "x.nii.gz").dataobj)[..., 0], place), tmp_path / "y.nii.gz"
+    )
+    volume, alone = read_volume(tmp_path / "x.nii.gz"), read_volume(tmp_path / "y.nii.gz")
+    assert np.array_equal(volume.values, alone.values)
+    assert (volume.channels, alone.channels) == (3, 1)
+    assert volume.lies_as(alone)
+    assert (volume_grid(tmp_path / "x.nii.gz").channels, volume_grid(tmp_path / "x.nii.gz").shape) == (3, alone.shape)
+    mask = (volume.values > 0).astype(np.uint8)
+    written = write_volume_mask(volume, mask, tmp_path, "mask", ("a",))
+    assert nibabel.load(written).shape == (6, 5, 4)
+    assert np.array_equal(read_volume_mask(written), mask)
+    with pytest.raises(ModicumError, match="3 channels"):
+        read_volume_mask(tmp_path / "x.nii.gz")
+
+
 def test_monochrome1_is_turned_round(tmp_path: Path) -> None:
     one = read_volume(slices(tmp_path, PhotometricInterpretation="MONOCHROME1", RescaleIntercept=0)).values
     assert np.array_equal(one, 4095 - (body() + 1024))

@@ -15,6 +15,7 @@ from modicum.datasets.layouts import LAYOUTS, Found
 from modicum.datasets.layouts.found import PARTS, subfolders
 from modicum.datasets.layouts.generic import labels_alone
 from modicum.datasets.layouts.manifest import overlooked, read_manifest
+from modicum.datasets.layouts.pairing import without_labels
 from modicum.datasets.patients import guess_patients, told_of_volumes
 from modicum.datasets.volumes import sliced
 from modicum.errors import Finding, ModicumError, Severity
@@ -40,8 +41,8 @@ def discover(path: Path | str) -> Dataset:
         root, found = path.parent, read_manifest(path)
     else:
         root, found = _recognise(path)
-    cases = _unique_ids(found.cases)
     notes, findings = list(found.notes), list(found.findings)
+    cases = _unique_ids(found.cases if found.layout == "manifest" else without_labels(found.cases, findings))
     if found.layout != "manifest":
         cases = _prescribed(root, cases, notes, findings)
         severity: Severity = "note" if any(c.labelled for c in cases) else "warning"

@@ -9,6 +9,7 @@ from modicum.datasets.case import Case
 from modicum.errors import Finding, ModicumError
 from modicum.images.formats import is_dicom, is_volume
 from modicum.images.volumes import cached_grid
+from modicum.images.volumes.volume import Grid
 
 
 def sliced(cases: Sequence[Case], findings: list[Finding], notes: list[str]) -> list[Case]:
@@ -18,28 +19,34 @@ def sliced(cases: Sequence[Case], findings: list[Finding], notes: list[str]) -> 
     """
     if not any(is_volume(c.image) for c in cases):
         return list(cases)
-    found, volumes = [], 0
+    found, volumes, first_alone = [], 0, list[str]()
     for case in cases:
         if not is_volume(case.image):
             found.append(case)
             continue
         try:
-            depth = _depth(case)
+            grid = _grid(case)
         except ModicumError as error:
             findings.append(Finding("error", "unreadable-file", error.problem, str(error.file or case.image), error.remedy))
             continue
         volumes += 1
+        if grid.channels > 1:
+            first_alone.append(case.image.name)
+        depth = grid.shape[0]
         digits = len(str(depth - 1))
         for number in range(depth):
             name = f"{case.id}_z{number:0{digits}d}"
             found.append(replace(case, id=name, slice=number, volume=case.id, patient=case.patient or case.id))
     slices = sum(c.slice is not None for c in found)
     notes.append(f"{volumes} volumes are read slice by slice ({slices} slices) and measured as wholes.")
+    if first_alone:
+        said = "holds several channels: its first alone is read, in training as in predicting."
+        notes.append(f"Each of {len(first_alone)} volumes (such as {first_alone[0]}) {said}")
     return found
 
 
-def _depth(case: Case) -> int:
-    """Slices of a volume.
+def _grid(case: Case) -> Grid:
+    """Shape and place of a volume.
 
     Raises:
         ModicumError: it cannot be read, or a label has another shape or lies elsewhere.
@@ -62,7 +69,7 @@ def _depth(case: Case) -> int:
                 file=path,
                 remedy="If its voxels belong to those of the volume one by one, copy the volume's header into it.",
             )
-    return shape[0]
+    return grid
 
 
 def _told(shape: Sequence[int]) -> str:

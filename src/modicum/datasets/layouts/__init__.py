@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from modicum.datasets.layouts import dicom, generic, manifest, nnunet, published
+from modicum.datasets.layouts import dicom, generic, manifest, nnunet, published, published_volumes
 from modicum.datasets.layouts.found import Found
 
 LAYOUTS: dict[str, Callable[[Path], Found | None]] = {
@@ -24,6 +24,9 @@ LAYOUTS: dict[str, Callable[[Path], Found | None]] = {
     "ISIC": published.isic,
     "Kvasir-SEG": published.kvasir,
     "CVC-ClinicDB": published.cvc,
+    "DermIS and DermQuest (x_orig.jpg, x_contour.png)": published.dermis,
+    "LiTS (volume-0.nii, segmentation-0.nii)": published_volumes.lits,
+    "BraTS (x_flair.nii.gz, x_t1.nii.gz ..., x_seg.nii.gz)": published_volumes.brats,
     "folders images/ and labels/ (or masks/), also in train/, val/, test/ or a folder for each patient": generic.folders,
     "pictures beside their masks (x.png, x_mask.png)": generic.beside,
     "pictures only": generic.pictures_only,

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from modicum.datasets.layouts.found import PARTS, Found, pictures_in, plain, subfolders
-from modicum.datasets.layouts.pairing import looks_like_label, pair
+from modicum.datasets.layouts.pairing import label_as_picture, looks_like_label, pair
 from modicum.datasets.patients import names_person
-from modicum.errors import Finding, ModicumError
+from modicum.errors import ModicumError
 from modicum.images import read_mask
 
 # in order of preference; "original" and "data" mean pictures only because labels stand beside them
@@ -100,31 +100,22 @@ def beside(root: Path) -> Found | None:
 
 
 def pictures_only(root: Path) -> Found | None:
-    """Pictures without any label."""
+    """Pictures without any label; what lies in a folder of labels is none, and becomes a warning."""
     pictures = pictures_in(root) or pictures_in(root, deep=True)
     if not pictures or plain(root.name) in _LABELS or _wraps_one_folder(root):
         return None
     folders_with_pictures = {plain(p.relative_to(root).parts[0]) for p in pictures if p.parent != root}
     if folders_with_pictures and folders_with_pictures <= set(_LABELS):
         return None  # labels without images
-    found = pair(pictures, (), roots=(root, root, None), layout="pictures only")
+    labels = {p: name for p in pictures for name in p.relative_to(root).parts[:-1] if plain(name) in _LABELS}
+    found = pair([p for p in pictures if p not in labels], (), roots=(root, root, None), layout="pictures only")
     if folders_with_pictures or pictures_in(root) != pictures_in(root, deep=True):
         names = ", ".join(f"{p.name}/" for p in subfolders(root).values())
         found.notes.append(f"No folder of labels was recognised among {names}: every picture counts as unlabelled.")
-    found.findings += _masks_among(pictures, root)
+    if labels:
+        where = " or ".join(f"{name}/" for name in list(dict.fromkeys(labels.values()))[:2])
+        found.findings.append(label_as_picture(len(labels), f"lie in folders called {where}"))
     return found
-
-
-def _masks_among(pictures: Sequence[Path], root: Path) -> list[Finding]:
-    """A warning where pictures without labels lie where labels do, or are called so."""
-    folders = {p: next((name for name in p.relative_to(root).parts[:-1] if plain(name) in _LABELS), "") for p in pictures}
-    likely = [p for p in pictures if folders[p] or looks_like_label(p)]
-    if not likely or len(likely) == len(pictures):
-        return []
-    names = dict.fromkeys(f"lie in folders called {folders[p]}/" if folders[p] else f"are called {p.name}" for p in likely)
-    message = f"{len(likely)} of these pictures look like labels: they {' or '.join([*names][:2])}."
-    remedy = "Put them into images/ and masks/, or name the pairs in a CSV: image,label,patient,split."
-    return [Finding("warning", "labels-as-pictures", message, remedy=remedy)]
 
 
 def _of_patients(root: Path) -> Found | None:

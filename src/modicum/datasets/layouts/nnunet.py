@@ -11,6 +11,7 @@ from typing import Any
 from modicum.datasets.case import Case, Part
 from modicum.datasets.layouts.found import Found, pictures_in, stem
 from modicum.errors import Finding, ModicumError
+from modicum.images.formats import is_volume
 
 _CHANNEL = re.compile(r"^(.*)_(\d{4})$")
 
@@ -19,8 +20,8 @@ def read(root: Path) -> Found | None:
     """A folder with imagesTr and labelsTr, or whose dataset.json lists its training pictures.
 
     Raises:
-        ModicumError: several channels in files of their own, or a dataset.json that is no JSON or names no files
-            or numbers where they belong.
+        ModicumError: pictures with several channels in files of their own, or a dataset.json that is no JSON or names no
+            files or numbers where they belong.
     """
     described = _describe(root / "dataset.json")
     listed = described.get("training")
@@ -31,6 +32,10 @@ def read(root: Path) -> Found | None:
         found = _decathlon(root, listed)
     else:
         found = _nnunet(root)
+    named = described.get("channel_names") or described.get("modality")
+    if isinstance(named, dict) and len(named) > 1 and any(is_volume(c.image) for c in found.cases):
+        names = [str(n) for n in named.values()]
+        found.notes.append(f"dataset.json names the channels {', '.join(names)}: what is read of several is {names[0]}.")
     found.classes = _classes(described.get("labels"), root / "dataset.json")
     return found
 
@@ -42,26 +47,35 @@ def _nnunet(root: Path) -> Found:
         prescribed: Part | None = None
         if part == "test" and by_stem:
             prescribed = "test"
-        for name, image in _single_channel(pictures_in(root / images)).items():
+        for name, image in _first_channel(pictures_in(root / images), found).items():
             label = by_stem.pop(name, None)
             found.cases.append(Case(name, image, (label,) if label else (), part=prescribed))
         found.findings += [_orphan(p) for p in by_stem.values()]
     return found
 
 
-def _single_channel(files: list[Path]) -> dict[str, Path]:
+def _first_channel(files: list[Path], found: Found) -> dict[str, Path]:
+    """By name the only file, or of volumes with several channels that of the first."""
     channels: dict[str, list[Path]] = defaultdict(list)
     for path in files:
         match = _CHANNEL.match(stem(path))
         channels[match[1] if match else stem(path)].append(path)
-    for name, paths in channels.items():
-        if len(paths) > 1:
+    several = {name: paths for name, paths in channels.items() if len(paths) > 1}
+    for name, paths in several.items():
+        if not all(map(is_volume, paths)):
             raise ModicumError(
                 f"'{name}' has {len(paths)} channels in files of their own ({', '.join(p.name for p in paths)}); "
                 "that cannot be read yet.",
                 file=paths[0],
-                remedy="Keep only _0000; or, of pictures, join the channels into one RGB picture.",
+                remedy="Join the channels into one RGB picture, or keep only _0000.",
             )
+    if several:
+        said = "have several channels in files of their own: NAME_0000 alone is read. Give predict that one alone, too"
+        found.notes.append(f"{len(several)} volumes of {files[0].parent.name}/ {said}.")
+        for name in [n for n, paths in channels.items() if not stem(paths[0]).endswith("_0000")]:
+            problem = "this volume has no file of the first channel (NAME_0000), which is what is read of the others."
+            remedy = "Add it, or remove the volume."
+            found.findings.append(Finding("error", "channel-missing", problem, str(channels.pop(name)[0]), remedy))
     return {name: paths[0] for name, paths in channels.items()}
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from modicum.datasets.case import Case, Part
 from modicum.datasets.layouts.found import PARTS, Found, plain, stem
@@ -19,11 +21,13 @@ _WORDS = (
 LABEL_SUFFIX = re.compile(rf"(?:^|[ _.-]){_WORDS}(?:[ _-]?\d+)?$", re.IGNORECASE)
 _LABEL_PREFIX = re.compile(rf"^{_WORDS}[ _.-]+(?=.)", re.IGNORECASE)
 SECOND_OBSERVER = re.compile(r"[ _.-](?:2nd[ _-]?\w*|manual[ _-]?2|observer[ _-]?2|vk)$", re.IGNORECASE)
+_CONTOUR = re.compile(r"(?:^|[ _.-])(?:contours?|outlines?|delineations?)(?:[ _-]?\d+)?$", re.IGNORECASE)  # often no mask
 _FOV_SUFFIX = re.compile(r"[ _.-](?:fov|mask|field[ _-]of[ _-]view)$", re.IGNORECASE)
 _PICTURE_SUFFIX = re.compile(r"[ _.-](?:images?|img|input|training|test|original|orig|rgb|0000)$", re.IGNORECASE)
 _PICTURE_PREFIX = re.compile(r"^(?:images?|img|input|pictures?)[ _.-]+(?=.)", re.IGNORECASE)
 
 Key = tuple[str, ...]
+K = TypeVar("K")
 
 
 def pair(
@@ -70,8 +74,53 @@ def pair(
 
 def looks_like_label(path: Path) -> bool:
     """Whether a file beside pictures is named as a label (`x_mask.png`, `mask_x.png`, `mask.png`)."""
-    name = stem(path)
+    return _named_label(stem(path))
+
+
+def _named_label(name: str) -> bool:
     return bool(LABEL_SUFFIX.search(name) or _LABEL_PREFIX.search(name) or SECOND_OBSERVER.search(name))
+
+
+def pair_by_key(
+    pictures: Mapping[K, Path], labels: Mapping[K, Path], others: Iterable[Path], *, root: Path, layout: str
+) -> Found:
+    """Cases of pictures with the label of the same key.
+
+    Pictures without one are paired as `pair` does with those of the other files that are named as labels, as the page
+    writes them; the rest of these is noted as not used. The prescribed part is that of the first folder, as in `pair`.
+    """
+    others = list(others)
+    found = pair(list(pictures.values()), [*filter(looks_like_label, others)], roots=(root, root, None), layout=layout)
+    own = {path: labels[key] for key, path in pictures.items() if key in labels}
+    found.findings += [_orphan(path) for key, path in labels.items() if key not in pictures]
+    found.findings += [_several(c.image, (own[c.image], *c.labels)) for c in found.cases if c.labels and c.image in own]
+    found.cases = [replace(c, labels=(own[c.image],)) if c.image in own else c for c in found.cases]
+    if unused := [path.name for path in others if not looks_like_label(path)]:
+        found.notes.append(f"Not used: {len(unused)} files of other names, such as {unused[0]}.")
+    return found
+
+
+def without_labels(cases: list[Case], findings: list[Finding]) -> list[Case]:
+    """The cases but unlabelled ones that are named as labels are; a warning names these.
+
+    Where all cases are named so, names tell nothing, and all are kept; the warning comes if none has a label.
+    """
+    named = [bool(_named_label(c.id) or _CONTOUR.search(c.id)) for c in cases]
+    likely = [c for c, so in zip(cases, named, strict=True) if so and not c.labelled]
+    every = all(named)
+    if not likely or (every and len(likely) < len(cases)):
+        return cases
+    names = ", ".join(c.image.name for c in likely[:5]) + ", ..." * (len(likely) > 5)
+    findings.append(label_as_picture(len(likely), f"are called {names}", kept=every))
+    return [c for c, so in zip(cases, named, strict=True) if every or c.labelled or not so]
+
+
+def label_as_picture(count: int, why: str, *, kept: bool = False) -> Finding:
+    """A warning of files that look like labels and belong to no picture."""
+    done = "taken as pictures all the same, since there are no others" if kept else "left out"
+    message = f"{count} of these files look like labels: they {why}. They are {done}."
+    remedy = "Put them into images/ and masks/, or name the pairs in a CSV: image,label,patient,split."
+    return Finding("warning", "labels-as-pictures", message, remedy=remedy)
 
 
 def _match(

@@ -1,4 +1,4 @@
-"""Data sets laid out as their authors publish them."""
+"""Data sets of pictures laid out as their authors publish them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from modicum.datasets.case import Case, Part
 from modicum.datasets.layouts import generic
 from modicum.datasets.layouts.found import Found, pictures_in, stem, subfolders
-from modicum.datasets.layouts.pairing import pair
+from modicum.datasets.layouts.pairing import pair, pair_by_key
 from modicum.errors import ModicumError
 
 _CHASE = re.compile(r"^Image_\d+[LR]$", re.IGNORECASE)
@@ -20,6 +20,8 @@ _STARE = re.compile(r"^im\d{4}$", re.IGNORECASE)
 _STARE_LABEL = re.compile(r"^im\d{4}\.(ah|vk)$", re.IGNORECASE)
 _HRF = re.compile(r"^\d+_(dr|g|h)$", re.IGNORECASE)
 _ISIC = re.compile(r"^ISIC[ _-]?(\d{4}).*?(Training|Validation|Test)(.*)$", re.IGNORECASE)
+_DERMIS = re.compile(r"^(.+)_(orig|contour)$", re.IGNORECASE)
+_DERMIS_GROUPS = {"diagnosis": ("melanoma", "notmelanoma"), "source": ("dermis", "dermquest")}
 _ISIC_TASK = re.compile(r"[ _-](?:Task|Part)(\d(?:-\d)*)", re.IGNORECASE)  # of which the first is segmentation
 
 
@@ -134,6 +136,27 @@ def kvasir(root: Path) -> Found | None:
     if not any(root.glob("*bboxes.json")):
         return None
     return generic.folders(root, "Kvasir-SEG")
+
+
+def dermis(root: Path) -> Found | None:
+    """DermIS and DermQuest: NAME_orig.jpg and the mask NAME_contour.png; folders tell diagnosis and source, the subgroups."""
+    if next(root.rglob("*_contour.*"), None) is None:
+        return None
+    named: dict[str, dict[tuple[Path, str], Path]] = {"orig": {}, "contour": {}}
+    others = []
+    for path in pictures_in(root, deep=True):
+        if match := _DERMIS.match(stem(path)):
+            named[match[2].lower()][path.parent, match[1]] = path
+        else:
+            others.append(path)
+    if not named["orig"].keys() & named["contour"].keys():
+        return None
+    found = pair_by_key(named["orig"], named["contour"], others, root=root, layout="DermIS and DermQuest")
+    for number, case in enumerate(found.cases):
+        folders = [name.lower() for name in case.image.relative_to(root).parts[:-1]]
+        groups = {group: name for group, names in _DERMIS_GROUPS.items() for name in names if name in folders}
+        found.cases[number] = replace(case, attributes=groups)
+    return found
 
 
 def cvc(root: Path) -> Found | None:

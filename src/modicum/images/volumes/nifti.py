@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import numpy.typing as npt
 from modicum.errors import ModicumError
 from modicum.images.volumes.orientation import Orientation
 from modicum.images.volumes.volume import Grid, Mask, Volume
+
+_CHANNELS = 4  # along a fourth axis: so many at most are kinds of image (BraTS has four), more are points in time
 
 
 @dataclass(frozen=True)
@@ -46,39 +48,41 @@ class Plain:
 
 
 def read(path: Path) -> Volume:
-    """The volume of a file; a fourth axis of length one is dropped.
+    """The volume of a file; of a few channels along a fourth axis the first.
 
     Raises:
-        ModicumError: not three-dimensional.
+        ModicumError: not three-dimensional, or many along a fourth axis.
     """
     image = _load(path)
-    values = _three(np.asanyarray(image.dataobj), path)
+    sizes, channels = _sizes(image, path)
+    values = np.asanyarray(image.dataobj if len(image.shape) < 4 else image.dataobj[..., 0]).reshape(sizes)
     if values.dtype.kind == "f" or values.dtype.itemsize > 2:
         values = values.astype(np.float32)
     orientation = Orientation.of(image.affine)
     affine = orientation.placed(image.affine, values.shape)
-    return Volume(orientation.volume(values), orientation.spacing, affine, _Writer(image.affine, image.header, orientation))
+    writer = _Writer(image.affine, image.header, orientation)
+    return Volume(orientation.volume(values), orientation.spacing, affine, writer, channels=channels)
 
 
 def grid(path: Path) -> Grid:
     """Shape, spacing and place from the header alone."""
     image = _load(path)
-    return Orientation.of(image.affine).grid((*image.shape[:3], 1)[:3], image.affine)
+    sizes, channels = _sizes(image, path)
+    return replace(Orientation.of(image.affine).grid(sizes, image.affine), channels=channels)
 
 
 def _load(path: Path) -> Any:
     return nibabel.load(path, mmap=False)  # a map would change with the file
 
 
-def _three(values: npt.NDArray[Any], path: Path) -> npt.NDArray[Any]:
-    if values.ndim == 4 and values.shape[3] == 1:
-        values = values[..., 0]
-    if values.ndim == 2:
-        values = values[..., None]
-    if values.ndim != 3 or values.dtype.names is not None:
+def _sizes(image: Any, path: Path) -> tuple[tuple[int, ...], int]:
+    """Three sizes of a file's array, and how many channels it has."""
+    shape = tuple(image.shape)
+    channels = shape[3] if len(shape) == 4 else 1
+    if len(shape) not in (2, 3, 4) or not 1 <= channels <= _CHANNELS or image.get_data_dtype().names is not None:
         raise ModicumError(
-            f"this file has {values.ndim} dimensions {values.shape}, a volume has three.",
+            f"this file has {len(shape)} dimensions {shape}, a volume has three.",
             file=path,
-            remedy="Save each time point or channel as a file of its own.",
+            remedy="Save each time point or channel as a file of its own (fslsplit, or four_to_three of nibabel).",
         )
-    return values
+    return (*shape, 1)[:3], channels

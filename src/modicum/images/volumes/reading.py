@@ -39,13 +39,16 @@ def read_volume_mask(path: Path | str) -> npt.NDArray[Any]:
     """Values (D, H, W) of a label file, whole numbers as they stand in it.
 
     Raises:
-        ModicumError: as `read_volume`; values that are no whole numbers.
+        ModicumError: as `read_volume`; several channels, or values that are no whole numbers.
     """
     return mask_values(read_volume(path), path)
 
 
 def mask_values(volume: Volume, path: Path | str) -> npt.NDArray[Any]:
     """As `read_volume_mask`, of a volume that was read from a path."""
+    if volume.channels > 1:
+        problem = f"this label has {volume.channels} channels, and one is needed."
+        raise ModicumError(problem, file=path, remedy="Save class numbers in one channel.")
     values = volume.values
     whole = np.rint(values)
     if values.dtype.kind == "f" and not (np.isfinite(values).all() and np.allclose(values, whole, atol=1e-3)):

@@ -32,6 +32,7 @@ class Grid:
     spacing: tuple[float, float, float]  # mm along these
     affine: npt.NDArray[np.float64] = field(compare=False)  # (4, 4), as that of a volume
     turned: tuple[object, ...] = field(default=(), compare=False)  # how the file's array was turned to lie like that
+    channels: int = field(default=1, compare=False)  # that the file holds, of which the first is read
 
     def lies_as(self, other: Grid | Volume, voxels: float = 0.1) -> bool:
         """Whether each voxel lies where that of the other does, to this part of a voxel."""
@@ -55,6 +56,7 @@ class Volume:
     affine: npt.NDArray[np.float64]  # (4, 4), from voxel (d, h, w) to millimetres right, front, head
     write: Writer
     remarks: tuple[str, ...] = field(default=())  # what must be known of the file: a tilted gantry, missing slices
+    channels: int = 1  # that the file holds, of which this is the first
 
     def nameless(self) -> Volume:
         """The same volume, whose masks are written without what a DICOM file says of its patient."""
