@@ -195,6 +195,26 @@ def suggest(
 
 
 @app.command()
+def export(
+    bundle: Annotated[Path, typer.Argument(help="The model.modicum of a run.", show_default=False)],
+    to: Annotated[str, typer.Option(help="Format: onnx.")] = "onnx",
+    out: Annotated[Path | None, typer.Option(help="File.", show_default="NAME.onnx beside the bundle")] = None,
+    flips: Flips = None,
+) -> None:
+    """The network for other programs (ONNX), and beside it a JSON file with what they must do before and after it."""
+    from modicum.bundle import Bundle, file_of
+    from modicum.runs.exporting import export as run
+
+    if to != "onnx":
+        raise ModicumError(f"there is no export to '{to}'.", remedy="Use --to onnx")
+    place = out or file_of(bundle).with_suffix(".onnx")
+    about = run(Bundle.load(bundle), place, flips=flips)
+    for key in ("input", "output"):
+        typer.echo(f"{key:6} {about[key]['name']} {' x '.join(map(str, about[key]['shape']))}")
+    typer.echo(f"{place} ({place.stat().st_size / 1e6:.1f} MB); before and after it: {place.with_suffix('.json')}")
+
+
+@app.command()
 def deidentify(
     source: Annotated[Path, typer.Argument(help="Folder of DICOM files.", show_default=False)],
     out: Annotated[Path, typer.Argument(help="Folder for those without names.", show_default=False)],

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-_SURE = 2.0**-12  # nearest to 1 that float16 can tell from it: a 1 says at least so much
+SURE = 2.0**-12  # nearest to 1 that float16 can tell from it: a 1 says at least so much
 _COLDEST, _HOTTEST = 0.2, 5.0
 _PIXELS = 10_000  # of each picture: all count the same, however large
 _AT_ONCE = 2**16  # pixels, of a picture or volume as large as may be
@@ -39,7 +39,7 @@ def tempered(probability: npt.NDArray[np.float16], temperature: float) -> npt.ND
 
 def with_background(probability: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """Maps (K + 1, ...) of background and the foreground classes (K, ...)."""
-    return np.concatenate([np.maximum(1 - probability.sum(axis=0, keepdims=True), _SURE), probability])
+    return np.concatenate([np.maximum(1 - probability.sum(axis=0, keepdims=True), SURE), probability])
 
 
 def fitted_temperature(samples: Iterable[Sample]) -> float:
