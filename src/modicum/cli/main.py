@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from modicum.cli.options import Budget, Changes, Data, Flips, RecipeName, Seed, interrupted, sizes_of
 from modicum.errors import ModicumError
 
 app = typer.Typer(
@@ -19,17 +19,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Data = Annotated[Path, typer.Argument(help="Folder with pictures and labels, or a CSV manifest.", show_default=False)]
-Budget = Annotated[
-    str | None, typer.Option(help="Training time, such as 90s, 20m or 2h; 20 is 20 minutes.", show_default=False)
-]
-RecipeName = Annotated[str, typer.Option(help="Name of a recipe (see `modicum recipes`), or a YAML file.")]
-Changes = Annotated[
-    list[str] | None, typer.Option("--set", help="Change a recipe key: --set fit.loss=focal", show_default=False)
-]
-Seed = Annotated[int | None, typer.Option(min=0, help="Of the split and the start.", show_default="the recipe's, or 0")]
-Flips = Annotated[bool | None, typer.Option("--flips/--no-flips", help="Average over four flips.", show_default="as trained")]
 
 
 @app.command()
@@ -86,7 +75,7 @@ def train(
             if first:
                 show_run(run(data, out, recipe=recipe, budget=budget, folds=folds, changes=changes or [], seed=seed))
     except KeyboardInterrupt:
-        raise _interrupted("The same command goes on from the last epoch.") from None
+        raise interrupted("The same command goes on from the last epoch.") from None
 
 
 @app.command()
@@ -168,11 +157,11 @@ def compare(
     place = out or Path("comparisons") / data.resolve().stem
     try:
         done = run(
-            data, place, recipes=[r.strip() for r in recipes.split(",")], labels=_sizes(labels), seeds=seeds,
+            data, place, recipes=[r.strip() for r in recipes.split(",")], labels=sizes_of(labels), seeds=seeds,
             budget=budget, changes=changes or [], ray=ray,
         )  # fmt: skip
     except KeyboardInterrupt:
-        raise _interrupted(f"The same command goes on with what is left ({place}).") from None
+        raise interrupted(f"The same command goes on with what is left ({place}).") from None
     show_comparison(done)
     if done.failed:
         raise typer.Exit(1)
@@ -291,22 +280,6 @@ def serve(
     from modicum.web.serve import serve as run
 
     run(data, host, port, browser=browser)
-
-
-def _sizes(text: str) -> list[str]:
-    """Numbers of '5, 10, 3p, all'."""
-    sizes = [one.strip() for one in text.split(",")]
-    for one in sizes:
-        if not re.fullmatch(r"all|[1-9]\d*p?", one):
-            raise ModicumError(
-                f"'{one}' is no number of labels.", remedy="Write for example --labels 5,10,20,all, or 1p,3p for patients."
-            )
-    return sizes
-
-
-def _interrupted(said: str) -> typer.Exit:
-    typer.echo(f"modicum: Interrupted. {said}", err=True)
-    return typer.Exit(130)
 
 
 def main() -> None:
