@@ -8,11 +8,12 @@ from sklearn.datasets import make_classification
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.neural_network import MLPClassifier
 
-from modicum.classical import METHODS
+from modicum.classical import METHODS, ClassicalSegmenter
 from modicum.classical import features as module
 from modicum.classical.features import features, in_strips
 from modicum.classical.pixels import PixelClassifier, _boosting, _forest, _perceptron
 from modicum.errors import ModicumError
+from modicum.images.intensity import Intensity
 from modicum.views import TrainingPicture
 
 
@@ -112,3 +113,20 @@ def test_pictures_that_show_nothing_are_told() -> None:
     empty = TrainingPicture("e", picture().image, np.zeros((60, 70), np.uint8))
     with pytest.raises(ModicumError, match="foreground or background only"):
         METHODS.build("pixels").fit([empty], 1, 0)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("classifier", ["forest", "boosting", "perceptron"])
+def test_what_was_learned_and_is_damaged_is_refused(classifier: str) -> None:
+    method = PixelClassifier(classifier=classifier, trees=3)  # type: ignore[arg-type]
+    one = picture()
+    state = method.fit([one], 1, 0)
+    damage = [{key: value for key, value in state.items() if key != next(iter(state))}]
+    if "left" in state:
+        beyond, back = state["left"].copy(), state["right"].copy()
+        beyond[beyond >= 0] += len(beyond)
+        back[back >= 0] = 0  # one would go round for ever
+        damage += [state | {"left": beyond}, state | {"right": back}]
+    for broken in damage:
+        with pytest.raises(ModicumError, match="does not fit its method"):
+            ClassicalSegmenter(method, broken, Intensity((0.5,) * 3, (0.2,) * 3)).probabilities(one.image)

@@ -214,6 +214,15 @@ def test_patients_of_a_partly_prescribed_test_stay_out_of_training(pairs: Write)
     assert check_split(dataset, split) == []
 
 
+def test_a_manifest_with_a_name_that_no_file_can_have(pairs: Write) -> None:
+    root = pairs(names=["a", "b"])
+    rows = f"images/a.png,labels/a.png\nimages/b.png,labels/{'b' * 300}.png\n"
+    (root / "manifest.csv").write_text("image,label\n" + rows)
+    dataset = discover(root)
+    assert [c.id for c in dataset.cases] == ["a"]
+    assert [f.kind for f in dataset.findings] == ["file-missing"]
+
+
 @pytest.mark.parametrize("part", ["", "train"])
 def test_a_folder_for_each_patient(tmp_path: Path, picture: Write, mask: Write, part: str) -> None:
     for seed in range(6):

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.classical.table import Method, State
+from modicum.errors import ModicumError
 from modicum.images.intensity import Intensity, working_pixels
 from modicum.inference import Look
 from modicum.inference.calibration import tempered
@@ -26,8 +27,16 @@ class ClassicalSegmenter:
     temperature: float = 1.0  # of the probabilities that are told
 
     def probabilities(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
-        """Probability maps (K, H, W) of the foreground classes for a picture (H, W, C) of any dtype."""
-        probability = self.method.probabilities(self.pixels(picture), self.state).astype(np.float16)
+        """Probability maps (K, H, W) of the foreground classes for a picture (H, W, C) of any dtype.
+
+        Raises:
+            ModicumError: what was learned is not what this method learns.
+        """
+        pixels = self.pixels(picture)
+        try:
+            probability = self.method.probabilities(pixels, self.state).astype(np.float16)
+        except (KeyError, IndexError, ValueError):
+            raise ModicumError("what the bundle has learned does not fit its method.", remedy="Copy it again.") from None
         return tempered(probability, self.temperature)
 
     def look(self, picture: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None = None) -> Look:

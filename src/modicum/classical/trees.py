@@ -34,7 +34,12 @@ def packed(trees: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> State:
 
 
 def answers(columns: Floats, state: State) -> Floats:
-    """(V, n): the sum over all trees of what they answer to n samples, whose features are columns (F, n)."""
+    """(V, n): the sum over all trees of what they answer to n samples, whose features are columns (F, n).
+
+    Raises:
+        IndexError: a child that does not come after its parent, which no tree has: one would follow it for ever.
+    """
+    _refuse_loops(state["left"], state["right"])
     feature, threshold, left, right = (state[key] for key in ("feature", "threshold", "left", "right"))
     total = np.zeros((state["value"].shape[1], columns.shape[1]), np.float32)
     for root in state["roots"]:
@@ -47,6 +52,12 @@ def answers(columns: Floats, state: State) -> Floats:
                 goes_left = columns[feature[node]][who] <= threshold[node]
                 waiting += [(int(left[node]), who[goes_left]), (int(right[node]), who[~goes_left])]
     return total
+
+
+def _refuse_loops(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> None:
+    inner = np.flatnonzero(left >= 0)
+    if (left[inner] <= inner).any() or (right[inner] <= inner).any():
+        raise IndexError("a child comes before its parent")
 
 
 def _moved(children: npt.NDArray[Any], by: int) -> npt.NDArray[np.int32]:

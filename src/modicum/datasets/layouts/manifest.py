@@ -37,7 +37,7 @@ def read_manifest(path: Path) -> Found:
             raise ModicumError(f"row {number} has no image.", file=path, remedy="Fill the column, or remove the row.")
         image, *files = (path.parent / p for p in (row["image"], *_several(row.get("label", ""))))
         fov = row.get("fov", "")
-        missing = [p for p in (image, *files, *([path.parent / fov] if fov else [])) if not p.is_file()]
+        missing = [p for p in (image, *files, *([path.parent / fov] if fov else [])) if not _is_file(p)]
         if missing:
             findings.append(_missing(path, number, missing[0]))
             continue
@@ -57,6 +57,13 @@ def read_manifest(path: Path) -> Found:
         problem = findings[0].message if findings else "it lists no picture."
         raise ModicumError(problem, file=path, remedy="Paths are relative to the manifest's folder.")
     return Found("manifest", cases, notes, findings)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def overlooked(root: Path, severity: Severity) -> list[Finding]:
