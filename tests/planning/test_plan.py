@@ -49,6 +49,12 @@ def test_patches_fit_into_the_smallest_picture() -> None:
     assert chosen.recipe.view["size"] == 96
 
 
+def test_an_object_that_was_not_seen_is_not_thin() -> None:
+    chosen = plan(variant(object_thickness_px=0.0, objects_per_picture=0), 5, [])
+    assert chosen.recipe.view["name"] == "whole"
+    assert "is not known" in chosen.reasons[0]
+
+
 def test_changes_are_applied_last_and_checked() -> None:
     chosen = plan(LESION, 5, ["seed=3", "view=patches", "fit.batch_size=2"])
     assert chosen.recipe.view["name"] == "patches"

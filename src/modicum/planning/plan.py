@@ -29,6 +29,10 @@ _UNSEEN = (
     "View: the whole picture made small; how large the objects are, marks do not tell. For thin or small ones: --recipe "
     "small-patches --set supervision=scribbles."
 )
+_NOTHING_SEEN = (
+    "View: the whole picture made small; how large the objects are is not known, because no label that was looked at shows "
+    "one. For thin or small ones: --recipe small-patches."
+)
 _AUGMENTATION = (
     "Augmentation: any rotation and flips, scale +-25 %, colour and brightness: with few labels, the more the better."
 )
@@ -165,7 +169,7 @@ def _longest(seen: Fingerprint) -> int:
 def _needs_full_resolution(seen: Fingerprint) -> bool:
     """Whether thin structures, or some of many objects, would be lost in the whole picture made small."""
     shrink = max(1.0, _longest(seen) / 128)
-    return seen.object_thickness_px / shrink < _THIN or (seen.objects_per_picture > _FEW and shrink > 1.5)
+    return 0 < seen.object_thickness_px / shrink < _THIN or (seen.objects_per_picture > _FEW and shrink > 1.5)
 
 
 def _patches(seen: Fingerprint) -> tuple[dict[str, Any], dict[str, str]]:
@@ -181,9 +185,12 @@ def _patches(seen: Fingerprint) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _whole(seen: Fingerprint) -> tuple[dict[str, Any], dict[str, str]]:
+    large = (
+        f"View: the whole picture made small, because the objects are large enough ({seen.object_thickness_px:.0f} "
+        f"pixels across in pictures of {seen.median_width}x{seen.median_height}) and their surroundings help to find them."
+    )
     reasons = {
-        "view": f"View: the whole picture made small, because the objects are large enough ({seen.object_thickness_px:.0f} "
-        f"pixels across in pictures of {seen.median_width}x{seen.median_height}) and their surroundings help to find them.",
+        "view": large if seen.object_thickness_px else _NOTHING_SEEN,
         "fit.augmentation": _AUGMENTATION,
     }
     view, widths = {"name": "whole", "size": _WHOLE}, [16, 32, 64, 128, 256]

@@ -1,0 +1,28 @@
+"""Which pictures a fingerprint looks at, and what it tells of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modicum.datasets import discover, fingerprint
+
+Write = Callable[..., Path]
+
+
+def test_a_rare_object_is_looked_at(pairs: Write, mask: Write) -> None:
+    root = pairs(130)
+    for i in range(130):
+        mask(root / "labels" / f"case{i:02d}.png", values=np.zeros((40, 48), np.uint8))
+    disc = np.zeros((40, 48), np.uint8)
+    disc[10:30, 10:30] = 255
+    mask(root / "labels" / "case05.png", values=disc)
+    seen = fingerprint(discover(root))
+    assert seen.object_thickness_px > 8
+    assert (seen.examined, seen.objects_per_picture, seen.single_share) == (1, 1, pytest.approx(1 / 130, abs=1e-3))
+    share = seen.foreground_share["foreground"]
+    assert share["mean"] == pytest.approx((disc > 0).mean() / 130, abs=1e-4), "of all labelled pictures"
+    assert (share["min"], share["max"]) == (0, pytest.approx((disc > 0).mean(), abs=1e-4))
