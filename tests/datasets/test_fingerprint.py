@@ -26,3 +26,12 @@ def test_a_rare_object_is_looked_at(pairs: Write, mask: Write) -> None:
     share = seen.foreground_share["foreground"]
     assert share["mean"] == pytest.approx((disc > 0).mean() / 130, abs=1e-4), "of all labelled pictures"
     assert (share["min"], share["max"]) == (0, pytest.approx((disc > 0).mean(), abs=1e-4))
+
+
+def test_the_usual_size_is_that_of_labelled_pictures(pairs: Write, picture: Write) -> None:
+    root = pairs(3)
+    for i in range(8):
+        picture(root / "images" / f"more{i}.png", i, size=(26, 30))
+    seen = fingerprint(discover(root))
+    assert (seen.labelled, seen.unlabelled) == (3, 8)
+    assert (seen.median_height, seen.median_width, seen.min_height, seen.min_width) == (40, 48, 26, 30)

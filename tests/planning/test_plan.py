@@ -44,9 +44,9 @@ def test_small_and_thin_structures_get_patches(seen: Fingerprint, view: str) -> 
     assert chosen.recipe.fit.budget == 5
 
 
-def test_patches_fit_into_the_smallest_picture() -> None:
-    chosen = plan(variant(object_thickness_px=4, min_height=100), 5, [])
-    assert chosen.recipe.view["size"] == 96
+def test_patches_fit_into_the_usual_picture() -> None:
+    assert plan(variant(object_thickness_px=4, median_height=100), 5, []).recipe.view["size"] == 96
+    assert plan(variant(object_thickness_px=4, min_height=40), 5, []).recipe.view["size"] == 192, "one small picture is padded"
 
 
 def test_an_object_that_was_not_seen_is_not_thin() -> None:

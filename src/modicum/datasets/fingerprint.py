@@ -26,8 +26,8 @@ _MOST_OBJECTS = 60  # in one picture, the largest, whose shape is measured
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Of all pictures: their number and size. Of labelled ones (at most 60, drawn by seed among those with an object): what
-    the objects are like; those that are marked in part do not tell.
+    """Of all pictures: their number and size (the median is that of labelled ones). Of labelled ones (at most 60, drawn by
+    seed among those with an object): what the objects are like; those that are marked in part do not tell.
 
     Lengths are in pixels of the original pictures; shares and relative lengths 0 to 1; 0 where nothing is labelled.
     """
@@ -66,8 +66,9 @@ class Fingerprint:
 
 def fingerprint(dataset: Dataset, progress: Progress | None = None, *, seed: int = 0) -> Fingerprint:
     """Measure a data set. Files that cannot be read are passed over; `check` reports them."""
-    sizes = [s for c in dataset.cases if (s := _size(c)) is not None] or [(0, 0)]
-    heights, widths = np.array(sizes).T
+    sizes = {c.id: s for c in dataset.cases if (s := _size(c)) is not None} or {"": (0, 0)}
+    heights, widths = np.array(list(sizes.values())).T
+    usual = np.median([sizes[c.id] for c in dataset.labelled if c.id in sizes] or list(sizes.values()), axis=0)
     looked_at, filled = _drawn(dataset, seed)
     seen = []
     for done, case in enumerate(looked_at, 1):
@@ -84,10 +85,10 @@ def fingerprint(dataset: Dataset, progress: Progress | None = None, *, seed: int
         unlabelled=len(dataset.unlabelled),
         patients=len({c.patient or c.id for c in dataset.cases}),
         min_height=int(heights.min()),
-        median_height=int(np.median(heights)),
+        median_height=int(usual[0]),
         max_height=int(heights.max()),
         min_width=int(widths.min()),
-        median_width=int(np.median(widths)),
+        median_width=int(usual[1]),
         max_width=int(widths.max()),
         spacing=spacing,
         spacing_spread=spread,

@@ -173,7 +173,8 @@ def _needs_full_resolution(seen: Fingerprint) -> bool:
 
 
 def _patches(seen: Fingerprint) -> tuple[dict[str, Any], dict[str, str]]:
-    size = min(192, _multiple_of_32(min(seen.min_height, seen.min_width)))
+    """Of the usual picture as much as may be: one that is smaller is padded by its view."""
+    size = min(192, _multiple_of_32(min(seen.median_height, seen.median_width)))
     reasons = {
         "view": f"View: patches of {size} pixels at full resolution, because structures are {seen.object_thickness_px:.1f} "
         f"pixels across{_many(seen)}, and too little of them would be left if the pictures "
