@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,3 +36,22 @@ def test_the_usual_size_is_that_of_labelled_pictures(pairs: Write, picture: Writ
     seen = fingerprint(discover(root))
     assert (seen.labelled, seen.unlabelled) == (3, 8)
     assert (seen.median_height, seen.median_width, seen.min_height, seen.min_width) == (40, 48, 26, 30)
+
+
+@pytest.mark.parametrize(
+    ("classes", "found"),
+    [
+        (("heart", "left lung", "right lung"), ("left lung", "right lung")),
+        (("Lung_R", "Lung_L"), ("Lung_R", "Lung_L")),
+        (("KidneyLeft", "KidneyRight"), ("KidneyLeft", "KidneyRight")),
+        (("leftatrium", "spleen", "atrium, right"), ("leftatrium", "atrium, right")),
+        (("l", "r"), ("l", "r")),
+        (("left atrium", "right ventricle"), None),
+        (("rectum", "lectum", "liver", "river"), None),
+        (("lesion",), None),
+    ],
+)
+def test_classes_that_differ_by_their_side_are_known_by_their_names(
+    pairs: Write, classes: tuple[str, ...], found: tuple[str, str] | None
+) -> None:
+    assert fingerprint(replace(discover(pairs(2)), classes=classes)).sides == found

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from modicum.augment import POLICIES
 from modicum.datasets import Fingerprint, discover, fingerprint
 from modicum.errors import ModicumError
 from modicum.planning import Plan, plan, with_angles
@@ -136,6 +137,22 @@ def test_colour_pictures_seen_whole_have_a_rival_that_knows_imagenet() -> None:
         "supervision=consistency",
     ):
         assert not plan(LESION, 5, [own]).rivals, "a rival would undo what was asked for"
+
+
+def test_classes_that_differ_by_their_side_are_not_mirrored() -> None:
+    chosen = plan(variant(sides=("left lung", "right lung")), 5, [])
+    for recipe in (chosen.recipe, chosen.rivals[0].recipe):
+        policy = POLICIES.build(recipe.fit.augmentation)
+        assert (policy.flip_left_right, policy.flip_up_down) == (0, 0)
+        assert 0 < policy.rotation < 0.5
+        assert policy.contrast == POLICIES.build("strong").contrast
+    (said,) = [reason for reason in chosen.reasons if reason.startswith("Augmentation")]
+    assert "'left lung' and 'right lung' differ by their side alone" in said
+    assert "any rotation" not in said
+    by_user = plan(variant(sides=("left lung", "right lung")), 5, ["fit.augmentation=flips"])
+    assert all(r.fit.augmentation["name"] == "flips" for r in (by_user.recipe, by_user.rivals[0].recipe))
+    assert not any(reason.startswith("Augmentation") for reason in by_user.reasons)
+    assert plan(LESION, 5, []).recipe.fit.augmentation["name"] == "strong"
 
 
 def test_ct_is_seen_in_a_window() -> None:

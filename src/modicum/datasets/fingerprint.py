@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from modicum.datasets.case import Case, Dataset
 from modicum.datasets.loading import case_size, foreground_share, load_field_of_view, load_label, load_marked, load_picture
+from modicum.datasets.sides import sides
 from modicum.datasets.volume_facts import volume_facts
 from modicum.errors import ModicumError
 from modicum.images.volumes import cached_grid
@@ -45,6 +46,7 @@ class Fingerprint:
     spacing: tuple[float, float, float] | None = None  # of volumes: median mm between voxels along depth, height, width
     spacing_spread: float = 0.0  # how far a volume's in height or width lies from that, at most; .1 is a tenth
     window: tuple[int, int] | None = None  # of CT: Hounsfield units among which the objects and what borders on them lie
+    sides: tuple[str, str] | None = None  # two classes that differ by left and right alone
     channels: tuple[int, ...] = ()  # all that occur
     dtypes: tuple[str, ...] = ()
     marked_in_part: int = 0  # labelled pictures, among those looked at, whose labels say nothing of some pixels
@@ -93,6 +95,7 @@ def fingerprint(dataset: Dataset, progress: Progress | None = None, *, seed: int
         spacing=spacing,
         spacing_spread=spread,
         window=volumes.window if volumes is not None else None,
+        sides=sides(dataset.classes),
         channels=tuple(sorted({s.channels for s in seen})),
         dtypes=tuple(sorted({s.dtype for s in seen})),
         marked_in_part=sum(s.in_part for s in seen),

@@ -10,7 +10,7 @@ from typing import Any
 from modicum.datasets.fingerprint import Fingerprint
 from modicum.errors import ModicumError
 from modicum.planning.larger import Larger, larger_ones
-from modicum.planning.rivals import Rival, rivals_of, touches
+from modicum.planning.rivals import SIDED, Rival, rivals_of, touches
 from modicum.recipes import Recipe, change, checked
 
 _WHOLE = 96  # pixels of a whole picture: in few minutes, many steps and much context teach more than fine borders
@@ -35,6 +35,10 @@ _NOTHING_SEEN = (
 )
 _AUGMENTATION = (
     "Augmentation: any rotation and flips, scale +-25 %, colour and brightness: with few labels, the more the better."
+)
+_SIDED = (
+    "Augmentation: no flips and little rotation, because '{}' and '{}' differ by their side alone, and a mirrored or turned "
+    "picture would contradict its labels; scale +-25 %, colour and brightness."
 )
 
 
@@ -78,6 +82,9 @@ def _add(values: dict[str, Any], reasons: dict[str, str], seen: Fingerprint, min
         reasons["supervision"] = f"Supervision: scribbles, because {seen.marked_in_part} labels are marked in part."
     if (advice := _advice(seen)) is not None:
         reasons["view.advice"] = advice
+    if seen.sides is not None:
+        values["fit"] |= {"augmentation": SIDED}
+        reasons["fit.augmentation"] = _SIDED.format(*seen.sides)
     if seen.window is not None:
         values["images"] = {"window": list(seen.window)}
         reasons["images.window"] = (
