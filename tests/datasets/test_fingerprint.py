@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from modicum.datasets import discover, fingerprint
 
@@ -55,3 +56,14 @@ def test_classes_that_differ_by_their_side_are_known_by_their_names(
     pairs: Write, classes: tuple[str, ...], found: tuple[str, str] | None
 ) -> None:
     assert fingerprint(replace(discover(pairs(2)), classes=classes)).sides == found
+
+
+def test_grey_pictures_with_three_channels_are_not_in_colour(pairs: Write) -> None:
+    root = pairs(4)
+    assert fingerprint(discover(root)).in_colour
+    for path in sorted((root / "images").iterdir())[:3]:
+        grey = np.repeat(np.asarray(Image.open(path))[..., :1], 3, axis=2)
+        grey[:3, :3] = (0, 255, 0)  # somebody's mark
+        Image.fromarray(grey).save(path)
+    seen = fingerprint(discover(root))
+    assert (seen.channels, seen.in_colour) == ((3,), False)

@@ -20,6 +20,7 @@ LESION = Fingerprint(
     min_width=600,
     median_width=600,
     channels=(3,),
+    in_colour=True,
     objects_per_picture=1,
     object_thickness_px=120,
 )
@@ -126,7 +127,7 @@ def test_colour_pictures_seen_whole_have_a_rival_that_knows_imagenet() -> None:
     assert rival.recipe.start["name"] == "imagenet"
     assert (rival.recipe.seed, rival.recipe.fit.batch_size, rival.recipe.fit.budget) == (3, 4, 5)
     assert any("small-imagenet" in reason for reason in plan(LESION, 5, []).reasons)
-    assert not plan(variant(channels=(1,)), 5, []).rivals
+    assert not plan(variant(in_colour=False), 5, []).rivals, "grey pictures, though they have three channels"
     assert not plan(variant(object_thickness_px=4), 5, []).rivals, "vessels are seen in patches"
     for own in (
         "view.size=64",

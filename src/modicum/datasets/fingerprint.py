@@ -48,6 +48,7 @@ class Fingerprint:
     window: tuple[int, int] | None = None  # of CT: Hounsfield units among which the objects and what borders on them lie
     sides: tuple[str, str] | None = None  # two classes that differ by left and right alone
     channels: tuple[int, ...] = ()  # all that occur
+    in_colour: bool = False  # most of the pictures looked at are: their channels differ
     dtypes: tuple[str, ...] = ()
     marked_in_part: int = 0  # labelled pictures, among those looked at, whose labels say nothing of some pixels
     examined: int = 0  # labelled pictures that the figures below come from
@@ -97,6 +98,7 @@ def fingerprint(dataset: Dataset, progress: Progress | None = None, *, seed: int
         window=volumes.window if volumes is not None else None,
         sides=sides(dataset.classes),
         channels=tuple(sorted({s.channels for s in seen})),
+        in_colour=bool(seen) and bool(np.median([s.coloured for s in seen]) > 0.5),
         dtypes=tuple(sorted({s.dtype for s in seen})),
         marked_in_part=sum(s.in_part for s in seen),
         examined=len(labelled),
@@ -119,6 +121,7 @@ class _Seen:
     longest: int
     shares: list[float]
     thickness: dict[int, float]
+    coloured: bool = False
     in_part: bool = False
     objects: int = 0
     diameters: list[float] = field(default_factory=list)
@@ -164,7 +167,7 @@ def _spacing(dataset: Dataset) -> tuple[tuple[float, float, float] | None, float
 def _examine(case: Case, dataset: Dataset) -> _Seen | None:
     try:
         picture = load_picture(case)
-        seen = _Seen(picture.shape[2], picture.dtype.name, max(picture.shape[:2]), [], {})
+        seen = _Seen(picture.shape[2], picture.dtype.name, max(picture.shape[:2]), [], {}, _coloured(picture))
         if not case.labelled:
             return seen
         label = load_label(case, dataset.code)
@@ -187,6 +190,13 @@ def _examine(case: Case, dataset: Dataset) -> _Seen | None:
         seen.objects = len(case.labels)
     seen.contrast = _contrast(picture, label > 0, valid)
     return seen
+
+
+def _coloured(picture: npt.NDArray[Any]) -> bool:
+    """Whether channels differ by a tenth of the greatest value in more than a hundredth of the pixels: a mark in colour, or
+    what JPEG makes of grey, is less."""
+    spread = picture.max(axis=2).astype(np.float32) - picture.min(axis=2)
+    return bool((spread > picture.max() / 10).mean() > 0.01)
 
 
 def _objects(mask: npt.NDArray[np.uint8], seen: _Seen) -> None:

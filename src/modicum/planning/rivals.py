@@ -42,7 +42,7 @@ def rivals_of(planned: Recipe, seen: Fingerprint, changes: Sequence[str]) -> tup
     if planned.leaves_pixels_out:  # marks of held-out pictures tell little of which is better
         return ()
     chosen_by_user = any(touches(one, key) for one in changes for key in _ITS_OWN)
-    if chosen_by_user or planned.name == _RIVAL or planned.view["name"] != "whole" or max(seen.channels, default=1) < 3:
+    if chosen_by_user or planned.name == _RIVAL or planned.view["name"] != "whole" or not seen.in_colour:
         return ()
     own = [f"fit.augmentation={SIDED}"] if seen.sides is not None else []
     own += [one for one in changes if not any(touches(one, key) for key in _NAMED)]
