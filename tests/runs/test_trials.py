@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import modicum as md
 from discs import TINY
 from modicum.datasets import Fingerprint, discover, make_split
-from modicum.datasets.case import Split
+from modicum.datasets.case import Case, Split
 from modicum.errors import ModicumError
 from modicum.planning import Rival
 from modicum.recipes import Recipe, load
@@ -129,6 +130,15 @@ def test_of_many_pictures_some_patients_are_drawn(training: Training, monkeypatc
     drawn = trials._pool(training)
     assert len(drawn) == 6
     assert {c.id for c in drawn} <= {*training.split.train, *training.split.val}
+
+
+def test_of_patients_with_many_pictures_each_gives_some(training: Training) -> None:
+    names = [f"{patient}{picture:02}" for patient in "abcdefghijkl" for picture in range(40)]
+    cases = tuple(Case(name, Path(name), (Path(name),), patient=name[0]) for name in names)
+    many = replace(training, dataset=replace(training.dataset, cases=cases), split=Split(tuple(names), (), (), ""))
+    drawn = trials._pool(many)
+    assert Counter(c.patient for c in drawn) == dict.fromkeys("abcdefghijkl", 5), "sixty in all"
+    assert drawn == trials._pool(many)
 
 
 def test_where_nothing_could_be_told_nothing_is_tried(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,16 +152,18 @@ def _lead(rival: Mapping[str, float], planned: Mapping[str, float], patients: Ma
 
 
 def _pool(training: Training) -> list[Case]:
-    """All that may be learned from; of many, patients are drawn."""
+    """All that may be learned from; of many, patients are drawn, and of each as many pictures as leave room for all."""
     known = {*training.split.train, *training.split.val}
     cases = [c for c in training.dataset.labelled if c.id in known]
     if len(cases) <= _MOST_PICTURES:
         return cases
     patients = sorted({c.patient or c.id for c in cases})
-    drawn: list[Case] = []
-    for index in np.random.default_rng(training.recipe.seed).permutation(len(patients)):
+    each, drawn = math.ceil(_MOST_PICTURES / len(patients)), list[Case]()
+    rng = np.random.default_rng(training.recipe.seed)
+    for index in rng.permutation(len(patients)):
         if len(drawn) < _MOST_PICTURES:
-            drawn += [c for c in cases if (c.patient or c.id) == patients[index]]
+            own = [c for c in cases if (c.patient or c.id) == patients[index]]
+            drawn += [own[i] for i in sorted(rng.permutation(len(own))[:each])]
     return drawn
 
 
