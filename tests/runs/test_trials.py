@@ -108,6 +108,19 @@ def test_a_rival_must_lead_clearly(training: Training, monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("_any_length")
+@pytest.mark.parametrize(("dice", "winner"), [(0.61, "bet"), (0.7, "bet"), (0.59, "planned")])
+def test_the_better_bet_wins_by_the_greater_mean(
+    training: Training, monkeypatch: pytest.MonkeyPatch, dice: float, winner: str
+) -> None:
+    """What would be taken untried is not refused because a trial could not tell."""
+    told(monkeypatch, {"planned": 0.6, "bet": dice}, spread=0.3 if dice == 0.7 else 0.0)
+    chosen, found = trials.tried(training, [Rival(tiny("bet"), "", "it is the better bet")], SEEN)
+    assert found is not None
+    assert chosen.recipe.name == found.chosen == winner
+    assert f"Chosen by trials: {winner}." in found.reason
+
+
+@pytest.mark.usefixtures("_any_length")
 @pytest.mark.parametrize("dice", [{"planned": 0.1}, {"rival": 0.9}])
 def test_trials_that_fail_decide_nothing(training: Training, monkeypatch: pytest.MonkeyPatch, dice: dict[str, float]) -> None:
     told(monkeypatch, dice)
