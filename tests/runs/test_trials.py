@@ -205,8 +205,11 @@ def test_folds_take_the_better_bet_untried_where_each_has_room(
     monkeypatch.setattr(betting, "LEAST_SECONDS", 0.0)
     monkeypatch.setattr(betting, "LEAST_STEPS", least)
     monkeypatch.setattr(betting, "measured_step", lambda recipe, *_: SimpleNamespace(seconds=0.01))
-    run = md.train(discs, tmp_path / "run", budget=0.2, folds=2)
+    run = md.train(discs, tmp_path / "run", budget=0.2, folds=2, changes=["fit.batch_size=2"])
     assert run.summary["recipe"] == run.bundle.recipe.name == chosen
-    assert ("it is the better bet. " in (tmp_path / "run" / "report.html").read_text()) == (chosen == "rival")
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert ("it is the better bet. " in report) == (chosen == "rival")
+    assert "Set by you: fit.batch_size=2." in report
     monkeypatch.delattr(betting, "measured_step")
-    assert md.train(discs, tmp_path / "run", budget=0.2, folds=2).summary == run.summary
+    again = md.train(discs, tmp_path / "run", budget=0.2, folds=2, changes=["fit.batch_size=2"])
+    assert again.summary == run.summary
