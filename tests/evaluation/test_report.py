@@ -56,7 +56,8 @@ def report(classes: int = 1, count: int = 9, name: str = "eye") -> ReportData:
         truth = rng.integers(0, classes + 1, (40, 30)).astype(np.uint8)
         scores = np.stack([(truth == k) * 0.7 + rng.random(truth.shape) for k in range(classes + 1)])
         attributes = {f"{name} camera": "AB"[i % 2] + name}
-        evaluator.add(f"{name} {i}", (scores / scores.sum(0))[1:], truth, attributes=attributes)
+        found = scores.argmax(0).astype(np.uint8)
+        evaluator.add(f"{name} {i}", (scores / scores.sum(0))[1:], truth, prediction=found, attributes=attributes)
         if i < 3:
             image = rng.integers(0, 255, (40, 30, 3)).astype(np.uint8)
             role = ("best", "median", "worst")[i]
@@ -153,7 +154,7 @@ def test_one_picture_has_no_interval(tmp_path):
 def test_an_object_that_was_never_there(tmp_path):
     empty, some = np.zeros((9, 9), np.uint8), np.ones((9, 9), np.uint8)
     evaluator = Evaluator(["object"])
-    evaluator.add("a", np.zeros((1, 9, 9)), empty)
+    evaluator.add("a", np.zeros((1, 9, 9)), empty, prediction=empty)
     evaluator.add("b", np.ones((1, 9, 9)), empty, prediction=some)
     summary = evaluator.summary()
     data = replace(

@@ -50,8 +50,8 @@ class Evaluator:
 
     Args:
         classes: names of classes 1, 2, ... (background is 0 and has no name).
-        thresholds: for one class, the probability from which a pixel is foreground ([.5] if None). Several classes compete
-            by the highest probability, background's being what the others leave of 1, and need none.
+        thresholds: for one class, the probability from which a pixel was taken as foreground ([.5] if None), which the
+            summary tells. Several classes compete by the highest probability and need none.
     """
 
     def __init__(self, classes: Sequence[str], thresholds: Sequence[float] | None = None) -> None:
@@ -76,10 +76,11 @@ class Evaluator:
         case_id: str,
         probability: npt.NDArray[np.floating] | None,
         truth: Numbers,
+        *,
+        prediction: Numbers,
         valid: Mask | None = None,
         patient: str = "",
         attributes: Mapping[str, str] | None = None,
-        prediction: Numbers | None = None,
         spacing: Sequence[float] | None = None,
     ) -> None:
         """Compare one picture with its truth.
@@ -88,23 +89,19 @@ class Evaluator:
             case_id: its name; each may be added once.
             probability: (K, H, W) in 0..1, or None where only a mask exists.
             truth: (H, W) class numbers, 0 background.
+            prediction: (H, W) class numbers after finishing steps.
             valid: (H, W); only these pixels count.
             patient: whose picture it is; pictures of one patient are resampled together. "" if unknown.
             attributes: columns for subgroups.
-            prediction: (H, W) class numbers after finishing steps; made from the probability if None.
             spacing: mm between voxels along each axis; None: distances are in pixels. Everything may be (D, H, W) as well.
 
         Raises:
             ModicumError: sizes differ, a class number has no name, or a probability is not a number.
-            ValueError: neither probability nor prediction, or the case is there already.
+            ValueError: the case is there already.
         """
         if case_id in self._cases:
             raise ValueError(f"case '{case_id}' was added before")
         self._check(case_id, truth, probability, prediction, valid)
-        if prediction is None:
-            if probability is None:
-                raise ValueError(f"case '{case_id}' has neither probability nor prediction")
-            prediction = self._decide(probability)
         inside = None if valid is None else valid.astype(bool)
         rows, histograms = [], []
         for number, name in enumerate(self.classes, 1):
@@ -188,12 +185,6 @@ class Evaluator:
                 found.setdefault(row.class_name, []).append((row.sizes, row.person))
         return found
 
-    def _decide(self, probability: npt.NDArray[np.floating]) -> Numbers:
-        if len(self.classes) == 1:
-            return np.asarray(probability[0] >= self.thresholds[0], np.uint8)
-        background = 1 - probability.sum(0, keepdims=True, dtype=np.float32)
-        return np.asarray(np.concatenate([background, probability]).argmax(0), np.uint8)
-
     def _class_summary(self, number: int, name: str) -> dict[str, Any]:
         rows = [r for r in self._rows if r.class_name == name]
         found: dict[str, Any] = self._metric_summaries(rows)
@@ -229,7 +220,7 @@ class Evaluator:
         case_id: str,
         truth: Numbers,
         probability: npt.NDArray[np.floating] | None,
-        prediction: Numbers | None,
+        prediction: Numbers,
         valid: Mask | None,
     ) -> None:
         if probability is not None and probability.shape[0] != len(self.classes):
@@ -243,7 +234,7 @@ class Evaluator:
             if array is not None and array.shape != truth.shape:
                 raise ModicumError(f"case '{case_id}': the {what} is {_size(array)}, the true mask {_size(truth)}.")
         for what, numbers in (("true mask", truth), ("prediction", prediction)):
-            if numbers is not None and numbers.size and int(numbers.max()) > len(self.classes):
+            if numbers.size and int(numbers.max()) > len(self.classes):
                 raise ModicumError(
                     f"case '{case_id}': the {what} holds class {int(numbers.max())}, but there are {len(self.classes)} "
                     f"({', '.join(self.classes)})."
