@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics as sk
 
 from modicum.errors import ModicumError
-from modicum.evaluation import Evaluator
+from modicum.evaluation import Evaluator, dice_by_case
 
 
 def case(seed: int, classes: int = 1, shape: tuple[int, ...] = (24, 31)) -> tuple[np.ndarray, np.ndarray]:
@@ -154,6 +154,42 @@ def test_pictures_without_the_object_are_counted():
     evaluator.add("empty", None, empty, prediction=empty)
     evaluator.add("full", None, empty + 1, prediction=empty + 1)
     assert evaluator.summary()["without_object"] == 1
+
+
+def rare() -> Evaluator:
+    """An organ in nine of ten pictures, half found in one, and in three a tumour that is never found; one picture is blank."""
+    evaluator = Evaluator(["organ", "tumour", "cyst"])
+    for i in range(10):
+        truth = np.zeros((16, 16), np.uint8)
+        truth[2:10, 2:10] = i < 9
+        found = np.where(truth & (np.arange(16) < 6 if i == 0 else True), 1, 0).astype(np.uint8)
+        truth[12:14, 12:14] = 2 * (i < 3)
+        evaluator.add(f"c{i}", None, truth, prediction=found, attributes={"scanner": "AB"[i % 2]})
+    return evaluator
+
+
+def test_not_to_find_what_is_not_there_is_no_merit_among_several_classes():
+    summary, table = rare().summary(), rare().table()
+    half = 2 * 32 / (32 + 64)
+    cases = [half / 2, 0.5, 0.5, 1, 1, 1, 1, 1, 1, 1]  # the blank one as if there were one class
+    assert summary["dice"]["mean"] == pytest.approx(np.mean(cases))
+    assert summary["dice"]["n"] == 10
+    assert (summary["by_class"]["tumour"]["dice"]["mean"], summary["by_class"]["tumour"]["dice"]["n"]) == (0, 3)
+    assert summary["by_class"]["organ"]["dice"]["mean"] == pytest.approx((8 + half) / 9)
+    assert (summary["by_class"]["cyst"]["dice"]["mean"], summary["by_class"]["cyst"]["pooled"]["dice"]) == (None, None)
+    assert summary["by_class"]["cyst"]["without_object"] == 10
+    assert summary["by_class"]["cyst"]["specificity"]["mean"] == 1
+    assert summary["pooled"]["dice"] == pytest.approx((2 * 544 / (544 + 576) + 0) / 2)
+    assert summary["by_subgroup"]["scanner"]["A"]["dice"]["mean"] == pytest.approx(np.mean(cases[::2]))
+    assert table["dice"].isna().sum() == 1 + 7 + 10
+    assert dice_by_case(table).tolist() == pytest.approx(cases)
+
+
+def test_a_picture_without_a_pixel_that_counts_has_no_figure_of_any_class():
+    evaluator, truth = rare(), np.ones((16, 16), np.uint8)
+    evaluator.add("outside", None, truth, prediction=truth, valid=np.zeros((16, 16), bool))
+    assert (evaluator.summary()["dice"]["n"], evaluator.summary()["dice"]["undefined"]) == (10, 1)
+    assert dice_by_case(evaluator.table()).isna().tolist() == [False] * 10 + [True]
 
 
 def test_volumes_work_as_well():

@@ -163,6 +163,19 @@ def test_an_object_that_was_never_there(tmp_path):
     assert "2 of 2 pictures are without the object" in written(tmp_path, data)
 
 
+def test_a_class_that_no_picture_has(tmp_path):
+    evaluator = Evaluator(["organ", "cyst"])
+    for i in range(12):
+        truth = np.zeros((9, 9), np.uint8)
+        truth[2:6, 2 : 3 + i % 5] = i % 4 > 0
+        evaluator.add(f"c{i}", None, truth, prediction=np.roll(truth, i % 3, axis=0))
+    summary = evaluator.summary()
+    text = written(tmp_path, ReportData("masks", summary["dice"], summary, evaluator.table(), evaluator.classes))
+    row = text.partition("<td>cyst</td>")[2].partition("</tr>")[0]
+    assert row.count("–") >= 6
+    assert "nan" not in row
+
+
 def test_large_pictures_stay_small_on_the_page(tmp_path):
     image = np.random.default_rng(0).integers(0, 255, (1500, 2000, 3)).astype(np.uint8)
     mask = (image[..., 0] > 128).astype(np.uint8)

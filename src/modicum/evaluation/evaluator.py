@@ -24,6 +24,7 @@ Mask = npt.NDArray[np.bool_]
 
 CURVE_METRICS = ("auc", "average_precision")
 SIZES = ("found_ml", "true_ml")
+_NOTHING_TO_FIND = dict.fromkeys(OVERLAP_METRICS[:5], 1.0) | {"hd95": 0.0}  # of an object in neither truth nor answer
 _MOST_SUBGROUPS = 12  # a column with more values (an age, a name) does not divide the pictures into groups
 
 
@@ -38,6 +39,11 @@ class _Row:
     metrics: dict[str, float]
     counts: Counts = field(repr=False)
     sizes: Sizes | None = None  # of a volume
+
+    @property
+    def absent(self) -> bool:
+        """Whether the class is in neither truth nor answer."""
+        return not any((self.counts.tp, self.counts.fp, self.counts.fn))
 
     @property
     def person(self) -> str:
@@ -114,7 +120,10 @@ class Evaluator:
             sizes = None if spacing is None else Sizes.of(found, true, inside, spacing)
             if sizes is not None:
                 metrics |= dict(zip(SIZES, sizes.millilitres, strict=True))
-            rows.append(_Row(case_id, name, patient, dict(attributes or {}), metrics, count(found, true, inside), sizes))
+            row = _Row(case_id, name, patient, dict(attributes or {}), metrics, count(found, true, inside), sizes)
+            if row.absent and len(self.classes) > 1:
+                metrics |= dict.fromkeys(_NOTHING_TO_FIND, math.nan)
+            rows.append(row)
         self._rows += rows
         self._cases.add(case_id)
         self._with_probability += probability is not None
@@ -146,7 +155,8 @@ class Evaluator:
     def summary(self) -> dict[str, Any]:
         """What goes into summary.json: mean, sd, median, interval of each metric; nan and infinity become None.
 
-        For several classes a picture's figure is the mean over its classes, where they have one; "by_class" has each.
+        For several classes a picture's figure is the mean over its classes, where they have one; "by_class" has each. As in
+        nnU-Net, a class in neither truth nor answer has no Dice: to leave out what is not there is no merit.
 
         Raises:
             ModicumError: no case was added.
@@ -195,6 +205,8 @@ class Evaluator:
         found["expected_calibration_error"] = self.histograms[number].calibration_error() if self.histograms else math.nan
         counts = Counts(*np.sum(np.array([r.counts for r in rows]), axis=0))
         found["pooled"] = {metric: float(value) for metric, value in rates(counts).items()}
+        if len(self.classes) > 1 and all(r.absent for r in rows):
+            found["pooled"] |= {m: math.nan for m in _NOTHING_TO_FIND if m in OVERLAP_METRICS}
         found["without_object"] = sum(1 for r in rows if np.asarray(r.counts.tp) + np.asarray(r.counts.fn) == 0)
         return found
 
@@ -251,15 +263,26 @@ def _histogram(case_id: str, probability: npt.NDArray[np.floating], true: Mask, 
 
 
 def _average_over_classes(rows: Sequence[_Row], metrics: Sequence[str]) -> list[_Row]:
-    """One row a case: each metric averaged over the classes that have it."""
+    """One row a case: each metric averaged over the classes that have it; of a case with none of them as for one class."""
     by_case: dict[str, list[_Row]] = {}
     for row in rows:
         by_case.setdefault(row.case, []).append(row)
     found = []
     for case, its_rows in by_case.items():
         means = _mean_of([{m: r.metrics.get(m, math.nan) for m in metrics} for r in its_rows])
+        if all(r.absent for r in its_rows) and not math.isnan(means["accuracy"]):
+            means |= _NOTHING_TO_FIND
         found.append(_Row(case, "", its_rows[0].patient, its_rows[0].attributes, means, its_rows[0].counts))
     return found
+
+
+def dice_by_case(table: pd.DataFrame) -> pd.Series[float]:
+    """Of an `Evaluator.table`: Dice of each case, averaged over the classes that have one; nan where no pixel counts.
+
+    Of a case that has none of several classes it is 1, as accuracy is there.
+    """
+    cases = table.groupby("case")
+    return cases["dice"].mean().fillna(cases["accuracy"].mean())
 
 
 def _mean_of(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -21,7 +21,7 @@ from modicum.console import say
 from modicum.datasets import Fingerprint, make_folds
 from modicum.datasets.case import Case, Split
 from modicum.errors import ModicumError
-from modicum.evaluation import Evaluator
+from modicum.evaluation import Evaluator, dice_by_case
 from modicum.planning import Rival
 from modicum.planning.rivals import better_bet
 from modicum.recipes import Recipe
@@ -128,7 +128,7 @@ def _trial(own: Training) -> tuple[dict[str, float], float]:
     trained, evaluator = train_once(own), Evaluator(own.dataset.classes)
     cases, masks = {c.id: c for c in own.dataset.labelled}, own.folder.path / own.part / "masks"
     test_bundle(trained.bundle, [cases[i] for i in own.split.test], own.dataset.code, evaluator, masks)
-    dice = evaluator.table().groupby("case")["dice"].mean().dropna()
+    dice = dice_by_case(evaluator.table()).dropna()
     return {str(case): float(d) for case, d in dice.items()}, trained.whole_seconds
 
 
