@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -195,3 +196,13 @@ def test_patients_from_names(ids: list[str], patients: int) -> None:
     assert set(found) == set(ids)
     assert len(set(found.values())) == patients
     assert reason
+
+
+@pytest.mark.parametrize(("volumes", "validate"), [(6, 0), (7, 1)])  # one of them is for the test
+def test_of_few_volumes_none_is_set_aside_for_validation(volumes: int, validate: int) -> None:
+    data = dataset([f"v{n}" for n in range(volumes) for _ in range(30)])
+    cases = tuple(replace(c, volume=c.patient, slice=i % 30) for i, c in enumerate(data.cases))
+    split = make_split(replace(data, cases=cases), seed=0)
+    assert len({i for i, c in enumerate(cases) if c.id in split.test}) == 30
+    assert len(split.val) == 30 * validate
+    assert ("none set aside for validation (fewer than 6 volumes)" in split.reason) is not bool(validate)

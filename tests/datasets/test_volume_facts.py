@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +69,20 @@ def test_the_window_of_ct_is_as_wide_as_the_tissue_and_as_much_about_it(aortas: 
     assert wide.window == (-675, 1425)
     assert replace(facts, labelled={"fat": (-150.0, -50.0)}).window == (-300, 100)
     assert replace(facts, labelled={}).window is None
+
+
+def test_labelled_volumes_are_looked_at_first(aortas: Path, tmp_path: Path) -> None:
+    for kind in ("images", "labels"):
+        (tmp_path / kind).mkdir()
+    image, label = (sorted((aortas / kind).iterdir())[0] for kind in ("images", "labels"))
+    for number in range(40):
+        shutil.copy(image, tmp_path / "images" / f"volume{number:02}.nii.gz")
+    for number in (5, 13, 26):  # none of every fourth
+        shutil.copy(label, tmp_path / "labels" / f"volume{number:02}.nii.gz")
+    facts = volume_facts(discover(tmp_path))
+    assert facts is not None
+    assert (facts.volumes, facts.looked_at) == (40, 12)
+    assert facts.window is not None
 
 
 def test_cases_are_counted_in_words(aortas: Path) -> None:

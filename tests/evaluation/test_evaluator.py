@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics as sk
 
 from modicum.errors import ModicumError
-from modicum.evaluation import Evaluator
+from modicum.evaluation import Evaluator, dice_by_case
 
 
 def case(seed: int, classes: int = 1, shape: tuple[int, ...] = (24, 31)) -> tuple[np.ndarray, np.ndarray]:
@@ -21,12 +21,20 @@ def case(seed: int, classes: int = 1, shape: tuple[int, ...] = (24, 31)) -> tupl
     return probability[1:].astype(np.float32), truth
 
 
-def filled(classes: int = 1, count: int = 6, **thresholds) -> Evaluator:
-    evaluator = Evaluator([f"class {k}" for k in range(1, classes + 1)], **thresholds)
+def decided(probability: np.ndarray, threshold: float = 0.5) -> np.ndarray:
+    """Class numbers of maps (K, ...): by the threshold for one class, else the most probable."""
+    if len(probability) == 1:
+        return (probability[0] >= threshold).astype(np.uint8)
+    return np.concatenate([1 - probability.sum(0, keepdims=True), probability]).argmax(0).astype(np.uint8)
+
+
+def filled(classes: int = 1, count: int = 6, threshold: float = 0.5) -> Evaluator:
+    evaluator = Evaluator([f"class {k}" for k in range(1, classes + 1)], [threshold] * classes)
     for i in range(count):
         probability, truth = case(i, classes)
         group = {"camera": "AB"[i % 2], "age": str(i), "centre": "one"}
-        evaluator.add(f"case{i}", probability, truth, patient=f"p{i // 2}", attributes=group)
+        found = decided(probability, threshold)
+        evaluator.add(f"case{i}", probability, truth, prediction=found, patient=f"p{i // 2}", attributes=group)
     return evaluator
 
 
@@ -52,13 +60,12 @@ def test_one_class_by_hand():
     assert "by_class" not in summary
 
 
-def test_the_threshold_decides():
-    strict, lenient = filled(thresholds=[0.8]).summary(), filled(thresholds=[0.2]).summary()
-    assert strict["recall"]["mean"] < lenient["recall"]["mean"]
+def test_the_threshold_is_told():
+    strict, lenient = filled(threshold=0.8).summary(), filled(threshold=0.2).summary()
     assert (strict["threshold"], lenient["threshold"]) == (0.8, 0.2)
 
 
-def test_several_classes_compete_with_background():
+def test_several_classes_by_hand():
     summary, table = filled(3).summary(), filled(3).table()
     probability, truth = case(0, 3)
     found = np.concatenate([1 - probability.sum(0, keepdims=True), probability]).argmax(0)
@@ -75,7 +82,7 @@ def test_several_classes_compete_with_background():
     assert summary["threshold"] is None
 
 
-def test_a_finished_prediction_overrides_the_map():
+def test_masks_are_measured_by_the_prediction_and_curves_by_the_map():
     probability, truth = case(0)
     evaluator = Evaluator(["object"])
     evaluator.add("a", probability, truth, prediction=truth)
@@ -127,14 +134,15 @@ def test_pixels_outside_the_field_of_view_do_not_count():
     valid = np.zeros(truth.shape, bool)
     valid[:, :15] = True
     one, other = Evaluator(["object"]), Evaluator(["object"])
-    one.add("a", probability, truth, valid=valid)
-    other.add("a", probability[:, :, :15], truth[:, :15])
+    found = decided(probability)
+    one.add("a", probability, truth, prediction=found, valid=valid)
+    other.add("a", probability[:, :, :15], truth[:, :15], prediction=found[:, :15])
     assert one.summary() == other.summary()
 
 
 def test_summary_is_plain_json():
     evaluator = Evaluator(["object"])
-    evaluator.add("a", np.zeros((1, 4, 4), np.float16), np.ones((4, 4), np.uint8))
+    evaluator.add("a", np.zeros((1, 4, 4), np.float16), np.ones((4, 4), np.uint8), prediction=np.zeros((4, 4), np.uint8))
     text = json.dumps(evaluator.summary(), allow_nan=False)
     assert json.loads(text)["hd95"]["mean"] is None
     json.dumps(filled(2).summary(), allow_nan=False)
@@ -148,17 +156,53 @@ def test_pictures_without_the_object_are_counted():
     assert evaluator.summary()["without_object"] == 1
 
 
+def rare() -> Evaluator:
+    """An organ in nine of ten pictures, half found in one, and in three a tumour that is never found; one picture is blank."""
+    evaluator = Evaluator(["organ", "tumour", "cyst"])
+    for i in range(10):
+        truth = np.zeros((16, 16), np.uint8)
+        truth[2:10, 2:10] = i < 9
+        found = np.where(truth & (np.arange(16) < 6 if i == 0 else True), 1, 0).astype(np.uint8)
+        truth[12:14, 12:14] = 2 * (i < 3)
+        evaluator.add(f"c{i}", None, truth, prediction=found, attributes={"scanner": "AB"[i % 2]})
+    return evaluator
+
+
+def test_not_to_find_what_is_not_there_is_no_merit_among_several_classes():
+    summary, table = rare().summary(), rare().table()
+    half = 2 * 32 / (32 + 64)
+    cases = [half / 2, 0.5, 0.5, 1, 1, 1, 1, 1, 1, 1]  # the blank one as if there were one class
+    assert summary["dice"]["mean"] == pytest.approx(np.mean(cases))
+    assert summary["dice"]["n"] == 10
+    assert (summary["by_class"]["tumour"]["dice"]["mean"], summary["by_class"]["tumour"]["dice"]["n"]) == (0, 3)
+    assert summary["by_class"]["organ"]["dice"]["mean"] == pytest.approx((8 + half) / 9)
+    assert (summary["by_class"]["cyst"]["dice"]["mean"], summary["by_class"]["cyst"]["pooled"]["dice"]) == (None, None)
+    assert summary["by_class"]["cyst"]["without_object"] == 10
+    assert summary["by_class"]["cyst"]["specificity"]["mean"] == 1
+    assert summary["pooled"]["dice"] == pytest.approx((2 * 544 / (544 + 576) + 0) / 2)
+    assert summary["by_subgroup"]["scanner"]["A"]["dice"]["mean"] == pytest.approx(np.mean(cases[::2]))
+    assert table["dice"].isna().sum() == 1 + 7 + 10
+    assert dice_by_case(table).tolist() == pytest.approx(cases)
+
+
+def test_a_picture_without_a_pixel_that_counts_has_no_figure_of_any_class():
+    evaluator, truth = rare(), np.ones((16, 16), np.uint8)
+    evaluator.add("outside", None, truth, prediction=truth, valid=np.zeros((16, 16), bool))
+    assert (evaluator.summary()["dice"]["n"], evaluator.summary()["dice"]["undefined"]) == (10, 1)
+    assert dice_by_case(evaluator.table()).isna().tolist() == [False] * 10 + [True]
+
+
 def test_volumes_work_as_well():
     probability, truth = case(0, 2, (6, 12, 10))
     evaluator = Evaluator(["a", "b"])
-    evaluator.add("volume", probability, truth)
+    evaluator.add("volume", probability, truth, prediction=decided(probability))
     assert 0.5 < evaluator.summary()["dice"]["mean"] < 1
 
 
 def test_an_attribute_may_be_called_like_a_metric():
     probability, truth = case(0)
     evaluator = Evaluator(["object"])
-    evaluator.add("a", probability, truth, attributes={"dice": "six", "case": "x"})
+    evaluator.add("a", probability, truth, prediction=truth, attributes={"dice": "six", "case": "x"})
     assert evaluator.table()["dice (attribute)"].tolist() == ["six"]
     assert evaluator.table()["case"].tolist() == ["a"]
 
@@ -183,7 +227,7 @@ def test_an_empty_evaluator():
 )
 def test_what_does_not_fit_is_refused_with_the_case(arguments, words):
     with pytest.raises(ModicumError, match=words) as error:
-        Evaluator(["object"]).add("eye 7", **arguments)
+        Evaluator(["object"]).add("eye 7", **{"prediction": np.zeros((4, 4), np.uint8), **arguments})
     assert "eye 7" in str(error.value)
 
 
@@ -192,18 +236,16 @@ def test_a_refused_case_leaves_nothing_behind():
     before = evaluator.summary()
     bad = np.full((1, 4, 4), np.nan, np.float32)
     with pytest.raises(ModicumError, match="not a number"):
-        evaluator.add("bad", bad, np.zeros((4, 4), np.uint8))
+        evaluator.add("bad", bad, np.zeros((4, 4), np.uint8), prediction=np.zeros((4, 4), np.uint8))
     assert evaluator.summary() == before
 
 
 def test_misuse_by_a_programmer():
     probability, truth = case(0)
     evaluator = Evaluator(["object"])
-    evaluator.add("a", probability, truth)
+    evaluator.add("a", probability, truth, prediction=truth)
     with pytest.raises(ValueError, match="before"):
-        evaluator.add("a", probability, truth)
-    with pytest.raises(ValueError, match="neither"):
-        evaluator.add("b", None, truth)
+        evaluator.add("a", probability, truth, prediction=truth)
     with pytest.raises(ValueError, match="class"):
         Evaluator([])
     with pytest.raises(ValueError, match="thresholds"):

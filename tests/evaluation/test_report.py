@@ -56,7 +56,8 @@ def report(classes: int = 1, count: int = 9, name: str = "eye") -> ReportData:
         truth = rng.integers(0, classes + 1, (40, 30)).astype(np.uint8)
         scores = np.stack([(truth == k) * 0.7 + rng.random(truth.shape) for k in range(classes + 1)])
         attributes = {f"{name} camera": "AB"[i % 2] + name}
-        evaluator.add(f"{name} {i}", (scores / scores.sum(0))[1:], truth, attributes=attributes)
+        found = scores.argmax(0).astype(np.uint8)
+        evaluator.add(f"{name} {i}", (scores / scores.sum(0))[1:], truth, prediction=found, attributes=attributes)
         if i < 3:
             image = rng.integers(0, 255, (40, 30, 3)).astype(np.uint8)
             role = ("best", "median", "worst")[i]
@@ -153,13 +154,26 @@ def test_one_picture_has_no_interval(tmp_path):
 def test_an_object_that_was_never_there(tmp_path):
     empty, some = np.zeros((9, 9), np.uint8), np.ones((9, 9), np.uint8)
     evaluator = Evaluator(["object"])
-    evaluator.add("a", np.zeros((1, 9, 9)), empty)
+    evaluator.add("a", np.zeros((1, 9, 9)), empty, prediction=empty)
     evaluator.add("b", np.ones((1, 9, 9)), empty, prediction=some)
     summary = evaluator.summary()
     data = replace(
         report(), summary=summary, headline=summary["dice"], table=evaluator.table(), histograms=evaluator.histograms
     )
     assert "2 of 2 pictures are without the object" in written(tmp_path, data)
+
+
+def test_a_class_that_no_picture_has(tmp_path):
+    evaluator = Evaluator(["organ", "cyst"])
+    for i in range(12):
+        truth = np.zeros((9, 9), np.uint8)
+        truth[2:6, 2 : 3 + i % 5] = i % 4 > 0
+        evaluator.add(f"c{i}", None, truth, prediction=np.roll(truth, i % 3, axis=0))
+    summary = evaluator.summary()
+    text = written(tmp_path, ReportData("masks", summary["dice"], summary, evaluator.table(), evaluator.classes))
+    row = text.partition("<td>cyst</td>")[2].partition("</tr>")[0]
+    assert row.count("–") >= 6
+    assert "nan" not in row
 
 
 def test_large_pictures_stay_small_on_the_page(tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from modicum.augment import POLICIES
 from modicum.datasets import Fingerprint, discover, fingerprint
 from modicum.errors import ModicumError
 from modicum.planning import Plan, plan, with_angles
@@ -19,6 +20,7 @@ LESION = Fingerprint(
     min_width=600,
     median_width=600,
     channels=(3,),
+    in_colour=True,
     objects_per_picture=1,
     object_thickness_px=120,
 )
@@ -44,9 +46,15 @@ def test_small_and_thin_structures_get_patches(seen: Fingerprint, view: str) -> 
     assert chosen.recipe.fit.budget == 5
 
 
-def test_patches_fit_into_the_smallest_picture() -> None:
-    chosen = plan(variant(object_thickness_px=4, min_height=100), 5, [])
-    assert chosen.recipe.view["size"] == 96
+def test_patches_fit_into_the_usual_picture() -> None:
+    assert plan(variant(object_thickness_px=4, median_height=100), 5, []).recipe.view["size"] == 96
+    assert plan(variant(object_thickness_px=4, min_height=40), 5, []).recipe.view["size"] == 192, "one small picture is padded"
+
+
+def test_an_object_that_was_not_seen_is_not_thin() -> None:
+    chosen = plan(variant(object_thickness_px=0.0, objects_per_picture=0), 5, [])
+    assert chosen.recipe.view["name"] == "whole"
+    assert "is not known" in chosen.reasons[0]
 
 
 def test_changes_are_applied_last_and_checked() -> None:
@@ -119,7 +127,7 @@ def test_colour_pictures_seen_whole_have_a_rival_that_knows_imagenet() -> None:
     assert rival.recipe.start["name"] == "imagenet"
     assert (rival.recipe.seed, rival.recipe.fit.batch_size, rival.recipe.fit.budget) == (3, 4, 5)
     assert any("small-imagenet" in reason for reason in plan(LESION, 5, []).reasons)
-    assert not plan(variant(channels=(1,)), 5, []).rivals
+    assert not plan(variant(in_colour=False), 5, []).rivals, "grey pictures, though they have three channels"
     assert not plan(variant(object_thickness_px=4), 5, []).rivals, "vessels are seen in patches"
     for own in (
         "view.size=64",
@@ -130,6 +138,22 @@ def test_colour_pictures_seen_whole_have_a_rival_that_knows_imagenet() -> None:
         "supervision=consistency",
     ):
         assert not plan(LESION, 5, [own]).rivals, "a rival would undo what was asked for"
+
+
+def test_classes_that_differ_by_their_side_are_not_mirrored() -> None:
+    chosen = plan(variant(sides=("left lung", "right lung")), 5, [])
+    for recipe in (chosen.recipe, chosen.rivals[0].recipe):
+        policy = POLICIES.build(recipe.fit.augmentation)
+        assert (policy.flip_left_right, policy.flip_up_down) == (0, 0)
+        assert 0 < policy.rotation < 0.5
+        assert policy.contrast == POLICIES.build("strong").contrast
+    (said,) = [reason for reason in chosen.reasons if reason.startswith("Augmentation")]
+    assert "'left lung' and 'right lung' differ by their side alone" in said
+    assert "any rotation" not in said
+    by_user = plan(variant(sides=("left lung", "right lung")), 5, ["fit.augmentation=flips"])
+    assert all(r.fit.augmentation["name"] == "flips" for r in (by_user.recipe, by_user.rivals[0].recipe))
+    assert not any(reason.startswith("Augmentation") for reason in by_user.reasons)
+    assert plan(LESION, 5, []).recipe.fit.augmentation["name"] == "strong"
 
 
 def test_ct_is_seen_in_a_window() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import modicum as md
 from discs import TINY
 from modicum.datasets import Fingerprint, discover, make_split
-from modicum.datasets.case import Split
+from modicum.datasets.case import Case, Split
 from modicum.errors import ModicumError
 from modicum.planning import Rival
 from modicum.recipes import Recipe, load
@@ -107,6 +108,19 @@ def test_a_rival_must_lead_clearly(training: Training, monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("_any_length")
+@pytest.mark.parametrize(("dice", "winner"), [(0.61, "bet"), (0.7, "bet"), (0.59, "planned")])
+def test_the_better_bet_wins_by_the_greater_mean(
+    training: Training, monkeypatch: pytest.MonkeyPatch, dice: float, winner: str
+) -> None:
+    """What would be taken untried is not refused because a trial could not tell."""
+    told(monkeypatch, {"planned": 0.6, "bet": dice}, spread=0.3 if dice == 0.7 else 0.0)
+    chosen, found = trials.tried(training, [Rival(tiny("bet"), "", "it is the better bet")], SEEN)
+    assert found is not None
+    assert chosen.recipe.name == found.chosen == winner
+    assert f"Chosen by trials: {winner}." in found.reason
+
+
+@pytest.mark.usefixtures("_any_length")
 @pytest.mark.parametrize("dice", [{"planned": 0.1}, {"rival": 0.9}])
 def test_trials_that_fail_decide_nothing(training: Training, monkeypatch: pytest.MonkeyPatch, dice: dict[str, float]) -> None:
     told(monkeypatch, dice)
@@ -129,6 +143,15 @@ def test_of_many_pictures_some_patients_are_drawn(training: Training, monkeypatc
     drawn = trials._pool(training)
     assert len(drawn) == 6
     assert {c.id for c in drawn} <= {*training.split.train, *training.split.val}
+
+
+def test_of_patients_with_many_pictures_each_gives_some(training: Training) -> None:
+    names = [f"{patient}{picture:02}" for patient in "abcdefghijkl" for picture in range(40)]
+    cases = tuple(Case(name, Path(name), (Path(name),), patient=name[0]) for name in names)
+    many = replace(training, dataset=replace(training.dataset, cases=cases), split=Split(tuple(names), (), (), ""))
+    drawn = trials._pool(many)
+    assert Counter(c.patient for c in drawn) == dict.fromkeys("abcdefghijkl", 5), "sixty in all"
+    assert drawn == trials._pool(many)
 
 
 def test_where_nothing_could_be_told_nothing_is_tried(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,8 +205,11 @@ def test_folds_take_the_better_bet_untried_where_each_has_room(
     monkeypatch.setattr(betting, "LEAST_SECONDS", 0.0)
     monkeypatch.setattr(betting, "LEAST_STEPS", least)
     monkeypatch.setattr(betting, "measured_step", lambda recipe, *_: SimpleNamespace(seconds=0.01))
-    run = md.train(discs, tmp_path / "run", budget=0.2, folds=2)
+    run = md.train(discs, tmp_path / "run", budget=0.2, folds=2, changes=["fit.batch_size=2"])
     assert run.summary["recipe"] == run.bundle.recipe.name == chosen
-    assert ("it is the better bet. " in (tmp_path / "run" / "report.html").read_text()) == (chosen == "rival")
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert ("it is the better bet. " in report) == (chosen == "rival")
+    assert "Set by you: fit.batch_size=2." in report
     monkeypatch.delattr(betting, "measured_step")
-    assert md.train(discs, tmp_path / "run", budget=0.2, folds=2).summary == run.summary
+    again = md.train(discs, tmp_path / "run", budget=0.2, folds=2, changes=["fit.batch_size=2"])
+    assert again.summary == run.summary

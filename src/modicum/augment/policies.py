@@ -113,6 +113,12 @@ def strong(*, any_rotation: bool = True, bend: float = 0.0, borrow: float = 0.5,
     )
 
 
+@POLICIES.register("sided")
+def sided(*, bend: float = 0.0, borrow: float = 0.5, strength: float = 1.0) -> Policy:
+    """As `strong`, but left stays left: no flip, and rotation of 20 degrees at most."""
+    return replace(strong(any_rotation=False, bend=bend, borrow=borrow, strength=strength), flip_left_right=0.0)
+
+
 def moved_only(policy: Policy) -> Policy:
     """The same movements without any change of colour, blur or noise."""
     same = (1.0, 1.0)

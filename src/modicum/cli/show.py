@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 _SHOWN = ("dice", "iou", "precision", "recall", "specificity", "accuracy", "hd95")
 _ROWS = {  # where the name of a figure is not what people call it
+    "sides": "classes that differ by their side",
     "dtypes": "pixel type",
     "examined": "labels looked at",
     "single_share": "share with one object",

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.datasets.case import Case, Dataset
-from modicum.datasets.loading import case_size, load_field_of_view, load_label, load_marked, load_picture
+from modicum.datasets.loading import case_size, foreground_share, load_field_of_view, load_label, load_marked, load_picture
+from modicum.datasets.sides import sides
 from modicum.datasets.volume_facts import volume_facts
 from modicum.errors import ModicumError
 from modicum.images.volumes import cached_grid
@@ -26,8 +27,8 @@ _MOST_OBJECTS = 60  # in one picture, the largest, whose shape is measured
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Of all pictures: their number and size. Of labelled ones (at most 60, drawn by seed): what the objects are like; those
-    that are marked in part do not tell.
+    """Of all pictures: their number and size (the median is that of labelled ones). Of labelled ones (at most 60, drawn by
+    seed among those with an object): what the objects are like; those that are marked in part do not tell.
 
     Lengths are in pixels of the original pictures; shares and relative lengths 0 to 1; 0 where nothing is labelled.
     """
@@ -45,7 +46,9 @@ class Fingerprint:
     spacing: tuple[float, float, float] | None = None  # of volumes: median mm between voxels along depth, height, width
     spacing_spread: float = 0.0  # how far a volume's in height or width lies from that, at most; .1 is a tenth
     window: tuple[int, int] | None = None  # of CT: Hounsfield units among which the objects and what borders on them lie
+    sides: tuple[str, str] | None = None  # two classes that differ by left and right alone
     channels: tuple[int, ...] = ()  # all that occur
+    in_colour: bool = False  # most of the pictures looked at are: their channels differ
     dtypes: tuple[str, ...] = ()
     marked_in_part: int = 0  # labelled pictures, among those looked at, whose labels say nothing of some pixels
     examined: int = 0  # labelled pictures that the figures below come from
@@ -66,12 +69,10 @@ class Fingerprint:
 
 def fingerprint(dataset: Dataset, progress: Progress | None = None, *, seed: int = 0) -> Fingerprint:
     """Measure a data set. Files that cannot be read are passed over; `check` reports them."""
-    sizes = [s for c in dataset.cases if (s := _size(c)) is not None] or [(0, 0)]
-    heights, widths = np.array(sizes).T
-    looked_at = dataset.labelled or dataset.cases
-    if len(looked_at) > _SAMPLE:
-        chosen = np.random.default_rng(seed).choice(len(looked_at), _SAMPLE, replace=False)
-        looked_at = tuple(looked_at[i] for i in sorted(chosen))
+    sizes = {c.id: s for c in dataset.cases if (s := _size(c)) is not None} or {"": (0, 0)}
+    heights, widths = np.array(list(sizes.values())).T
+    usual = np.median([sizes[c.id] for c in dataset.labelled if c.id in sizes] or list(sizes.values()), axis=0)
+    looked_at, filled = _drawn(dataset, seed)
     seen = []
     for done, case in enumerate(looked_at, 1):
         if (one := _examine(case, dataset)) is not None:
@@ -87,21 +88,23 @@ def fingerprint(dataset: Dataset, progress: Progress | None = None, *, seed: int
         unlabelled=len(dataset.unlabelled),
         patients=len({c.patient or c.id for c in dataset.cases}),
         min_height=int(heights.min()),
-        median_height=int(np.median(heights)),
+        median_height=int(usual[0]),
         max_height=int(heights.max()),
         min_width=int(widths.min()),
-        median_width=int(np.median(widths)),
+        median_width=int(usual[1]),
         max_width=int(widths.max()),
         spacing=spacing,
         spacing_spread=spread,
         window=volumes.window if volumes is not None else None,
+        sides=sides(dataset.classes),
         channels=tuple(sorted({s.channels for s in seen})),
+        in_colour=bool(seen) and bool(np.median([s.coloured for s in seen]) > 0.5),
         dtypes=tuple(sorted({s.dtype for s in seen})),
         marked_in_part=sum(s.in_part for s in seen),
         examined=len(labelled),
-        foreground_share=_shares(dataset.classes, labelled),
+        foreground_share=_shares(dataset.classes, labelled, filled),
         objects_per_picture=_median([s.objects for s in labelled]),
-        single_share=round(float(np.mean([s.objects == 1 for s in labelled])), 3) if labelled else 0.0,
+        single_share=round(filled * float(np.mean([s.objects == 1 for s in labelled])), 3) if labelled else 0.0,
         object_diameter_px=_median([d for s in labelled for d in s.diameters]),
         relative_diameter=_median([d / s.longest for s in labelled for d in s.diameters], 4),
         object_thickness_px=_thinnest(labelled),
@@ -118,12 +121,27 @@ class _Seen:
     longest: int
     shares: list[float]
     thickness: dict[int, float]
+    coloured: bool = False
     in_part: bool = False
     objects: int = 0
     diameters: list[float] = field(default_factory=list)
     roundness: list[float] = field(default_factory=list)
     solidity: list[float] = field(default_factory=list)
     contrast: float | None = None
+
+
+def _drawn(dataset: Dataset, seed: int) -> tuple[Sequence[Case], float]:
+    """Cases to look at, and the share of those that they stand for among the labelled ones.
+
+    Of many those with an object, where there are any: of a rare one, most others would show nothing.
+    """
+    cases, filled = dataset.labelled or dataset.cases, 1.0
+    if len(cases) > _SAMPLE and (shown := [c for c in dataset.labelled if foreground_share(c, dataset.code)]):
+        cases, filled = tuple(shown), len(shown) / len(cases)
+    if len(cases) > _SAMPLE:
+        chosen = np.random.default_rng(seed).choice(len(cases), _SAMPLE, replace=False)
+        cases = tuple(cases[i] for i in sorted(chosen))
+    return cases, filled
 
 
 def _size(case: Case) -> tuple[int, int] | None:
@@ -149,7 +167,7 @@ def _spacing(dataset: Dataset) -> tuple[tuple[float, float, float] | None, float
 def _examine(case: Case, dataset: Dataset) -> _Seen | None:
     try:
         picture = load_picture(case)
-        seen = _Seen(picture.shape[2], picture.dtype.name, max(picture.shape[:2]), [], {})
+        seen = _Seen(picture.shape[2], picture.dtype.name, max(picture.shape[:2]), [], {}, _coloured(picture))
         if not case.labelled:
             return seen
         label = load_label(case, dataset.code)
@@ -172,6 +190,13 @@ def _examine(case: Case, dataset: Dataset) -> _Seen | None:
         seen.objects = len(case.labels)
     seen.contrast = _contrast(picture, label > 0, valid)
     return seen
+
+
+def _coloured(picture: npt.NDArray[Any]) -> bool:
+    """Whether channels differ by a tenth of the greatest value in more than a hundredth of the pixels: a mark in colour, or
+    what JPEG makes of grey, is less."""
+    spread = picture.max(axis=2).astype(np.float32) - picture.min(axis=2)
+    return bool((spread > picture.max() / 10).mean() > 0.01)
 
 
 def _objects(mask: npt.NDArray[np.uint8], seen: _Seen) -> None:
@@ -210,13 +235,15 @@ def _contrast(picture: npt.NDArray[Any], label: npt.NDArray[np.bool_], valid: np
     return best
 
 
-def _shares(classes: Sequence[str], seen: Sequence[_Seen]) -> dict[str, dict[str, float]]:
+def _shares(classes: Sequence[str], seen: Sequence[_Seen], filled: float) -> dict[str, dict[str, float]]:
+    """Of all labelled pictures, of which those that were seen stand for the share `filled`, and the others show nothing."""
     if not seen:
         return {}
     table = np.array([s.shares for s in seen])
+    ends = ((filled * float(c.mean()), float(c.min()) if filled == 1 else 0.0, float(c.max())) for c in table.T)
     return {
-        name: {"mean": round(float(c.mean()), 5), "min": round(float(c.min()), 5), "max": round(float(c.max()), 5)}
-        for name, c in zip(classes, table.T, strict=True)
+        name: {"mean": round(mean, 5), "min": round(least, 5), "max": round(most, 5)}
+        for name, (mean, least, most) in zip(classes, ends, strict=True)
     }
 
 

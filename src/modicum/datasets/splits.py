@@ -13,6 +13,7 @@ from modicum.datasets.loading import foreground_share
 from modicum.errors import ModicumError
 
 _FEW = 25  # below so many training pictures none is set aside for validation
+_FEW_VOLUMES = 6  # or volumes, whose slices are many and alike
 _ENOUGH_PATIENTS = 10  # from so many patients on, one held-out test set is worth more than folds
 _DRAWS = 20
 _UNSEEN = ("labels-as-pictures", "manifest-not-used")  # findings that tell where labels may be
@@ -35,7 +36,7 @@ def make_split(
     Args:
         test_share: of the patients, where no test set is prescribed.
         val_share: of the training pictures; None: 0 below 25 of them (`Split.val` is then empty), else .15, 4 to 40; of
-            volumes .15, 1 to 40.
+            volumes 0 below 6 of them, else .15, 1 to 40.
         exclude: ids of cases that cannot be used.
 
     Raises:
@@ -221,14 +222,14 @@ def _validation(
     train = [c for c in cases if c.part != "val"]
     if val and train:
         return train, val, f"{len(train)} to train, {len(val)} to validate as the data set prescribes"
+    wholes = len({c.volume or c.id for c in cases})
+    few, least, what = (_FEW, 4, "") if wholes == len(cases) else (_FEW_VOLUMES, 1, " volumes")
     if share is None:
-        wholes = len({c.volume or c.id for c in cases})
-        least = 4 if wholes == len(cases) else 1  # volumes have many slices each
-        wanted = 0.0 if len(cases) < _FEW else float(np.clip(round(0.15 * wholes), least, 40)) * len(cases) / wholes
+        wanted = 0.0 if wholes < few else float(np.clip(round(0.15 * wholes), least, 40)) * len(cases) / wholes
     else:
         wanted = share * len(cases)
     if wanted <= 0 or len({c.patient or c.id for c in cases}) < 2:
-        why = f" (fewer than {_FEW})" if len(cases) < _FEW else ""
+        why = f" (fewer than {few}{what})" if wholes < few else ""
         return cases, [], f"all other {len(cases)} to train, none set aside for validation{why}"
     val = _draw(_groups(cases, dataset), dataset, wanted, rng)
     chosen = {c.id for c in val}

@@ -30,7 +30,7 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class VolumeFacts:
-    """Of all volumes: number and sizes. Of a few, spread evenly: spacing and values."""
+    """Of all volumes: number and sizes. Of a few, labelled ones first, spread evenly: spacing and values."""
 
     volumes: int
     slices: int
@@ -102,8 +102,14 @@ class _Seen:
 
 
 def _some(volumes: Sequence[list[Case]]) -> list[list[Case]]:
-    chosen = np.unique(np.linspace(0, len(volumes) - 1, min(_LOOKED_AT, len(volumes))).round().astype(int))
-    return [volumes[i] for i in chosen]
+    """Labelled ones, because they alone tell what values the objects have, and others where there are too few of them."""
+    labelled = [cases for cases in volumes if cases[0].labelled]
+    chosen = _spread(labelled, _LOOKED_AT)
+    return chosen + _spread([cases for cases in volumes if not cases[0].labelled], _LOOKED_AT - len(chosen))
+
+
+def _spread(volumes: Sequence[list[Case]], most: int) -> list[list[Case]]:
+    return [volumes[i] for i in np.linspace(0, len(volumes) - 1, min(most, len(volumes))).round().astype(int)]
 
 
 def _look(cases: Sequence[Case], dataset: Dataset) -> _Seen | None:

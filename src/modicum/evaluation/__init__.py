@@ -1,7 +1,7 @@
 """How good a segmentation is, and the document that says so. Nothing heavy is imported before it is used."""
 
 from modicum.evaluation.curves import ProbabilityHistogram, steady_threshold
-from modicum.evaluation.evaluator import Evaluator
+from modicum.evaluation.evaluator import Evaluator, dice_by_case
 from modicum.evaluation.metrics import binary_metrics
 from modicum.evaluation.pictures import difference, overlay
 from modicum.evaluation.report import Example, PseudoLabelled, ReportData, SecondLook, StepFigures, write_report
@@ -17,6 +17,7 @@ __all__ = [
     "StepFigures",
     "Summary",
     "binary_metrics",
+    "dice_by_case",
     "difference",
     "overlay",
     "steady_threshold",

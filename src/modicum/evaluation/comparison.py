@@ -12,7 +12,7 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from modicum.evaluation.statistics import Floats, paired_difference, summarise
+from modicum.evaluation.statistics import Floats, group_means, paired_difference, summarise
 
 _DRAWS = 2000
 
@@ -23,8 +23,8 @@ class Contrast(TypedDict):
     mean: float
     ci95: list[float]  # allows for test patients and repetitions
     p: float  # of the same model; of a single repetition Wilcoxon's, as elsewhere
-    wilcoxon: float  # signed-rank test over pictures, repetitions averaged: of these very trainings
-    effect: float  # matched-pairs rank-biserial correlation, -1 to 1
+    wilcoxon: float  # signed-rank test over patients, repetitions averaged: of these very trainings
+    effect: float  # matched-pairs rank-biserial correlation over patients, -1 to 1
     n: int  # pictures
 
 
@@ -58,13 +58,13 @@ def contrast(dice: Floats, reference: Floats, patients: Sequence[str]) -> Contra
     mean, interval = mean_interval(difference, patients)
     averaged = difference.mean(axis=0)
     wilcoxon = paired_difference(averaged, np.zeros_like(averaged), patients)["p"]
-    p = wilcoxon
+    p, effect = wilcoxon, rank_biserial(group_means(averaged, patients))
     if len(dice) > 1:
         from scipy.special import stdtr
 
         mean, error, freedom = _crossed(difference, patients)
         p = float(mean == 0) if error == 0 else 2 * float(stdtr(freedom, -abs(mean) / error))  # nan where nothing can be told
-    return Contrast(mean=mean, ci95=interval, p=p, wilcoxon=wilcoxon, effect=rank_biserial(averaged), n=int(averaged.size))
+    return Contrast(mean=mean, ci95=interval, p=p, wilcoxon=wilcoxon, effect=effect, n=int(averaged.size))
 
 
 def _crossed(values: Floats, patients: Sequence[str]) -> tuple[float, float, float]:
@@ -88,8 +88,7 @@ def _crossed(values: Floats, patients: Sequence[str]) -> tuple[float, float, flo
 
 def _by_patient(values: Floats, patients: Sequence[str]) -> Floats:
     """(repetitions, patients) from (repetitions, pictures): the mean of each patient's pictures."""
-    _, member = np.unique(np.asarray(patients, str), return_inverse=True)
-    return np.stack([np.bincount(member, row) / np.bincount(member) for row in values])
+    return np.stack([group_means(row, patients) for row in values])
 
 
 def drawn_means(dice: Floats, patients: Sequence[str], seed: int = 0) -> Floats:

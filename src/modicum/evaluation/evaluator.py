@@ -24,6 +24,7 @@ Mask = npt.NDArray[np.bool_]
 
 CURVE_METRICS = ("auc", "average_precision")
 SIZES = ("found_ml", "true_ml")
+_NOTHING_TO_FIND = dict.fromkeys(OVERLAP_METRICS[:5], 1.0) | {"hd95": 0.0}  # of an object in neither truth nor answer
 _MOST_SUBGROUPS = 12  # a column with more values (an age, a name) does not divide the pictures into groups
 
 
@@ -40,6 +41,11 @@ class _Row:
     sizes: Sizes | None = None  # of a volume
 
     @property
+    def absent(self) -> bool:
+        """Whether the class is in neither truth nor answer."""
+        return not any((self.counts.tp, self.counts.fp, self.counts.fn))
+
+    @property
     def person(self) -> str:
         """The patient; a case whose patient is not known is one by itself."""
         return self.patient or f"\0{self.case}"
@@ -50,8 +56,8 @@ class Evaluator:
 
     Args:
         classes: names of classes 1, 2, ... (background is 0 and has no name).
-        thresholds: for one class, the probability from which a pixel is foreground ([.5] if None). Several classes compete
-            by the highest probability, background's being what the others leave of 1, and need none.
+        thresholds: for one class, the probability from which a pixel was taken as foreground ([.5] if None), which the
+            summary tells. Several classes compete by the highest probability and need none.
     """
 
     def __init__(self, classes: Sequence[str], thresholds: Sequence[float] | None = None) -> None:
@@ -76,10 +82,11 @@ class Evaluator:
         case_id: str,
         probability: npt.NDArray[np.floating] | None,
         truth: Numbers,
+        *,
+        prediction: Numbers,
         valid: Mask | None = None,
         patient: str = "",
         attributes: Mapping[str, str] | None = None,
-        prediction: Numbers | None = None,
         spacing: Sequence[float] | None = None,
     ) -> None:
         """Compare one picture with its truth.
@@ -88,23 +95,19 @@ class Evaluator:
             case_id: its name; each may be added once.
             probability: (K, H, W) in 0..1, or None where only a mask exists.
             truth: (H, W) class numbers, 0 background.
+            prediction: (H, W) class numbers after finishing steps.
             valid: (H, W); only these pixels count.
             patient: whose picture it is; pictures of one patient are resampled together. "" if unknown.
             attributes: columns for subgroups.
-            prediction: (H, W) class numbers after finishing steps; made from the probability if None.
             spacing: mm between voxels along each axis; None: distances are in pixels. Everything may be (D, H, W) as well.
 
         Raises:
             ModicumError: sizes differ, a class number has no name, or a probability is not a number.
-            ValueError: neither probability nor prediction, or the case is there already.
+            ValueError: the case is there already.
         """
         if case_id in self._cases:
             raise ValueError(f"case '{case_id}' was added before")
         self._check(case_id, truth, probability, prediction, valid)
-        if prediction is None:
-            if probability is None:
-                raise ValueError(f"case '{case_id}' has neither probability nor prediction")
-            prediction = self._decide(probability)
         inside = None if valid is None else valid.astype(bool)
         rows, histograms = [], []
         for number, name in enumerate(self.classes, 1):
@@ -117,7 +120,10 @@ class Evaluator:
             sizes = None if spacing is None else Sizes.of(found, true, inside, spacing)
             if sizes is not None:
                 metrics |= dict(zip(SIZES, sizes.millilitres, strict=True))
-            rows.append(_Row(case_id, name, patient, dict(attributes or {}), metrics, count(found, true, inside), sizes))
+            row = _Row(case_id, name, patient, dict(attributes or {}), metrics, count(found, true, inside), sizes)
+            if row.absent and len(self.classes) > 1:
+                metrics |= dict.fromkeys(_NOTHING_TO_FIND, math.nan)
+            rows.append(row)
         self._rows += rows
         self._cases.add(case_id)
         self._with_probability += probability is not None
@@ -149,7 +155,8 @@ class Evaluator:
     def summary(self) -> dict[str, Any]:
         """What goes into summary.json: mean, sd, median, interval of each metric; nan and infinity become None.
 
-        For several classes a picture's figure is the mean over its classes, where they have one; "by_class" has each.
+        For several classes a picture's figure is the mean over its classes, where they have one; "by_class" has each. As in
+        nnU-Net, a class in neither truth nor answer has no Dice: to leave out what is not there is no merit.
 
         Raises:
             ModicumError: no case was added.
@@ -188,12 +195,6 @@ class Evaluator:
                 found.setdefault(row.class_name, []).append((row.sizes, row.person))
         return found
 
-    def _decide(self, probability: npt.NDArray[np.floating]) -> Numbers:
-        if len(self.classes) == 1:
-            return np.asarray(probability[0] >= self.thresholds[0], np.uint8)
-        background = 1 - probability.sum(0, keepdims=True, dtype=np.float32)
-        return np.asarray(np.concatenate([background, probability]).argmax(0), np.uint8)
-
     def _class_summary(self, number: int, name: str) -> dict[str, Any]:
         rows = [r for r in self._rows if r.class_name == name]
         found: dict[str, Any] = self._metric_summaries(rows)
@@ -204,6 +205,8 @@ class Evaluator:
         found["expected_calibration_error"] = self.histograms[number].calibration_error() if self.histograms else math.nan
         counts = Counts(*np.sum(np.array([r.counts for r in rows]), axis=0))
         found["pooled"] = {metric: float(value) for metric, value in rates(counts).items()}
+        if len(self.classes) > 1 and all(r.absent for r in rows):
+            found["pooled"] |= {m: math.nan for m in _NOTHING_TO_FIND if m in OVERLAP_METRICS}
         found["without_object"] = sum(1 for r in rows if np.asarray(r.counts.tp) + np.asarray(r.counts.fn) == 0)
         return found
 
@@ -229,7 +232,7 @@ class Evaluator:
         case_id: str,
         truth: Numbers,
         probability: npt.NDArray[np.floating] | None,
-        prediction: Numbers | None,
+        prediction: Numbers,
         valid: Mask | None,
     ) -> None:
         if probability is not None and probability.shape[0] != len(self.classes):
@@ -243,7 +246,7 @@ class Evaluator:
             if array is not None and array.shape != truth.shape:
                 raise ModicumError(f"case '{case_id}': the {what} is {_size(array)}, the true mask {_size(truth)}.")
         for what, numbers in (("true mask", truth), ("prediction", prediction)):
-            if numbers is not None and numbers.size and int(numbers.max()) > len(self.classes):
+            if numbers.size and int(numbers.max()) > len(self.classes):
                 raise ModicumError(
                     f"case '{case_id}': the {what} holds class {int(numbers.max())}, but there are {len(self.classes)} "
                     f"({', '.join(self.classes)})."
@@ -260,15 +263,26 @@ def _histogram(case_id: str, probability: npt.NDArray[np.floating], true: Mask, 
 
 
 def _average_over_classes(rows: Sequence[_Row], metrics: Sequence[str]) -> list[_Row]:
-    """One row a case: each metric averaged over the classes that have it."""
+    """One row a case: each metric averaged over the classes that have it; of a case with none of them as for one class."""
     by_case: dict[str, list[_Row]] = {}
     for row in rows:
         by_case.setdefault(row.case, []).append(row)
     found = []
     for case, its_rows in by_case.items():
         means = _mean_of([{m: r.metrics.get(m, math.nan) for m in metrics} for r in its_rows])
+        if all(r.absent for r in its_rows) and not math.isnan(means["accuracy"]):
+            means |= _NOTHING_TO_FIND
         found.append(_Row(case, "", its_rows[0].patient, its_rows[0].attributes, means, its_rows[0].counts))
     return found
+
+
+def dice_by_case(table: pd.DataFrame) -> pd.Series[float]:
+    """Of an `Evaluator.table`: Dice of each case, averaged over the classes that have one; nan where no pixel counts.
+
+    Of a case that has none of several classes it is 1, as accuracy is there.
+    """
+    cases = table.groupby("case")
+    return cases["dice"].mean().fillna(cases["accuracy"].mean())
 
 
 def _mean_of(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:

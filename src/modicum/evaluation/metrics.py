@@ -9,6 +9,7 @@ Dice, 2 TP / (2 TP + FP + FN), is the same number as F1; recall is sensitivity. 
 | empty | not | 0 | nan: no distance exists |
 | not | empty | 0 | nan |
 
+Among several classes one that is in neither has no figure of the first line (`Evaluator`).
 nan values are left out of means and counted (`statistics.summarise`). Specificity is 1 where there is no background.
 A picture without a single valid pixel has nan everywhere.
 """

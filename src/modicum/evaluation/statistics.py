@@ -56,7 +56,7 @@ class Difference(TypedDict):
 
     mean: float
     ci95: list[float]
-    p: float  # Wilcoxon signed-rank test, two-sided
+    p: float  # Wilcoxon signed-rank test over patients, two-sided
     n: int  # pictures for which both exist
 
 
@@ -68,14 +68,15 @@ def paired_difference(
     Args:
         values: one for each picture.
         reference: of the same pictures in the same order.
-        groups: the patient of each picture; the interval draws patients, the test knows pictures only.
+        groups: the patient of each picture; the interval draws patients, the test compares their means.
 
     Raises:
         ValueError: the numbers of pictures differ.
     """
     difference = np.asarray(values, np.float64).ravel() - np.asarray(reference, np.float64).ravel()
     summary = summarise(difference, groups, seed)
-    known = difference[~np.isnan(difference)]
+    exists = ~np.isnan(difference)
+    known = difference[exists] if groups is None else group_means(difference[exists], np.asarray(groups, str)[exists])
     if not known.any():
         p = 1.0 if known.size else float("nan")
     else:
@@ -83,6 +84,12 @@ def paired_difference(
 
         p = float(wilcoxon(known, zero_method="zsplit").pvalue)
     return Difference(mean=summary["mean"], ci95=summary["ci95"], p=p, n=summary["n"])
+
+
+def group_means(values: Floats, groups: npt.ArrayLike) -> Floats:
+    """Mean of each group's values (n,), in the order of their names."""
+    _, member = np.unique(np.asarray(groups, str), return_inverse=True)
+    return np.asarray(np.bincount(member, values) / np.bincount(member), np.float64)
 
 
 def bootstrap_interval(

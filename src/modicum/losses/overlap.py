@@ -117,10 +117,3 @@ def dice_ce(*, smoothing: float = 1.0, batch: bool = True, ce_weight: float = 1.
     """Dice + cross-entropy, sigmoid for one class and softmax for several: the default."""
     overlap, pixels = dice(smoothing=smoothing, batch=batch), ce()
     return lambda logits, target: overlap(logits, target) + ce_weight * pixels(logits, target)
-
-
-@LOSSES.register("dice_bce")
-def dice_bce(*, smoothing: float = 1.0, batch: bool = True, bce_weight: float = 1.0) -> Loss:
-    """Dice + binary cross-entropy."""
-    overlap, pixels = dice(smoothing=smoothing, batch=batch), bce()
-    return lambda logits, target: overlap(logits, target) + bce_weight * pixels(logits, target)

@@ -10,7 +10,7 @@ from typing import Any
 from modicum.datasets.fingerprint import Fingerprint
 from modicum.errors import ModicumError
 from modicum.planning.larger import Larger, larger_ones
-from modicum.planning.rivals import Rival, rivals_of, touches
+from modicum.planning.rivals import SIDED, Rival, rivals_of, touches
 from modicum.recipes import Recipe, change, checked
 
 _WHOLE = 96  # pixels of a whole picture: in few minutes, many steps and much context teach more than fine borders
@@ -29,8 +29,16 @@ _UNSEEN = (
     "View: the whole picture made small; how large the objects are, marks do not tell. For thin or small ones: --recipe "
     "small-patches --set supervision=scribbles."
 )
+_NOTHING_SEEN = (
+    "View: the whole picture made small; how large the objects are is not known, because no label that was looked at shows "
+    "one. For thin or small ones: --recipe small-patches."
+)
 _AUGMENTATION = (
     "Augmentation: any rotation and flips, scale +-25 %, colour and brightness: with few labels, the more the better."
+)
+_SIDED = (
+    "Augmentation: no flips and little rotation, because '{}' and '{}' differ by their side alone, and a mirrored or turned "
+    "picture would contradict its labels; scale +-25 %, colour and brightness."
 )
 
 
@@ -74,6 +82,9 @@ def _add(values: dict[str, Any], reasons: dict[str, str], seen: Fingerprint, min
         reasons["supervision"] = f"Supervision: scribbles, because {seen.marked_in_part} labels are marked in part."
     if (advice := _advice(seen)) is not None:
         reasons["view.advice"] = advice
+    if seen.sides is not None:
+        values["fit"] |= {"augmentation": SIDED}
+        reasons["fit.augmentation"] = _SIDED.format(*seen.sides)
     if seen.window is not None:
         values["images"] = {"window": list(seen.window)}
         reasons["images.window"] = (
@@ -165,11 +176,12 @@ def _longest(seen: Fingerprint) -> int:
 def _needs_full_resolution(seen: Fingerprint) -> bool:
     """Whether thin structures, or some of many objects, would be lost in the whole picture made small."""
     shrink = max(1.0, _longest(seen) / 128)
-    return seen.object_thickness_px / shrink < _THIN or (seen.objects_per_picture > _FEW and shrink > 1.5)
+    return 0 < seen.object_thickness_px / shrink < _THIN or (seen.objects_per_picture > _FEW and shrink > 1.5)
 
 
 def _patches(seen: Fingerprint) -> tuple[dict[str, Any], dict[str, str]]:
-    size = min(192, _multiple_of_32(min(seen.min_height, seen.min_width)))
+    """Of the usual picture as much as may be: one that is smaller is padded by its view."""
+    size = min(192, _multiple_of_32(min(seen.median_height, seen.median_width)))
     reasons = {
         "view": f"View: patches of {size} pixels at full resolution, because structures are {seen.object_thickness_px:.1f} "
         f"pixels across{_many(seen)}, and too little of them would be left if the pictures "
@@ -181,9 +193,12 @@ def _patches(seen: Fingerprint) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _whole(seen: Fingerprint) -> tuple[dict[str, Any], dict[str, str]]:
+    large = (
+        f"View: the whole picture made small, because the objects are large enough ({seen.object_thickness_px:.0f} "
+        f"pixels across in pictures of {seen.median_width}x{seen.median_height}) and their surroundings help to find them."
+    )
     reasons = {
-        "view": f"View: the whole picture made small, because the objects are large enough ({seen.object_thickness_px:.0f} "
-        f"pixels across in pictures of {seen.median_width}x{seen.median_height}) and their surroundings help to find them.",
+        "view": large if seen.object_thickness_px else _NOTHING_SEEN,
         "fit.augmentation": _AUGMENTATION,
     }
     view, widths = {"name": "whole", "size": _WHOLE}, [16, 32, 64, 128, 256]

@@ -19,6 +19,7 @@ _ITS_OWN = (  # a rival would undo what is set of these
     "fit.epochs",
 )
 _RIVAL = "small-imagenet"
+SIDED = "sided"  # the augmentation where classes differ by left and right alone
 _NAMED = ("name", "description")
 _IN_COLOUR = (
     "the pictures are in colour: where objects differ from their surroundings by more than brightness and colour (polyps), an "
@@ -41,9 +42,10 @@ def rivals_of(planned: Recipe, seen: Fingerprint, changes: Sequence[str]) -> tup
     if planned.leaves_pixels_out:  # marks of held-out pictures tell little of which is better
         return ()
     chosen_by_user = any(touches(one, key) for one in changes for key in _ITS_OWN)
-    if chosen_by_user or planned.name == _RIVAL or planned.view["name"] != "whole" or max(seen.channels, default=1) < 3:
+    if chosen_by_user or planned.name == _RIVAL or planned.view["name"] != "whole" or not seen.in_colour:
         return ()
-    own = [one for one in changes if not any(touches(one, key) for key in _NAMED)]
+    own = [f"fit.augmentation={SIDED}"] if seen.sides is not None else []
+    own += [one for one in changes if not any(touches(one, key) for key in _NAMED)]
     return (Rival(load(_RIVAL, [f"fit.budget={planned.fit.budget}", *own]), _IN_COLOUR, _BETTER_BET),)
 
 

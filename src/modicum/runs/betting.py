@@ -38,4 +38,5 @@ def betted(prepared: Prepared, folder: RunFolder | None = None) -> Prepared:
     if steps < LEAST_STEPS:
         return prepared
     told = f"Recipe {bet.recipe.name}, untried because folds share the budget: {bet.unless_tried}. {bet.recipe.description}"
-    return replace(prepared, plan=replace(prepared.plan, recipe=bet.recipe, reasons=(told,), rivals=(), larger=()))
+    reasons = (told, *prepared.plan.reasons)
+    return replace(prepared, plan=replace(prepared.plan, recipe=bet.recipe, reasons=reasons, rivals=(), larger=()))

@@ -12,6 +12,7 @@ import pandas as pd
 from modicum.datasets import discover, make_split
 from modicum.datasets.case import Case, Dataset
 from modicum.errors import ModicumError
+from modicum.evaluation import dice_by_case
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,8 @@ def run_cell(cell: Cell, frame: Frame, folder: Path) -> Result:
             dataset, folder / cell.key, recipe=cell.recipe, budget=frame.minutes, changes=frame.changes, seed=cell.repetition
         )
         table = pd.read_csv(run.folder / "cases.csv", dtype={"case": str, "patient": str}, keep_default_na=False)
-        table["dice"] = pd.to_numeric(table["dice"])  # "" where no pixel of a picture counts
-        dice = {str(case): float(d) for case, d in table.groupby("case")["dice"].mean().dropna().items()}
+        table = table.assign(**{m: pd.to_numeric(table[m]) for m in ("dice", "accuracy")})  # "" where there is none
+        dice = {str(case): float(d) for case, d in dice_by_case(table).dropna().items()}
         if not dice:
             raise ModicumError("no pixel of any test picture counts.", file=run.folder / "cases.csv")
         patients = {str(row["case"]): str(row["patient"] or row["case"]) for _, row in table.iterrows()}

@@ -17,7 +17,7 @@ from modicum.datasets.case import Case, Dataset
 from modicum.datasets.discover import class_table
 from modicum.datasets.patients import told_of_volumes
 from modicum.errors import Finding, ModicumError
-from modicum.evaluation import Evaluator, ReportData, write_report
+from modicum.evaluation import Evaluator, ReportData, dice_by_case, write_report
 from modicum.images.digest import digest
 from modicum.images.volumes import is_volume
 from modicum.runs.anybodys_masks import masks_in, partners, picture_pair, values_in, volume_pair
@@ -45,7 +45,7 @@ def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str =
     if len(failed) == len(cases):
         raise ModicumError(failed[0].message, file=failed[0].file, remedy=failed[0].remedy)
     failed += measured_in_part(cases, code)
-    dice = {str(case): float(value) for case, value in evaluator.table().groupby("case")["dice"].mean().dropna().items()}
+    dice = {str(case): float(value) for case, value in dice_by_case(evaluator.table()).dropna().items()}
     whole = _figures(evaluator, [*notes, *steps.notes(bundle)], failed) | steps.summary(evaluator)
     whole["calibration"] = calibration(evaluator, one_temperature([bundle, *bundle.others]))
     data_of_report = replace(

@@ -11,7 +11,7 @@ import pandas as pd
 from modicum.bundle import Bundle
 from modicum.datasets.case import Dataset, Split
 from modicum.errors import Finding
-from modicum.evaluation import Evaluator, ReportData, write_report
+from modicum.evaluation import Evaluator, ReportData, dice_by_case, write_report
 from modicum.planning import Plan
 from modicum.recipes import plain
 from modicum.runs.folder import RunFolder, flat
@@ -142,7 +142,7 @@ class Outcome:
 def write_run_report(outcome: Outcome, whole: dict[str, Any], folder: RunFolder) -> None:
     """report.html of a run; `whole` is its summary."""
     summary, table = whole["test"], outcome.evaluator.table()
-    dice = {str(case): float(value) for case, value in table.groupby("case")["dice"].mean().dropna().items()}
+    dice = {str(case): float(value) for case, value in dice_by_case(table).dropna().items()}
     tested = [c for c in outcome.dataset.labelled if (c.volume or c.id) in dice]
     shown = examples(dice, tested, outcome.dataset.code, outcome.model.bundle, folder.predictions)
     model = outcome.model

@@ -13,7 +13,7 @@ import pandas as pd
 from modicum.bundle import Bundle, class_numbers
 from modicum.datasets import load_label, load_picture
 from modicum.datasets.case import Case, LabelCode
-from modicum.evaluation import Evaluator, SecondLook, StepFigures
+from modicum.evaluation import Evaluator, SecondLook, StepFigures, dice_by_case
 from modicum.evaluation.statistics import paired_difference
 from modicum.geometry import Affine, sample
 from modicum.images.intensity import working_pixels
@@ -78,7 +78,7 @@ class Steps:
 
     def table(self, both: Evaluator) -> pd.DataFrame:
         """Dice (averaged over classes) of every case, a column for each step."""
-        columns = {name: evaluator.table().groupby("case")["dice"].mean() for name, evaluator, _ in self._rows(both)}
+        columns = {name: dice_by_case(evaluator.table()) for name, evaluator, _ in self._rows(both)}
         patients = both.table().groupby("case")["patient"].first()
         return pd.DataFrame({"patient": patients, **columns}).reset_index()
 

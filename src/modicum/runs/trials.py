@@ -10,7 +10,7 @@ import json
 import math
 import shutil
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from statistics import mean, stdev
 
@@ -21,7 +21,7 @@ from modicum.console import say
 from modicum.datasets import Fingerprint, make_folds
 from modicum.datasets.case import Case, Split
 from modicum.errors import ModicumError
-from modicum.evaluation import Evaluator
+from modicum.evaluation import Evaluator, dice_by_case
 from modicum.planning import Rival
 from modicum.planning.rivals import better_bet
 from modicum.recipes import Recipe
@@ -38,7 +38,7 @@ LEAST_STEPS = 150  # of a trial; fewer show who begins fast, not who is good (be
 LEAST_SECONDS = 10.0  # not worth measuring a step
 _LEAST_PATIENTS = 5
 _MOST_PICTURES = 60
-_BETTER = 0.02  # mean Dice by which a rival must lead at least: the planned recipe is smaller and quicker
+_BETTER = 0.02  # mean Dice by which a rival that is no better bet must lead: the planned recipe is smaller and quicker
 _SURE = 0.95
 
 
@@ -57,8 +57,9 @@ def tried(training: Training, rivals: Sequence[Rival], seen: Fingerprint) -> tup
     """The training with the best of its own recipe and its rivals, in what trials leave of the budget.
 
     None was tried where there is no rival or no budget. Where there is too little of either time or patients for a trial to
-    tell anything, a rival that is the better bet is taken if it has room for enough steps. What is done stands in
-    `trials.json`; a run that goes on does not repeat it.
+    tell anything, a rival that is the better bet is taken if it has room for enough steps; where there is enough, it wins by
+    the greater mean Dice, however small its lead, and any other rival by a lead that chance does not give. What is done
+    stands in `trials.json`; a run that goes on does not repeat it.
     """
     if not rivals or training.minutes is None:
         return training, None
@@ -79,7 +80,7 @@ def tried(training: Training, rivals: Sequence[Rival], seen: Fingerprint) -> tup
                 _hold(training, recipe, splits[number], contest)
                 _keep(training, contest)
     shutil.rmtree(place, ignore_errors=True)
-    found = _concluded(training, contest)
+    found = _concluded(training, contest, {r.recipe.name for r in rivals if r.unless_tried})
     say(f"- {found.reason}")
     left = max(training.minutes - contest.spent / 60, training.minutes / 2)
     return replace(training, recipe=recipes[found.chosen], minutes=left), found
@@ -127,16 +128,26 @@ def _trial(own: Training) -> tuple[dict[str, float], float]:
     trained, evaluator = train_once(own), Evaluator(own.dataset.classes)
     cases, masks = {c.id: c for c in own.dataset.labelled}, own.folder.path / own.part / "masks"
     test_bundle(trained.bundle, [cases[i] for i in own.split.test], own.dataset.code, evaluator, masks)
-    dice = evaluator.table().groupby("case")["dice"].mean().dropna()
+    dice = dice_by_case(evaluator.table()).dropna()
     return {str(case): float(d) for case, d in dice.items()}, trained.whole_seconds
 
 
-def _concluded(training: Training, contest: _Contest) -> Tried:
+def _concluded(training: Training, contest: _Contest, bets: Collection[str]) -> Tried:
+    """The winner. `bets` are the rivals that would be taken untried: a trial that cannot tell is no reason against them."""
     dice = {name: {case: d for one in rounds for case, d in one.items()} for name, rounds in contest.dice.items()}
     planned = training.recipe.name
     patients = {c.id: c.patient or c.id for c in training.dataset.labelled}
-    leads = {name: _lead(own, dice[planned], patients) for name, own in dice.items() if name != planned} | {planned: 0.0}
+    leads = {planned: 0.0}
+    for name, own in dice.items():
+        if name != planned:
+            leads[name] = _mean_lead(own, dice[planned]) if name in bets else _lead(own, dice[planned], patients)
     return Tried(max(leads, key=lambda name: leads[name]), dice, contest.spent)
+
+
+def _mean_lead(rival: Mapping[str, float], planned: Mapping[str, float]) -> float:
+    """A rival's mean lead over all pictures that both have."""
+    both = rival.keys() & planned.keys()
+    return mean(rival[case] - planned[case] for case in both) if both else -math.inf
 
 
 def _lead(rival: Mapping[str, float], planned: Mapping[str, float], patients: Mapping[str, str]) -> float:
@@ -152,16 +163,18 @@ def _lead(rival: Mapping[str, float], planned: Mapping[str, float], patients: Ma
 
 
 def _pool(training: Training) -> list[Case]:
-    """All that may be learned from; of many, patients are drawn."""
+    """All that may be learned from; of many, patients are drawn, and of each as many pictures as leave room for all."""
     known = {*training.split.train, *training.split.val}
     cases = [c for c in training.dataset.labelled if c.id in known]
     if len(cases) <= _MOST_PICTURES:
         return cases
     patients = sorted({c.patient or c.id for c in cases})
-    drawn: list[Case] = []
-    for index in np.random.default_rng(training.recipe.seed).permutation(len(patients)):
+    each, drawn = math.ceil(_MOST_PICTURES / len(patients)), list[Case]()
+    rng = np.random.default_rng(training.recipe.seed)
+    for index in rng.permutation(len(patients)):
         if len(drawn) < _MOST_PICTURES:
-            drawn += [c for c in cases if (c.patient or c.id) == patients[index]]
+            own = [c for c in cases if (c.patient or c.id) == patients[index]]
+            drawn += [own[i] for i in sorted(rng.permutation(len(own))[:each])]
     return drawn
 
 

@@ -69,7 +69,7 @@ class StepFigures:
     name: str  # "first network alone", "labelled pictures alone", "both networks", "with true places"
     dice: Mapping[str, Any]  # like summary["dice"]: mean, ci95, median, sd, n
     upper_bound: bool = False  # made with the true mask: no new picture can have it
-    difference: Mapping[str, Any] | None = None  # mean, ci95, p of this minus the first row, paired over pictures
+    difference: Mapping[str, Any] | None = None  # mean, ci95, p of this minus the first row, paired
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from modicum.evaluation.evaluator import dice_by_case
 from modicum.evaluation.report.data import ReportData
 from modicum.evaluation.report.ink import thousandths
 
@@ -100,7 +101,7 @@ def detail(data: ReportData) -> str:
             f"The typical {one} reaches {thousandths(dice['median'])} (median), with a standard deviation of "
             f"{thousandths(dice['sd'])} between {one}s"
         )
-        by_case = None if table.empty else table.groupby("case", sort=False)["dice"].mean()
+        by_case = None if table.empty else dice_by_case(table)
         if by_case is not None and by_case.notna().any():
             said[-1] += f"; the worst, {by_case.idxmin()}, reaches {thousandths(float(by_case.min()))}"
         said[-1] += "."

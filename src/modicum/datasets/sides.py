@@ -1,0 +1,20 @@
+"""Classes that differ by left and right alone: to a mirrored or turned picture they would be contradictory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_SIDE = re.compile(r"left|right|(?<![a-z0-9])[lr](?![a-z0-9])")
+_BEGINS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")  # a word within a name: LungLeft
+
+
+def sides(classes: Sequence[str]) -> tuple[str, str] | None:
+    """The first two names that are one without "left" and "right", or l and r as words; None where there are none."""
+    known: dict[str, str] = {}
+    for name in classes:
+        bare = re.sub(r"[\W_]+", "", _SIDE.sub("", _BEGINS.sub("_", name).lower()))
+        if bare in known:
+            return known[bare], name
+        known[bare] = name
+    return None
