@@ -38,7 +38,7 @@ LEAST_STEPS = 150  # of a trial; fewer show who begins fast, not who is good (be
 LEAST_SECONDS = 10.0  # not worth measuring a step
 _LEAST_PATIENTS = 5
 _MOST_PICTURES = 60
-_BETTER = 0.02  # mean Dice by which a rival that is no better bet must lead: the planned recipe is smaller and quicker
+_BETTER = 0.02  # mean Dice by which a rival must lead at least: the planned recipe is smaller and quicker
 _SURE = 0.95
 
 
@@ -58,8 +58,8 @@ def tried(training: Training, rivals: Sequence[Rival], seen: Fingerprint) -> tup
 
     None was tried where there is no rival or no budget. Where there is too little of either time or patients for a trial to
     tell anything, a rival that is the better bet is taken if it has room for enough steps; where there is enough, it wins by
-    the greater mean Dice, however small its lead, and any other rival by a lead that chance does not give. What is done
-    stands in `trials.json`; a run that goes on does not repeat it.
+    a mean Dice that is greater by .02, and any other rival by a lead that chance does not give. What is done stands in
+    `trials.json`; a run that goes on does not repeat it.
     """
     if not rivals or training.minutes is None:
         return training, None
@@ -140,25 +140,22 @@ def _concluded(training: Training, contest: _Contest, bets: Collection[str]) -> 
     leads = {planned: 0.0}
     for name, own in dice.items():
         if name != planned:
-            leads[name] = _mean_lead(own, dice[planned]) if name in bets else _lead(own, dice[planned], patients)
+            leads[name] = _lead(own, dice[planned], patients, bet=name in bets)
     return Tried(max(leads, key=lambda name: leads[name]), dice, contest.spent)
 
 
-def _mean_lead(rival: Mapping[str, float], planned: Mapping[str, float]) -> float:
-    """A rival's mean lead over all pictures that both have."""
-    both = rival.keys() & planned.keys()
-    return mean(rival[case] - planned[case] for case in both) if both else -math.inf
+def _lead(rival: Mapping[str, float], planned: Mapping[str, float], patients: Mapping[str, str], *, bet: bool) -> float:
+    """A rival's mean lead, patient by patient, less the least that counts; above 0 it wins.
 
-
-def _lead(rival: Mapping[str, float], planned: Mapping[str, float], patients: Mapping[str, str]) -> float:
-    """A rival's mean lead, patient by patient, less what chance may give (one-sided t interval); above 0 it wins."""
+    That of a rival that is no better bet must also be more than chance may give (one-sided t interval).
+    """
     by_patient = defaultdict(list)
     for case in rival.keys() & planned.keys():
         by_patient[patients[case]].append(rival[case] - planned[case])
     differences, count = [mean(each) for each in by_patient.values()], len(by_patient)
     if count < 2:
         return -math.inf
-    chance = float(stdtrit(count - 1, _SURE)) * stdev(differences) / math.sqrt(count)
+    chance = 0.0 if bet else float(stdtrit(count - 1, _SURE)) * stdev(differences) / math.sqrt(count)
     return mean(differences) - max(_BETTER, chance)
 
 
