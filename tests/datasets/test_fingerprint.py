@@ -45,7 +45,9 @@ def test_the_usual_size_is_that_of_labelled_pictures(pairs: Write, picture: Writ
         (("heart", "left lung", "right lung"), ("left lung", "right lung")),
         (("Lung_R", "Lung_L"), ("Lung_R", "Lung_L")),
         (("KidneyLeft", "KidneyRight"), ("KidneyLeft", "KidneyRight")),
-        (("leftatrium", "spleen", "atrium, right"), ("leftatrium", "atrium, right")),
+        (("leftkidney", "spleen", "kidney, right"), ("leftkidney", "kidney, right")),
+        (("left ventricle", "myocardium", "right ventricle"), None),  # chambers of the heart are no mirror images
+        (("left lateral ventricle", "right lateral ventricle"), ("left lateral ventricle", "right lateral ventricle")),
         (("l", "r"), ("l", "r")),
         (("left atrium", "right ventricle"), None),
         (("rectum", "lectum", "liver", "river"), None),

@@ -133,6 +133,7 @@ def test_a_damaged_part_is_told(bundle: Bundle, tmp_path: Path, name: str, conte
         ("trust", {"mean": [1.0], "sd": [1.0, 2.0], "reach": 1.0, "shapes": {"pieces": [0, 1]}}),
         ("trust", {"mean": [1.0], "sd": [1.0], "reach": 0.0, "shapes": {"pieces": [0, 1]}}),
         ("trust", {"mean": [1.0], "sd": [1.0], "reach": 1.0, "shapes": {"pieces": [0, 1]}, "weights": [1.0]}),
+        ("trust", {"mean": [1.0], "sd": [1.0], "reach": 1.0, "shapes": {"pieces": [0, 1]}, "weights": []}),
     ],
 )
 def test_a_wrong_value_is_told_when_it_is_read_and_not_in_the_middle_of_a_prediction(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def test_the_model_is_the_mean_of_the_folds_networks(run: Run, data: Path) -> No
     assert len(bundle.others) == 2
     assert not (run.folder / "all").exists(), "nothing more was trained"
     picture = read_picture(sorted((data / "images").iterdir())[0])
-    members = [Bundle(**{**bundle.__dict__, "others": ()}), *bundle.others]
+    members = [replace(bundle, others=()), *bundle.others]
     each = [one.segmenter().probabilities(picture) for one in members]
     assert not np.array_equal(each[0], each[1])
     np.testing.assert_allclose(bundle.segmenter().probabilities(picture), np.mean(each, axis=0, dtype=np.float32), atol=1e-3)
@@ -113,7 +114,7 @@ def test_an_ensemble_does_not_begin_with_a_model(run: Run, data: Path, tmp_path:
 
 
 def test_a_teacher_of_other_classes_is_refused(run: Run, data: Path, tmp_path: Path) -> None:
-    other = Bundle(**{**run.bundle.__dict__, "classes": ("polyp",), "others": ()})
+    other = replace(run.bundle, classes=("polyp",), others=())
     other.save(tmp_path / "other.modicum")
     taught = f"supervision={{name: pseudo_labels, teacher: {tmp_path / 'other.modicum'}}}"
     with pytest.raises(ModicumError, match="teacher knows polyp"):

@@ -114,7 +114,7 @@ def test_the_demonstration_with_ct_divides_its_patients(
     asked: dict[str, object] = {}
     monkeypatch.setattr("modicum.runs.demo.train", lambda data, out, **options: asked.update(options) or pericardium)
     _, masks = demo_ct(tmp_path, 3.0, count=6, size=48)
-    assert asked == {"recipe": "small-eat", "minutes": 3.0}
+    assert asked == {"recipe": "small-eat", "budget": 3.0}
     parts = {case.volume: case.part for case in discover(tmp_path / "data").cases}
     assert [parts[f"patient{n:02d}"] for n in range(6)] == ["train", "val", "test", "train", "train", "test"]
     assert [path.name for path in masks] == ["patient00.nii.gz", "patient01.nii.gz"]

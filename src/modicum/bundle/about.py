@@ -43,7 +43,8 @@ class About(BaseModel):
             raise ValueError("values are missing")
         if trust is None:
             return self
-        if not (trust.reach > 0 and len(trust.mean) == len(trust.sd) and trust.shapes and len(trust.weights or range(5)) == 5):
+        weights = range(5) if trust.weights is None else trust.weights
+        if not (trust.reach > 0 and len(trust.mean) == len(trust.sd) and trust.shapes and len(weights) == 5):
             raise ValueError("what it knows of its training pictures is not whole")
         return self
 

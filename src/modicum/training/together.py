@@ -41,6 +41,7 @@ def gathered() -> Iterator[bool]:
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
     if dist.get_rank() > 0:
         _follow()
+        dist.destroy_process_group()  # its threads would now and then abort a process that just ends
         yield False
         return
     try:
@@ -49,6 +50,7 @@ def gathered() -> Iterator[bool]:
         _tell(None)
         raise
     _tell(None)
+    dist.destroy_process_group()
 
 
 @contextmanager
