@@ -284,3 +284,14 @@ def test_slices_that_lie_too_near_are_remarked(tmp_path: Path) -> None:
 
 def test_how_it_is_displayed_does_not_change_hounsfield_units(tmp_path: Path) -> None:
     assert np.array_equal(read_volume(slices(tmp_path, PhotometricInterpretation="MONOCHROME1")).values, body())
+
+
+def test_a_header_that_claims_more_than_its_file_holds_costs_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "v.nii"
+    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.eye(4)), path)
+    header = bytearray(path.read_bytes())
+    header[42:48] = np.array([1000, 1000, 4000], "<i2").tobytes()  # dim[1:4]
+    path.write_bytes(header)
+    monkeypatch.setattr(np, "asanyarray", lambda *_: pytest.fail("read"))
+    with pytest.raises(ModicumError, match="claims 8,000,000,352 bytes"):
+        read_volume(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ def read(path: Path) -> Volume:
     """
     image = _load(path)
     sizes, channels = _sizes(image, path)
+    _refuse_cut(image, path)
     values = np.asanyarray(image.dataobj if len(image.shape) < 4 else image.dataobj[..., 0]).reshape(sizes)
     if values.dtype.kind == "f" or values.dtype.itemsize > 2:
         values = values.astype(np.float32)
@@ -86,3 +88,10 @@ def _sizes(image: Any, path: Path) -> tuple[tuple[int, ...], int]:
             remedy="Save each time point or channel as a file of its own (fslsplit, or four_to_three of nibabel).",
         )
     return (*shape, 1)[:3], channels
+
+
+def _refuse_cut(image: Any, path: Path) -> None:
+    """A header may claim gigabytes, for which there would be no room: nothing is read of a file that cannot hold them."""
+    claimed = image.dataobj.offset + math.prod(image.shape) * image.get_data_dtype().itemsize
+    if path.suffix.lower() == ".nii" and claimed > (held := path.stat().st_size):
+        raise ModicumError(f"its header claims {claimed:,} bytes, the file has {held:,}.", file=path, remedy="Copy it again.")
