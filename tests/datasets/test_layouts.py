@@ -214,6 +214,16 @@ def test_patients_of_a_partly_prescribed_test_stay_out_of_training(pairs: Write)
     assert check_split(dataset, split) == []
 
 
+def test_other_names_of_a_manifests_columns_mean_the_same(pairs: Write) -> None:
+    root = pairs(names=["a", "b"])
+    (root / "manifest.csv").write_text("image,mask,Patient_ID\nimages/a.png,labels/a.png,P1\nimages/b.png,labels/b.png,P1\n")
+    dataset = discover(root)
+    assert [(c.patient, c.labelled, dict(c.attributes)) for c in dataset.cases] == [("P1", True, {})] * 2
+    (root / "manifest.csv").write_text("image,label,patient,subject\nimages/a.png,labels/a.png,P1,S\n")
+    (case,) = discover(root).cases
+    assert (case.patient, case.attributes) == ("P1", {"subject": "S"})
+
+
 def test_a_manifest_with_a_name_that_no_file_can_have(pairs: Write) -> None:
     root = pairs(names=["a", "b"])
     rows = f"images/a.png,labels/a.png\nimages/b.png,labels/{'b' * 300}.png\n"

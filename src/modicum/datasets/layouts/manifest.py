@@ -12,6 +12,7 @@ from modicum.datasets.layouts.found import PARTS, Found, plain, stem
 from modicum.errors import Finding, ModicumError, Severity
 
 _KNOWN = ("image", "label", "patient", "split", "fov")
+_ALSO = {"patient_id": "patient", "patientid": "patient", "subject": "patient", "subject_id": "patient", "mask": "label"}
 
 
 def read_folder(root: Path) -> Found | None:
@@ -89,6 +90,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
     delimiter = next((d for d in ("\t", ";") if d in first and "," not in first), ",")
     header, *lines = _parsed(text, delimiter, path) or [[]]
     names = [n.strip().lower() for n in header]
+    names = [known if (known := _ALSO.get(n, n)) not in names else n for n in names]
     if "image" not in names:
         raise ModicumError(
             f"the column 'image' is missing; there are: {', '.join(names) or 'none'}.",
