@@ -90,13 +90,13 @@ def _rows(path: Path) -> list[dict[str, str]]:
     delimiter = next((d for d in ("\t", ";") if d in first and "," not in first), ",")
     header, *lines = _parsed(text, delimiter, path) or [[]]
     names = [n.strip().lower() for n in header]
-    names = [known if (known := _ALSO.get(n, n)) not in names else n for n in names]
     if "image" not in names:
         raise ModicumError(
             f"the column 'image' is missing; there are: {', '.join(names) or 'none'}.",
             file=path,
             remedy="The first row names the columns: image, label, and if you like patient, split, fov and others.",
         )
+    names = [known if (known := _ALSO.get(n, n)) not in names else n for n in names]
     rows = [{n: value.strip() for n, value in zip_longest(names, line[: len(names)], fillvalue="") if n} for line in lines]
     return [row for row in rows if any(row.values())]
 
