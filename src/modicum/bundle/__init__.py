@@ -3,6 +3,6 @@
 from modicum.bundle.about import FORMAT, file_of
 from modicum.bundle.decision import class_numbers, outputs_for
 from modicum.bundle.model import Bundle
-from modicum.bundle.segmenting import volume_probabilities
+from modicum.bundle.segmenting import refuse_picture, volume_probabilities
 
-__all__ = ["FORMAT", "Bundle", "class_numbers", "file_of", "outputs_for", "volume_probabilities"]
+__all__ = ["FORMAT", "Bundle", "class_numbers", "file_of", "outputs_for", "refuse_picture", "volume_probabilities"]

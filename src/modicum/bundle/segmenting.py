@@ -27,10 +27,15 @@ def segment(segmenter: Predictor, bundle: Bundle, path: Path) -> npt.NDArray[np.
     if is_volume(path):
         volume = read_volume(path)
         return class_numbers(volume_probabilities(segmenter, bundle, volume), bundle, volume.values, volume.spacing)
-    if bundle.recipe.images.block is not None:
-        raise ModicumError("this is a picture; the model segments volumes.", file=path)
+    refuse_picture(bundle, path)
     picture = read_picture(path)
     return class_numbers(segmenter.probabilities(picture), bundle, picture)
+
+
+def refuse_picture(bundle: Bundle, path: Path) -> None:
+    """Raise where the model sees blocks of slices: a picture has none."""
+    if bundle.recipe.images.block is not None:
+        raise ModicumError("this is a picture; the model segments volumes.", file=path)
 
 
 def volume_probabilities(segmenter: Predictor, bundle: Bundle, volume: Volume) -> npt.NDArray[np.float16]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modicum.bundle import Bundle, class_numbers, volume_probabilities
+from modicum.bundle import Bundle, class_numbers, refuse_picture, volume_probabilities
 from modicum.console import bar, say
 from modicum.datasets.layouts.found import expand, stem
 from modicum.errors import ModicumError
@@ -83,8 +83,7 @@ def predict(
                     millilitres.append({"name": name, **sizes})
                     progress.step()
                     continue
-                if bundle.recipe.images.block is not None:
-                    raise ModicumError("this is a picture; the model segments volumes.", file=path)
+                refuse_picture(bundle, path)
                 picture = read_picture(path)
                 probability = _segment(segmenter, picture, path)
                 numbers = class_numbers(probability, bundle, picture)

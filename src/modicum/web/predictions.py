@@ -192,10 +192,9 @@ def _piece(picture: Path, size: int, *seen: int) -> str:
 
 def _picture(path: Path, bundle: Bundle, segmenter: Predictor, judge: Judge, case: Case) -> tuple[Numbers, tuple[float, str]]:
     """Class numbers (H, W), and what is to be expected of them."""
-    from modicum.bundle import class_numbers
+    from modicum.bundle import class_numbers, refuse_picture
 
-    if bundle.recipe.images.block is not None:
-        raise ModicumError("this is a picture; the model segments volumes.", file=case.image)
+    refuse_picture(bundle, case.image)
     picture = load_picture(case)
     probability = _probabilities(path, segmenter, case, picture)
     found = class_numbers(probability, bundle, picture)
