@@ -84,5 +84,31 @@ def test_the_volume_asked_for_last_is_shown_and_the_keyboard_suffices(page: play
         for corner in ((0.3, 0.3), (0.7, 0.3), (0.5, 0.7)):
             draw(page, corner)
         page.mouse.wheel(0, -100)
+        page.get_by_text("8 of 9").wait_for()
         page.keyboard.press("Enter")
         playwright.expect(page.locator(".headline .state")).to_have_text("not saved")
+
+
+def test_a_slice_that_comes_late_does_not_take_a_drawing_away(page: playwright.Page, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    nibabel.save(nibabel.Nifti1Image(np.eye(40)[..., None] * np.arange(9.0), np.eye(4)), tmp_path / "images/head.nii.gz")
+    held: list[playwright.Route] = []
+    with served(tmp_path) as address:
+        page.goto(f"{address}#/picture/head")
+        page.get_by_text("5 of 9").wait_for()
+        page.route("**/slices/7*", lambda route: held.append(route))
+        slider = page.get_by_label("Slice", exact=True)
+        with page.expect_request("**/slices/7*"):
+            slider.fill("7")
+        page.get_by_role("button", name="Polygon").click()
+        for corner in ((0.3, 0.3), (0.7, 0.3), (0.5, 0.7)):
+            draw(page, corner)
+        assert page.get_by_text("5 of 9").is_visible()  # what is on the screen
+        with page.expect_response("**/slices/7*"):
+            held.pop().continue_()
+        playwright.expect(slider).to_have_value("4")
+        page.keyboard.press("Enter")
+        playwright.expect(page.locator(".headline .state")).to_have_text("not saved")
+        page.keyboard.press("s")
+        page.get_by_text("Saved.").wait_for()
+    assert read_volume_mask(tmp_path / "labels/head.nii.gz").any(axis=(1, 2)).tolist() == [z == 4 for z in range(9)]

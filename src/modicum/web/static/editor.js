@@ -67,11 +67,12 @@ export async function showEditor(main, data, id) {
   if (slices) {
     slices.changed = () => { stage.redraw(); later(); };
     stage.turned = (by) => desk.turn(slices.wanted + by);
+    const drawing = () => desk.mask.before || desk.tool.points?.length; // in the middle of a stroke or of a polygon
     desk.turn = async (z) => {
-      if (desk.mask.before || desk.tool.points?.length) return draw(); // in the middle of a stroke or of a polygon
-      const there = slices.show(z);
+      if (drawing()) return draw();
+      const there = slices.show(z, drawing);
       draw();
-      if (!(await there.catch((error) => notice(error.message, { bad: true })))) return;
+      if (!(await there.catch((error) => notice(error.message, { bad: true })))) return draw();
       desk.tool.cancel?.();
       desk.mask = desk.masks[slices.z];
       desk.redraw();

@@ -15,11 +15,18 @@ export class Slices {
     [this.low, this.high] = Object.values(this.windows)[0];
   }
 
-  // Show slice z as soon as it is there, unless another one was asked for meanwhile; whether it is shown.
-  async show(z) {
-    this.wanted = Math.max(0, Math.min(this.depth - 1, z));
-    const values = await this.#values(this.wanted);
-    if (values.z !== this.wanted) return false;
+  // Show slice z as soon as it is there, unless another one was asked for or a drawing was begun meanwhile; whether it is shown.
+  async show(z, drawing = () => false) {
+    z = this.wanted = Math.max(0, Math.min(this.depth - 1, z));
+    const values = await this.#values(z).catch((error) => {
+      if (this.wanted === z) this.wanted = this.z;
+      throw error;
+    });
+    if (this.wanted !== z) return false;
+    if (drawing()) {
+      this.wanted = this.z;
+      return false;
+    }
     Object.assign(this, { z: values.z, values });
     this.#paint();
     for (const near of [z + 1, z - 1]) if (near >= 0 && near < this.depth) this.#values(near).catch(() => {});
@@ -62,7 +69,7 @@ export function sliceBar(slices, turn) {
   const element = h("div", { className: "slices" }, step(-1, "Slice below (↓)", "↓"), h("div", {}, marks, range), step(1, "Slice above (↑)", "↑"), said);
   function draw(labelled, predicted, colours) {
     range.value = slices.wanted;
-    said.textContent = `${slices.wanted + 1} of ${slices.depth}`;
+    said.textContent = `${slices.z + 1} of ${slices.depth}`;
     const context = marks.getContext("2d");
     marks.height = 2; // empties it
     for (let z = 0; z < slices.depth; z++) {
