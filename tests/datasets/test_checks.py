@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import nibabel
 import numpy as np
 import pytest
 import tifffile
@@ -323,3 +324,34 @@ def test_inspection_of_nothing_usable_is_told(pairs: Write, mask: Write) -> None
     for i in range(2):
         mask(root / "labels" / f"case0{i}.png", values=np.zeros((10, 10), np.uint8))
     assert {"left-out", "cannot-be-split"} <= {f.kind for f in inspect(root).findings}
+
+
+def test_a_mask_of_another_value_is_not_called_empty_alone(pairs: Write, mask: Write) -> None:
+    root = pairs(5)
+    held = np.asarray(Image.open(root / "labels/case02.png"))
+    mask(root / "labels/case02.png", values=held // 255 * 7)
+    (told,) = [f for f in inspect(root).findings if f.kind == "unknown-label-value"]
+    assert told.file == str(root / "labels/case02.png")
+    assert "holds 0 and 7 where the other labels hold 0 and 255" in told.message
+
+
+def test_a_class_that_no_label_has_is_told(pairs: Write) -> None:
+    root = pairs(5)
+    (root / "classes.json").write_text('{"lesion": 255, "vessel": 7}')
+    (told,) = [f for f in inspect(root).findings if f.kind == "class-nowhere"]
+    assert "'vessel'" in told.message
+
+
+def test_volumes_without_any_object_and_labels_that_lie_elsewhere_are_told(tmp_path: Path) -> None:
+    for i in range(4):
+        for folder in ("images", "labels"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            values = np.random.default_rng(i).normal(size=(20, 20, 6)) if folder == "images" else np.zeros((20, 20, 6))
+            if folder == "labels" and i:
+                values[5:9, 5:9, 2:4] = 1
+            affine = np.diag([1.0, 1, 3 if folder == "labels" and i == 2 else 5, 1])
+            affine[0, 3] = 40 if folder == "labels" and i == 3 else 0
+            nibabel.save(nibabel.Nifti1Image(values.astype(np.float32), affine), tmp_path / folder / f"v{i}.nii.gz")
+    findings = inspect(tmp_path).findings
+    assert [f.file for f in findings if f.kind == "empty-mask"] == [str(tmp_path / "labels/v0.nii.gz")]
+    assert [f.file for f in findings if f.kind == "label-elsewhere"] == [str(tmp_path / f"labels/v{i}.nii.gz") for i in (2, 3)]

@@ -198,6 +198,30 @@ def test_a_split_may_name_numbers(pairs: Write) -> None:
     assert [c.part for c in discover(root).cases] == ["train", "test"]
 
 
+def test_a_split_names_files_with_or_without_suffix(pairs: Write) -> None:
+    root = pairs(names=["a", "b.v2"])
+    (root / "split.json").write_text('{"train": ["a.PNG"], "test": ["b.v2"]}')
+    assert [c.part for c in discover(root).cases] == ["train", "test"]
+    (root / "split.json").write_text('{"train": ["x"], "test": ["y"]}')
+    with pytest.raises(ModicumError, match=r"split\.json: none of its names is that of a picture, such as a"):
+        discover(root)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "latin-1"])
+def test_a_manifest_as_spreadsheets_save_it(pairs: Write, encoding: str) -> None:
+    root = pairs(2)
+    rows = "image;label;ward\nimages/case00.png;labels/case00.png;Süd\nimages/case01.png;labels/case01.png;Nord\n"
+    (root / "list.csv").write_text(rows, encoding)
+    assert [c.attributes["ward"] for c in discover(root / "list.csv").cases] == ["Süd", "Nord"]
+
+
+def test_a_class_table_without_sense_is_named(pairs: Write) -> None:
+    root = pairs(2)
+    (root / "classes.json").write_text('{"lesion": "red"}')
+    with pytest.raises(ModicumError, match=r"classes\.json: the class 'lesion'"):
+        discover(root)
+
+
 def test_patients_of_a_partly_prescribed_test_stay_out_of_training(pairs: Write) -> None:
     root = pairs(names=["p1_slice1", "p1_slice2", "p2_slice1", "p2_slice2", "p3_slice1", "p3_slice2"])
     (root / "split.json").write_text(json.dumps({"test": ["p1_slice1"]}))

@@ -55,7 +55,7 @@ def _examined(dataset: Dataset, progress: Progress | None) -> Iterator[Examined]
 
 
 def _masks(dataset: Dataset, seen: Sequence[Examined]) -> list[Finding]:
-    """Masks that are empty or inverted."""
+    """Masks that are empty or inverted, and classes that no mask has."""
     labelled = [s for s in seen if s.share is not None]
     shares = np.array([s.share for s in labelled], float)
     if not labelled:
@@ -66,17 +66,26 @@ def _masks(dataset: Dataset, seen: Sequence[Examined]) -> list[Finding]:
         return [Finding("error", "all-masks-empty", message, remedy=remedy)]
     findings = []
     median = float(np.median(shares))
+    by_volume: dict[str, list[Examined]] = {}
+    for one in labelled:
+        by_volume.setdefault(one.case.volume, []).append(one)
     for one in labelled:
         share, file = one.share or 0.0, str(one.case.labels[0])
-        if one.case.slice is not None:  # above and below an object there is nothing
+        whole = by_volume[one.case.volume] if one.case.slice is not None else [one]
+        if one is not whole[0]:
             continue
-        if share == 0 and one.marked:
+        if not any(s.share for s in whole) and any(s.marked for s in whole):
             message = "the mask is empty."
             remedy = "Right if nothing is to be seen in the picture; else label it."
             findings.append(Finding("warning", "empty-mask", message, file, remedy))
-        elif share > 0.5 and median < 0.2 and one.border > 0.8 and 1 - share < max(0.3, 3 * median):
+        elif one.case.slice is None and share > 0.5 and median < 0.2 and one.border > 0.8 and 1 - share < max(0.3, 3 * median):
             message = f"the mask may be inverted: {share:.0%} is foreground, in half of the others less than {median:.0%}."
             findings.append(Finding("warning", "mask-maybe-inverted", message, file, "Look at it; swap black and white."))
+    found = frozenset[int]().union(*(s.numbers for s in labelled))
+    for name in (name for number, name in enumerate(dataset.classes, 1) if number not in found):
+        message = f"no label holds the class '{name}': it cannot be learned."
+        remedy = "Label some of it, or take it out of classes.json."
+        findings.append(Finding("warning", "class-nowhere", message, remedy=remedy))
     if len(labelled) > 1 and shares.min() > 0.6 and min(s.border for s in labelled) > 0.9:
         message = f"the masks may all be inverted: {median:.0%} is foreground, up to every border."
         remedy = "Look at some; swap black and white if objects are black."

@@ -19,7 +19,9 @@ from modicum.datasets.layouts.pairing import without_labels
 from modicum.datasets.patients import guess_patients, told_of_volumes
 from modicum.datasets.volumes import sliced
 from modicum.errors import Finding, ModicumError, Severity
-from modicum.images.formats import is_dicom, is_volume
+from modicum.images.formats import is_dicom, is_volume, picture_suffix
+
+_AS_FILES = "Write names as the pictures' files have them, with or without suffix."
 
 
 def discover(path: Path | str) -> Dataset:
@@ -49,7 +51,11 @@ def discover(path: Path | str) -> Dataset:
         findings += [f for place in dict.fromkeys((path, root)) for f in overlooked(place, severity)]
     cases = _with_patients(cases, notes)
     table = found.classes or class_table(root) or class_table(path)  # root may lie within path
-    code, classes, said = infer_code([p for c in cases for p in c.labels], table)
+    try:
+        code, classes, said = infer_code([p for c in cases for p in c.labels], table)
+    except ModicumError as error:
+        tables = [p / "classes.json" for p in (root, path) if (p / "classes.json").is_file()]
+        raise ModicumError(error.problem, file=error.file or (*tables, path)[0], remedy=error.remedy) from None
     cases = sliced(cases, findings, notes)
     if not cases:
         first = findings[0]
@@ -97,20 +103,23 @@ def _prescribed(root: Path, cases: list[Case], notes: list[str], findings: list[
     if not path.is_file():
         return cases
     named: dict[str, Any] = {}
-    for key, stems in _json_object(path).items():
-        if key.lower() not in PARTS or not isinstance(stems, list):
+    known = {c.id for c in cases}
+    for key, names in _json_object(path).items():
+        if key.lower() not in PARTS or not isinstance(names, list):
             raise ModicumError(
                 f"'{key}' is no part of a split.",
                 file=path,
                 remedy='Write {"train": [...], "val": [...], "test": [...]}.',
             )
-        for stem in (_name(s, path) for s in stems):
-            if stem in named and named[stem] != PARTS[key.lower()]:
+        for given in (_name(s, path) for s in names):
+            name = given if given in known else given[: len(given) - len(picture_suffix(given))]
+            if name in named and named[name] != PARTS[key.lower()]:
                 raise ModicumError(
-                    f"'{stem}' is in two parts.", file=path, remedy="A picture belongs to one part; remove the other."
+                    f"'{name}' is in two parts.", file=path, remedy="A picture belongs to one part; remove the other."
                 )
-            named[stem] = PARTS[key.lower()]
-    known = {c.id for c in cases}
+            named[name] = PARTS[key.lower()]
+    if cases and not known & named.keys():
+        raise ModicumError(f"none of its names is that of a picture, such as {cases[0].id}.", file=path, remedy=_AS_FILES)
     if unknown := sorted(named.keys() - known):
         names = ", ".join(unknown[:5]) + (" ..." if len(unknown) > 5 else "")
         findings.append(
@@ -119,7 +128,7 @@ def _prescribed(root: Path, cases: list[Case], notes: list[str], findings: list[
                 "split-unknown-case",
                 f"{len(unknown)} names of the split belong to no picture: {names}.",
                 file=str(path),
-                remedy="Write names without suffix, as the pictures' files have them.",
+                remedy=_AS_FILES,
             )
         )
     if left := [c.id for c in cases if c.labelled and c.id not in named]:
@@ -128,10 +137,10 @@ def _prescribed(root: Path, cases: list[Case], notes: list[str], findings: list[
     return [replace(c, part=named.get(c.id)) for c in cases]
 
 
-def _name(stem: Any, path: Path) -> str:
-    if isinstance(stem, str | int) and not isinstance(stem, bool):
-        return str(stem)
-    raise ModicumError(f"{stem!r:.40} is no name of a picture.", file=path, remedy='Write {"train": ["NAME", ...]}.')
+def _name(given: Any, path: Path) -> str:
+    if isinstance(given, str | int) and not isinstance(given, bool):
+        return str(given)
+    raise ModicumError(f"{given!r:.40} is no name of a picture.", file=path, remedy='Write {"train": ["NAME", ...]}.')
 
 
 def _with_patients(cases: list[Case], notes: list[str]) -> list[Case]:

@@ -36,6 +36,7 @@ class Examined:
     border: float = 0.0  # share of the picture's border that is foreground
     marked: float = 1.0  # share of pixels of which the label says anything
     ground: bool = True  # whether any of them is background
+    numbers: frozenset[int] = frozenset()  # of the classes that the label holds
 
 
 def examine(case: Case, code: LabelCode) -> Examined:
@@ -60,6 +61,7 @@ def _examined(case: Case, code: LabelCode) -> Examined:
     label, told = _label(one, code)
     if label is not None:
         one.share = float((label > 0).mean())
+        one.numbers = frozenset(np.flatnonzero(np.bincount(label.ravel())).tolist()) - {0}
         edge = np.concatenate([label[0], label[-1], label[:, 0], label[:, -1]])
         one.border = float((edge > 0).mean())
     if label is not None and told is not None:
@@ -155,9 +157,14 @@ def _unknown_values(one: Examined, path: Path, values: npt.NDArray[Any], code: L
 
 def _not_binary(one: Examined, path: Path, values: npt.NDArray[Any], top: int) -> None:
     """Values other than 0 and `top` in a label that should hold these only."""
-    if top > 1 and max(values_of(values)) == 1:
+    held = sorted(values_of(values).keys() - {0})
+    if top > 1 and held == [1]:
         message = f"holds 0 and 1 where the other labels hold 0 and {top}: 1 is taken as foreground."
         one.findings.append(Finding("note", "foreground-is-1", message, str(path)))
+    elif len(held) == 1 and held[0] < 0.1 * top:
+        message = f"holds 0 and {held[0]} where the other labels hold 0 and {top}: all of it counts as background."
+        remedy = f"Export it again with {top} for the foreground, or name all classes in classes.json."
+        one.findings.append(Finding("warning", "unknown-label-value", message, str(path), remedy))
     elif unknown := strange_values(values, top):
         message = f"holds {_listed(unknown)} where the other labels hold 0 and {top}: above the middle counts as foreground."
         remedy = "If these are classes of their own, name all classes in classes.json."

@@ -15,7 +15,8 @@ from modicum.images.volumes.volume import Grid
 def sliced(cases: Sequence[Case], findings: list[Finding], notes: list[str]) -> list[Case]:
     """The cases, every volume replaced by its slices; those of one volume have one patient.
 
-    A volume that cannot be read, or whose label has another shape, becomes an error and is left out.
+    A volume that cannot be read, or whose label has another shape, becomes an error and is left out; a label whose header
+    lays it elsewhere becomes a warning.
     """
     if not any(is_volume(c.image) for c in cases):
         return list(cases)
@@ -25,7 +26,7 @@ def sliced(cases: Sequence[Case], findings: list[Finding], notes: list[str]) -> 
             found.append(case)
             continue
         try:
-            grid = _grid(case)
+            grid = _grid(case, findings)
         except ModicumError as error:
             findings.append(Finding("error", "unreadable-file", error.problem, str(error.file or case.image), error.remedy))
             continue
@@ -45,11 +46,11 @@ def sliced(cases: Sequence[Case], findings: list[Finding], notes: list[str]) -> 
     return found
 
 
-def _grid(case: Case) -> Grid:
-    """Shape and place of a volume.
+def _grid(case: Case, findings: list[Finding]) -> Grid:
+    """Shape and place of a volume; a warning is added for each label that has lost its place.
 
     Raises:
-        ModicumError: it cannot be read, or a label has another shape or lies elsewhere.
+        ModicumError: it cannot be read, or a label has another shape or is turned.
     """
     grid = cached_grid(case.image)
     shape = grid.shape
@@ -63,12 +64,17 @@ def _grid(case: Case) -> Grid:
                 file=path,
                 remedy="Make both the same size, or remove the label.",
             )
-        if theirs.turned != grid.turned and not theirs.lies_as(grid, voxels=0.5):  # of like headers only the origin may be lost
+        if theirs.lies_as(grid, voxels=0.5):
+            continue
+        if theirs.turned != grid.turned:
             raise ModicumError(
                 f"lies turned or flipped against its volume {case.image.name}: their headers (affine, direction) differ.",
                 file=path,
                 remedy="If its voxels belong to those of the volume one by one, copy the volume's header into it.",
             )
+        message = "its header lays it elsewhere than its volume (origin or voxel size); its voxels are taken one by one."
+        remedy = "Look whether it fits. If so, copy the volume's header into it; else resample it to the volume."
+        findings.append(Finding("warning", "label-elsewhere", message, str(path), remedy))
     return grid
 
 

@@ -20,7 +20,7 @@ from typing import IO, Any
 import modicum
 from modicum.bundle import file_of
 from modicum.datasets.case import Dataset, Split
-from modicum.datasets.layouts.found import expand
+from modicum.datasets.inputs import expand
 from modicum.errors import ModicumError
 from modicum.evaluation.statistics import without_nan
 from modicum.images.digest import digest

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from modicum.bundle import Bundle, class_numbers, refuse_picture, volume_probabilities
 from modicum.console import bar, say
-from modicum.datasets.layouts.found import expand, stem
+from modicum.datasets.inputs import expand
+from modicum.datasets.layouts.found import stem
 from modicum.errors import ModicumError
 from modicum.evaluation import overlay
 from modicum.images import read_picture, write_mask, write_picture
@@ -65,7 +66,10 @@ def predict(
     Raises:
         ModicumError: no input at all, the output cannot be written, or a mask would replace a picture.
     """
-    paths = _names(expand(inputs))
+    labels: list[Path] = []
+    paths = _names(expand(inputs, labels))
+    if labels:
+        say(f"Not segmented: {len(labels)} files that are labels or fields of view by name, such as {labels[0]}.")
     _refuse_to_replace(paths, out)
     segmenter = bundle.segmenter(flips=flips)
     quality = Quality(bundle)

@@ -9,7 +9,7 @@ from pathlib import Path
 from modicum.augment import moved_only, recoloured
 from modicum.console import bar
 from modicum.datasets.case import Case, Dataset, Split, counted
-from modicum.datasets.layouts.found import expand
+from modicum.datasets.inputs import expand
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import PseudoLabelled
 from modicum.images.digest import digest

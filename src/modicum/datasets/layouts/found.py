@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from glob import glob
 from pathlib import Path
 from typing import Any
 
 from modicum.datasets.case import Case, Part
-from modicum.errors import Finding, ModicumError
+from modicum.errors import Finding
 from modicum.images.formats import is_dicom, is_picture, is_volume, picture_suffix
 
 PARTS: dict[str, Part] = {
@@ -58,28 +57,6 @@ def pictures_in(folder: Path, *, deep: bool = False) -> list[Path]:
     series = {p.parent for p in files if is_dicom(p)}
     kept = [p for p in files if (is_picture(p) or is_volume(p)) and not is_dicom(p)]
     return sorted([*kept, *(one for place in series for one in _first_of_each(place))])
-
-
-def expand(inputs: Iterable[str]) -> list[Path]:
-    """Every picture that files, folders and globs name, in order, each once; of a folder without any those below it.
-
-    Raises:
-        ModicumError: something named does not exist, or no picture is found.
-    """
-    found: dict[Path, None] = {}
-    for one in inputs:
-        path = Path(one)
-        if path.is_dir():
-            found |= dict.fromkeys(pictures_in(path) or pictures_in(path, deep=True))
-        elif path.exists():
-            found[path] = None
-        elif matches := sorted(glob(one, recursive=True)):
-            found |= dict.fromkeys(Path(m) for m in matches if Path(m).is_file())
-        else:
-            raise ModicumError("there is no such file or folder.", file=path)
-    if not found:
-        raise ModicumError(f"no picture was found in: {', '.join(inputs)}.", remedy="Give picture files or their folder.")
-    return list(found)
 
 
 def dicom_folders(folder: Path) -> list[Path]:

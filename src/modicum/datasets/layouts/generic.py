@@ -29,11 +29,11 @@ PICTURE_FOLDERS = (
     "originals",
     "data",
 )
-_LABELS = (
+LABELS = (
     *("labels", "label", "masks", "ground truth", "groundtruth", "ground truths", "gt", "manual1", "1st manual"),
     *("segmentations", "segmentation", "annotations", "annotation", "manual", "targets", "target", "mask"),
 )
-_FIELDS_OF_VIEW = ("fov", "fovs", "field of view", "fields of view", "fov masks")
+FIELDS_OF_VIEW = ("fov", "fovs", "field of view", "fields of view", "fov masks")
 _A_FOLDER_EACH = "Each folder (such as {}/) is taken as one patient; a manifest can say otherwise."
 _UNLABELLED = ("unlabelled", "unlabeled", "images unlabelled", "unlabelled images", "images unlabeled")
 
@@ -102,12 +102,12 @@ def beside(root: Path) -> Found | None:
 def pictures_only(root: Path) -> Found | None:
     """Pictures without any label; what lies in a folder of labels is none, and becomes a warning."""
     pictures = pictures_in(root) or pictures_in(root, deep=True)
-    if not pictures or plain(root.name) in _LABELS or _wraps_one_folder(root):
+    if not pictures or plain(root.name) in LABELS or _wraps_one_folder(root):
         return None
     folders_with_pictures = {plain(p.relative_to(root).parts[0]) for p in pictures if p.parent != root}
-    if folders_with_pictures and folders_with_pictures <= set(_LABELS):
+    if folders_with_pictures and folders_with_pictures <= set(LABELS):
         return None  # labels without images
-    labels = {p: name for p in pictures for name in p.relative_to(root).parts[:-1] if plain(name) in _LABELS}
+    labels = {p: name for p in pictures for name in p.relative_to(root).parts[:-1] if plain(name) in LABELS}
     found = pair([p for p in pictures if p not in labels], (), roots=(root, root, None), layout="pictures only")
     if folders_with_pictures or pictures_in(root) != pictures_in(root, deep=True):
         names = ", ".join(f"{p.name}/" for p in subfolders(root).values())
@@ -160,7 +160,7 @@ def _folder_of(picture: Path, root: Path) -> str:
 
 def labels_alone(root: Path) -> Path | None:
     """A folder of labels that has no folder of pictures beside it."""
-    return next((p for name, p in subfolders(root).items() if name in _LABELS and pictures_in(p, deep=True)), None)
+    return next((p for name, p in subfolders(root).items() if name in LABELS and pictures_in(p, deep=True)), None)
 
 
 def _wraps_one_folder(root: Path) -> bool:
@@ -171,10 +171,10 @@ def _wraps_one_folder(root: Path) -> bool:
 def _one(root: Path, layout: str | None) -> Found | None:
     names = {name: path for name, path in subfolders(root).items() if pictures_in(path, deep=True)}
     images = next((names[n] for n in PICTURE_FOLDERS if n in names), None)
-    label_names = [n for n in _LABELS if n in names]
+    label_names = [n for n in LABELS if n in names]
     if images is None or not label_names:
         return None
-    fields = next((names[n] for n in _FIELDS_OF_VIEW if n in names), None)
+    fields = next((names[n] for n in FIELDS_OF_VIEW if n in names), None)
     notes = []
     for doubtful in ("mask", "masks"):
         if fields is None and len(label_names) > 1 and doubtful in label_names and _mostly_full(names[doubtful]):

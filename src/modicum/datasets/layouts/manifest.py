@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from contextlib import suppress
 from itertools import zip_longest
@@ -81,11 +82,10 @@ def overlooked(root: Path, severity: Severity) -> list[Finding]:
 
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError:
-        text = path.read_text("latin-1")
+        content = path.read_bytes()
     except OSError as error:
         raise ModicumError(f"cannot be read ({error.strerror}).", file=path) from None
+    text = _text(content)
     first = text.partition("\n")[0]
     delimiter = next((d for d in ("\t", ";") if d in first and "," not in first), ",")
     header, *lines = _parsed(text, delimiter, path) or [[]]
@@ -99,6 +99,16 @@ def _rows(path: Path) -> list[dict[str, str]]:
     names = [known if (known := _ALSO.get(n, n)) not in names else n for n in names]
     rows = [{n: value.strip() for n, value in zip_longest(names, line[: len(names)], fillvalue="") if n} for line in lines]
     return [row for row in rows if any(row.values())]
+
+
+def _text(content: bytes) -> str:
+    """As spreadsheets write it: UTF-8, UTF-16 with its mark, or Latin-1."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", errors="replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
 
 
 def _parsed(text: str, delimiter: str, path: Path) -> list[list[str]]:
@@ -128,7 +138,7 @@ def _missing(path: Path, number: int, missing: Path) -> Finding:
     return Finding(
         "error",
         "file-missing",
-        f"row {number} of {path.name} names this file, which does not exist.",
+        f"row {number} of {path.name} names {missing.name}, which does not exist.",
         file=str(missing),
         remedy="Paths are relative to the manifest's folder; correct the row.",
     )
