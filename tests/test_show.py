@@ -24,7 +24,7 @@ def test_findings_that_are_alike_are_one_line_with_every_file(capsys: Captured) 
     assert shown[:2] == ["error d/s4.png: is 4x9 pixels.", "error d/s5.png: is 5x9 pixels."]  # each says something else
     others = "(and 6 more: 1.png, 2.png, 3.png, 4.png, 5.png, 6.png)"
     assert shown[2:] == [f"warning d/0.png: the mask is empty. {others} Label it."]
-    assert told[0] == f"warning: d/0.png: the mask is empty. {others}"
+    assert told[0] == f"warning: d/0.png: the mask is empty. {others} Label it."
     assert len(told) == 3
 
 

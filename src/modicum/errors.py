@@ -54,5 +54,5 @@ def alike(findings: Iterable[Finding], *, in_words: bool = False) -> list[list[F
 
 def and_others(group: list[Finding]) -> str:
     """The files of findings alike in words, but the first: " (and 2 more: b.png, c.png)", at most 20; "" for none."""
-    others = [Path(f.file).name for f in group[1:] if f.file]
+    others = [Path(file).name for file in dict.fromkeys(f.file for f in group if f.file)][1:]
     return f" (and {len(others)} more: {', '.join(others[:20])}{', ...' * (len(others) > 20)})" if others else ""

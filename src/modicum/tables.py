@@ -79,6 +79,11 @@ class Table(Generic[T]):
             )
         options = {"name": spec} if isinstance(spec, str) else dict(spec)
         name = options.pop("name", None)
+        if name is None:
+            raise ModicumError(
+                f"the {self.kind} has options ({', '.join(options)}) and no name.",
+                remedy=f"Give the name as well, one of: {', '.join(sorted(self._constructors))}.",
+            )
         if not isinstance(name, str) or name not in self._constructors:
             raise ModicumError(f"unknown {self.kind} '{name}'.", remedy=nearest(str(name), self._constructors))
         model = self._options[name]

@@ -64,6 +64,9 @@ def test_the_bundle_works_without_its_run(finished: Run, tmp_path: Path, discs: 
     first = finished.bundle.segmenter().probabilities(picture)
     assert np.array_equal(first, bundle.segmenter().probabilities(picture))
     mask = bundle.segment(str(discs / "images" / "case_00.png"))
+    assert np.array_equal(mask, bundle.segment(picture))
+    with pytest.raises(md.ModicumError, match=r"shape \(9, 48, 48\) is no picture"):
+        bundle.segment(np.zeros((9, 48, 48)))
     assert np.array_equal(mask, first[0] >= bundle.threshold)
     assert np.array_equal(mask, md.Bundle.load(str(finished.folder)).segment(discs / "images" / "case_00.png"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import modicum as md
-from discs import TINY, write_discs
+from discs import TINY, write_boxes, write_discs
 from modicum.datasets import discover
 from modicum.errors import ModicumError
 from modicum.runs.evaluating import evaluate_bundle, evaluate_folders
@@ -181,3 +182,30 @@ def test_no_picture_of_few_is_shown_under_a_wrong_name(finished: Run, discs: Pat
     shown = examples(dict.fromkeys([c.id for c in cases], 0.0), cases, data.code, finished.bundle, place)
     assert [e.role for e in shown] == roles
     assert shown[0].case_id == cases[0].id  # among equals the first is the worst, as in words
+
+
+def test_what_cannot_be_measured_is_told_with_what_to_do(finished: Run, discs: Path, tmp_path: Path) -> None:
+    model = finished.folder / "model.modicum"
+    with pytest.raises(ModicumError, match=r"'tset' is no part of a data set\. Did you mean 'test'"):
+        evaluate_bundle(model, discs, tmp_path / "out", "tset")
+    (tmp_path / "images").symlink_to(discs / "images")
+    with pytest.raises(ModicumError, match=r"no picture here is labelled.*modicum predict"):
+        evaluate_bundle(model, tmp_path, tmp_path / "out")
+    with pytest.raises(ModicumError, match="not empty and is no evaluation"):
+        evaluate_bundle(model, discs, discs)
+
+
+def test_a_prediction_says_what_to_look_at(
+    finished: Run, discs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    black = tmp_path / "black.png"
+    cv2.imwrite(str(black), np.zeros((48, 48, 3), np.uint8))
+    deaf = replace(finished.bundle, threshold=1.0)
+    predict(deaf, [str(black), str(discs)], tmp_path / "out")
+    said = capsys.readouterr().err
+    assert "Not segmented: 14 files that are labels or fields of view by name" in said
+    assert "15 of 15 masks are empty, such as" in said
+    assert "warning" not in said
+    (volume,) = sorted((write_boxes(tmp_path / "volumes", 1) / "images").iterdir())
+    predict(deaf, [str(volume)], tmp_path / "out")
+    assert "the model has learned from pictures, and these are volumes" in capsys.readouterr().err

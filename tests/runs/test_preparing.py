@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
+import modicum as md
 from discs import write_boxes
 from modicum.datasets import discover
 from modicum.datasets.case import LabelCode
@@ -43,3 +46,21 @@ def test_several_classes_have_no_threshold(discs: Path, change: str) -> None:
     with pytest.raises(ModicumError, match="there is no threshold to set"):
         prepare(several, "small-whole", 1, None, [change], None)
     assert prepare(several, "plain-unet", 1, None, [], None).plan.recipe.finish.threshold == 0.5
+
+
+def test_why_nothing_is_labelled_is_told_before_it_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder, names in (("images", "abc"), ("labels", "xyz")):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            cv2.imwrite(str(tmp_path / folder / f"{name}.png"), np.eye(20, dtype=np.uint8) * 255)
+    with pytest.raises(ModicumError, match="no labelled picture"):
+        prepare(discover(tmp_path), "small-whole", 1, None, [], None)
+    said = capsys.readouterr().err
+    assert "x.png: this label has no picture of the same name. (and 2 more: y.png, z.png) Add the picture" in said
+
+
+def test_a_mistyped_file_leaves_no_run_behind(discs: Path, tmp_path: Path) -> None:
+    mistyped = ["start={name: model, bundle: modle.modicum}"]
+    with pytest.raises(ModicumError, match=r"modle\.modicum: there is no such file"):
+        md.train(discs, tmp_path / "run", recipe="small-whole", budget=0.1, changes=mistyped)
+    assert not any(p.name == "identity.json" for p in (tmp_path / "run").iterdir())

@@ -106,13 +106,15 @@ class Bundle:
             temperature=self.temperature,
         )
 
-    def segment(self, path: str | Path) -> npt.NDArray[np.uint8]:
-        """Class numbers of a file: (H, W) of a picture, (D, H, W) of a volume; 0 is background.
+    def segment(self, given: str | Path | npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        """Class numbers of a file, or of a picture (H, W) or (H, W, C); (H, W) of a picture, (D, H, W) of a volume.
+
+        0 is background.
 
         Raises:
-            ModicumError: it cannot be read, or is a picture where the model is one of volumes.
+            ModicumError: it cannot be read, is a picture where the model is one of volumes, or an array that is no picture.
         """
-        return segment(self._as_trained, self, Path(path))
+        return segment(self._as_trained, self, given)
 
     @cached_property
     def _as_trained(self) -> Predictor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +18,22 @@ if TYPE_CHECKING:
     from modicum.bundle.model import Bundle
 
 
-def segment(segmenter: Predictor, bundle: Bundle, path: Path) -> npt.NDArray[np.uint8]:
-    """Class numbers of a file: (H, W) of a picture, (D, H, W) of a volume.
+def segment(segmenter: Predictor, bundle: Bundle, given: str | Path | npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Class numbers of a file, or of a picture (H, W) or (H, W, C): (H, W) of a picture, (D, H, W) of a volume.
 
     Raises:
-        ModicumError: it cannot be read, or is a picture where the model is one of volumes.
+        ModicumError: it cannot be read, is a picture where the model is one of volumes, or an array that is no picture.
     """
+    if isinstance(given, np.ndarray):
+        picture = given[..., None] if given.ndim == 2 else given
+        if picture.ndim != 3 or picture.shape[2] not in (1, 3):
+            raise ModicumError(
+                f"an array of shape {given.shape} is no picture: (H, W), (H, W, 1) or (H, W, 3) is wanted.",
+                remedy="Give the path of a volume, whose file tells how large its voxels are.",
+            )
+        refuse_picture(bundle, None)
+        return class_numbers(segmenter.probabilities(picture), bundle, picture)
+    path = Path(given)
     if is_volume(path):
         volume = read_volume(path)
         return class_numbers(volume_probabilities(segmenter, bundle, volume), bundle, volume.values, volume.spacing)
@@ -32,7 +42,7 @@ def segment(segmenter: Predictor, bundle: Bundle, path: Path) -> npt.NDArray[np.
     return class_numbers(segmenter.probabilities(picture), bundle, picture)
 
 
-def refuse_picture(bundle: Bundle, path: Path) -> None:
+def refuse_picture(bundle: Bundle, path: Path | None) -> None:
     """Raise where the model sees blocks of slices: a picture has none."""
     if bundle.recipe.images.block is not None:
         raise ModicumError("this is a picture; the model segments volumes.", file=path)

@@ -273,11 +273,15 @@ def explained(error: ValidationError, where: str = "") -> ModicumError:
 
 
 def _keys_at(path: Sequence[int | str]) -> Iterator[str]:
-    """Valid keys at a place in a recipe, for the nearest one."""
+    """Valid keys at a place in a recipe, for the nearest one; at the top those of its axes as well, as "fit.epochs"."""
+    if not path:
+        for axis, field in Recipe.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                yield from (f"{axis}.{key}" for key in field.annotation.model_fields)
     model: type[BaseModel] = Recipe
     for key in path:
         below = model.model_fields[str(key)].annotation if str(key) in model.model_fields else None
         if not (isinstance(below, type) and issubclass(below, BaseModel)):
             break
         model = below
-    return iter(model.model_fields)
+    yield from model.model_fields

@@ -47,6 +47,7 @@ def new_bundle(
             "training_cases": len(material.train),
             "seen": {**(seen or {}), **shown},  # pictures that trained it or chose its threshold, by their content
             "data": dataset.layout,
+            "volumes": bool(material.volumes),
         },
         localiser=localiser if VIEWS.build(recipe.view).localised else None,
         localiser_settings=learned(recipe, material.train),

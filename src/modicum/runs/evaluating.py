@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from modicum.bundle import Bundle
-from modicum.console import say
 from modicum.datasets import LabelCode, discover, guess_patients, infer_code
 from modicum.datasets.case import Case, Dataset
 from modicum.datasets.discover import class_table
@@ -24,6 +23,9 @@ from modicum.runs.anybodys_masks import masks_in, partners, picture_pair, values
 from modicum.runs.folder import RunFolder, environment, now
 from modicum.runs.steps import second_looks, steps_of, threshold_of
 from modicum.runs.testing import calibration, examples, measured_in_part, one_temperature, test_bundle
+from modicum.tables import nearest
+
+_PARTS = ("auto", "all", "test", "train", "val")
 
 
 def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str = "auto") -> tuple[dict[str, Any], Path]:
@@ -90,8 +92,6 @@ def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Pat
         pair = volume_pair if is_volume(path) else picture_pair
         evaluator.add(stem, None, patient=patients.get(stem, ""), **pair(found[stem], path, fields.get(stem), code, used))
     told = [*notes, *([guessed] if guessed else [])]
-    for note in told:
-        say(f"- {note}")
     whole = _figures(evaluator, told, [])
     if out is not None:
         title = f"{predictions.name} against {labels.name}"
@@ -104,6 +104,11 @@ def _chosen(dataset: Dataset, bundle: Bundle, part: str) -> tuple[list[Case], li
     known = {c.part for c in dataset.labelled}
     wanted = ("test" if "test" in known else "all") if part == "auto" else part
     cases = [c for c in dataset.labelled if wanted in ("all", c.part)]
+    if part not in _PARTS:
+        raise ModicumError(f"'{part}' is no part of a data set.", remedy=nearest(part, _PARTS))
+    if not dataset.labelled:
+        remedy = "Measuring takes true masks; without them `modicum predict` tells what to expect."
+        raise ModicumError("no picture here is labelled.", file=dataset.root, remedy=remedy)
     if not cases:
         raise ModicumError(f"no labelled picture is in part '{part}'.", file=dataset.root, remedy="Use --part all.")
     shown = set(bundle.provenance.get("seen", {}).values())
@@ -132,7 +137,8 @@ def _code_for(bundle: Bundle, dataset: Dataset) -> LabelCode:
     said = f"the data have {len(theirs)} class(es) ({', '.join(theirs)}), the model {len(ours)} ({', '.join(ours)})."
     if len(ours) == 1 or dataset.code.kind == "colour":
         if len(theirs) != len(ours) or (len(ours) > 1 and theirs != ours):
-            raise ModicumError(said, file=dataset.root)
+            remedy = "Name the classes of the data in classes.json as the model has them, or unite them in the labels."
+            raise ModicumError(said, file=dataset.root, remedy=remedy)
         return dataset.code
     unknown = sorted(set(dataset.code.values) - set(bundle.label_values))
     if unknown:
@@ -146,9 +152,11 @@ def _code_for(bundle: Bundle, dataset: Dataset) -> LabelCode:
 
 
 def _place(path: Path) -> RunFolder:
-    """The folder of an evaluation, which is never that of a run."""
+    """The folder of an evaluation, which is never that of a run, nor one of something else."""
     if (path / "identity.json").exists():
         raise ModicumError("this is the folder of a run.", file=path, remedy="Give the evaluation its own with --out.")
+    if path.is_dir() and any(path.iterdir()) and not (path / "summary.json").exists():
+        raise ModicumError("the folder is not empty and is no evaluation.", file=path, remedy="Choose another with --out.")
     return RunFolder(path)
 
 

@@ -108,6 +108,8 @@ class RunFolder:
                     remedy="Give another folder with --out.",
                 )
             return True
+        if gone := [name for name, content in files.items() if not content]:
+            raise ModicumError("there is no such file, and the recipe names it.", file=gone[0], remedy="Check the path.")
         if any(p.name.removesuffix(".unfinished") not in _BEGINNINGS for p in self.path.iterdir()):
             raise ModicumError(
                 "the folder is not empty and is no run of Modicum.", file=self.path, remedy="Choose another with --out."

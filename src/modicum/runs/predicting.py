@@ -78,6 +78,10 @@ def predict(
     said = " and ".join(f"{number} {kind}{'s' * (number != 1)}" for kind, number in kinds.items() if number)
     if kinds["volume"] and (probabilities or overlays):
         say("Probability maps and overlays are written for pictures alone: of volumes there will be masks.")
+    learned = bundle.provenance.get("volumes")
+    if learned is not None and kinds["picture" if learned else "volume"]:
+        told = ("slices of volumes", "pictures") if learned else ("pictures", "volumes")
+        say(f"warning: the model has learned from {told[0]}, and these are {told[1]}: look at every result.")
     with bar(f"Segmenting {said}", len(paths)) as progress:
         for name, path in paths.items():
             try:
@@ -102,6 +106,8 @@ def predict(
     if written:
         _folder(out / "quality")
         rows = quality.write(out / "quality" / "worst.png")
+        if empty := [one.name for one in quality.judged if one.empty]:
+            say(f"{len(empty)} of {len(rows)} masks are empty, such as {empty[0]}.")
         _table(out / "quality.csv", rows)
     return Predicted(tuple(written), tuple(failed))
 

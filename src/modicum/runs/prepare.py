@@ -71,7 +71,11 @@ def prepare(
     dataset = replace(dataset, cases=tuple(replace(c, tissue=blind.data.tissue) for c in dataset.cases))
     findings, left_out = examine(dataset)
     data = blind.data
-    splits = choose_evaluation(dataset, folds, blind.seed, left_out, test_share=data.test_share, val_share=data.val_share)
+    try:
+        splits = choose_evaluation(dataset, folds, blind.seed, left_out, test_share=data.test_share, val_share=data.val_share)
+    except ModicumError:
+        tell(findings)  # why nothing is left to divide
+        raise
     first, several = splits[0], len(splits) > 1
     hidden = frozenset(c.id for c in dataset.labelled).difference(first.train, first.val, first.test if several else ())
     findings = join_findings(findings, check_split(dataset, *splits))
@@ -188,7 +192,8 @@ def tell(findings: Iterable[Finding]) -> None:
     """Warnings and errors, a line for those that are alike."""
     for group in alike((f for f in findings if f.severity != "note"), in_words=True):
         first = group[0]
-        say(f"{first.severity}: {first.file + ': ' if first.file else ''}{first.message}{and_others(group)}")
+        remedy = f" {first.remedy}" if first.remedy else ""
+        say(f"{first.severity}: {first.file + ': ' if first.file else ''}{first.message}{and_others(group)}{remedy}")
 
 
 def _not_used_by_folds(prescribed: Sequence[Case], data: Data) -> list[Finding]:

@@ -28,6 +28,7 @@ class Judged:
     quality: float  # predicted Dice
     signs: Signs
     reasons: str
+    empty: bool  # nothing was found
 
     def row(self) -> dict[str, Any]:
         """Of quality.csv; empty where something is not known."""
@@ -75,6 +76,6 @@ class Quality:
 
     def _keep(self, name: str, file: Path, signs: Signs, picture: npt.NDArray[Any], numbers: npt.NDArray[np.uint8]) -> None:
         quality, reasons = self.judge.verdict(signs, numbers)
-        self.judged.append(Judged(name, file, quality, signs, reasons))
+        self.judged.append(Judged(name, file, quality, signs, reasons, not numbers.any()))
         self._shown.append((quality, thumbnail(working_pixels(picture, 3), numbers)))
         self._shown = sorted(self._shown, key=lambda one: one[0])[:_SHOWN]

@@ -50,16 +50,16 @@ class Run:
         """The trained model."""
         return Bundle.load(self.folder / "model.modicum")
 
-    def segment(self, path: str | Path) -> npt.NDArray[np.uint8]:
+    def segment(self, given: str | Path | npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         """As `Bundle.segment`."""
-        return self.bundle.segment(path)
+        return self.bundle.segment(given)
 
 
 def train(
     data: str | Path | Dataset,
     out: str | Path | None = None,
     *,
-    recipe: str = "auto",
+    recipe: str | Path = "auto",
     budget: str | float | None = None,
     folds: int | None = None,
     changes: Sequence[str] = (),
@@ -72,16 +72,19 @@ def train(
 
     Args:
         data: its folder or manifest, or what `discover` made of it.
+        recipe: a name or a YAML file.
         out: the run folder; None: `runs/NAME`, the name being that of the data.
         budget: training time, "90s", "20m", "2h", or minutes; None: the recipe's own, 10 minutes for `auto`.
         folds: number of folds; None: decided by the number of patients.
+        changes: "key.key=value", each as `--set` takes it.
         seed: None: the recipe's own, 0 for `auto`.
 
     Raises:
         ModicumError: the data cannot serve, the recipe is wrong, or the folder belongs to something else.
     """
     dataset = data if isinstance(data, Dataset) else discover(Path(data))
-    prepared = prepare(dataset, recipe, minutes_of(budget), folds, changes, seed)
+    changes = [changes] if isinstance(changes, str) else changes
+    prepared = prepare(dataset, str(recipe), minutes_of(budget), folds, changes, seed)
     place = (
         Path("runs") / Path(dataset.root if isinstance(data, Dataset) else data).resolve().stem if out is None else Path(out)
     )
