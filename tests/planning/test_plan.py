@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modicum.augment import POLICIES
 from modicum.datasets import Fingerprint, discover, fingerprint
 from modicum.errors import ModicumError
 from modicum.planning import Plan, plan, with_angles
+from modicum.planning.sizes import shown_size
 from modicum.recipes import load
 
 LESION = Fingerprint(
@@ -171,3 +174,28 @@ def test_ct_is_seen_in_a_window() -> None:
 )
 def test_hours_are_worth_an_ensemble(minutes: float, changes: list[str], told: bool) -> None:
     assert any("finish.ensemble" in reason for reason in plan(LESION, minutes, changes).reasons) is told
+
+
+@given(st.integers(64, 4000), st.floats(0.12, 8), st.sampled_from([(96, 16), (160, 32), (256, 16)]))
+def test_elongated_pictures_are_shown_in_their_shape(width: int, ratio: float, shown: tuple[int, int]) -> None:
+    seen, (side, step) = variant(median_width=width, median_height=max(8, round(width * ratio))), shown
+    size = shown_size(side, seen, step)
+    own = seen.median_height / seen.median_width
+    if isinstance(size, int):
+        assert size == side
+        assert 0.6 < own < 1.6
+        return
+    height, width = size
+    assert height % step == width % step == 0
+    assert 0.6 < height * width / side**2 < 1.6
+    assert 0.6 < height / width / own < 1.7
+
+
+def test_the_plan_says_in_which_shape_elongated_pictures_are_shown() -> None:
+    wide = variant(median_height=500, median_width=1500)
+    chosen = plan(wide, 600, [])
+    assert chosen.recipe.view["size"] == [48, 160]
+    assert "made 160x48" in chosen.reasons[0]
+    assert chosen.rivals[0].recipe.view["size"] == [96, 288]
+    assert [one.changes[0] for one in chosen.larger] == ["view.size=[80, 224]", "view.size=[112, 336]", "view.size=[144, 448]"]
+    assert plan(variant(median_height=1500, median_width=500), 5, []).recipe.view["size"] == [160, 48]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modicum.datasets.fingerprint import Fingerprint
 from modicum.planning.rivals import touches
+from modicum.planning.sizes import shown_size
 from modicum.recipes import Recipe
 
 _ITS_OWN = ("view", "network", "fit.rate", "fit.batch_size", "fit.epochs", "method", "localiser", "start", "supervision")
@@ -23,13 +24,9 @@ class Larger:
 
 
 _WHOLE = (
-    Larger(("view.size=128",), "128 pixels", 6_000),
-    Larger(("view.size=192",), "192 pixels", 8_000),
-    Larger(
-        ("view.size=256", "network.encoder.widths=[32,64,128,256,512]", "fit.rate=2e-3"),
-        "256 pixels and 32 to 512 channels",
-        12_000,
-    ),
+    (128, Larger((), "128 pixels", 6_000)),
+    (192, Larger((), "192 pixels", 8_000)),
+    (256, Larger(("network.encoder.widths=[32,64,128,256,512]", "fit.rate=2e-3"), "256 pixels and 32 to 512 channels", 12_000)),
 )
 _PATCHES = (
     Larger(("network.encoder.widths=[16,32,64,128]",), "16 to 128 channels", 2_500),
@@ -47,8 +44,5 @@ def larger_ones(planned: Recipe, seen: Fingerprint, changes: Sequence[str]) -> t
     if planned.view["name"] == "patches":
         return _PATCHES if seen.labelled >= _LABELS else ()
     longest = max(seen.median_height, seen.median_width)
-    return tuple(one for one in _WHOLE if _side(one) <= longest)
-
-
-def _side(larger: Larger) -> int:
-    return next(int(one.split("=")[1]) for one in larger.changes if one.startswith("view.size="))
+    fitting = ((shown_size(side, seen), one) for side, one in _WHOLE if side <= longest)
+    return tuple(replace(one, changes=(f"view.size={size}", *one.changes)) for size, one in fitting)

@@ -11,6 +11,7 @@ from modicum.datasets.fingerprint import Fingerprint
 from modicum.errors import ModicumError
 from modicum.planning.larger import Larger, larger_ones
 from modicum.planning.rivals import SIDED, Rival, rivals_of, touches
+from modicum.planning.sizes import shown_size
 from modicum.recipes import Recipe, change, checked
 
 _WHOLE = 96  # pixels of a whole picture: in few minutes, many steps and much context teach more than fine borders
@@ -197,11 +198,13 @@ def _whole(seen: Fingerprint) -> tuple[dict[str, Any], dict[str, str]]:
         f"View: the whole picture made small, because the objects are large enough ({seen.object_thickness_px:.0f} "
         f"pixels across in pictures of {seen.median_width}x{seen.median_height}) and their surroundings help to find them."
     )
+    size = shown_size(_WHOLE, seen)
+    shape = "" if isinstance(size, int) else f" It is made {size[1]}x{size[0]}, because the pictures are that much elongated."
     reasons = {
-        "view": large if seen.object_thickness_px else _NOTHING_SEEN,
+        "view": (large if seen.object_thickness_px else _NOTHING_SEEN) + shape,
         "fit.augmentation": _AUGMENTATION,
     }
-    view, widths = {"name": "whole", "size": _WHOLE}, [16, 32, 64, 128, 256]
+    view, widths = {"name": "whole", "size": size}, [16, 32, 64, 128, 256]
     return {"view": view, "network": {"name": "unet", "encoder": {"widths": widths}}, "fit": {"rate": 4e-3}}, reasons
 
 

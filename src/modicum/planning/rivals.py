@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modicum.datasets.fingerprint import Fingerprint
+from modicum.planning.sizes import shown_size
 from modicum.recipes import Recipe, load
 
 _ITS_OWN = (  # a rival would undo what is set of these
@@ -46,7 +47,9 @@ def rivals_of(planned: Recipe, seen: Fingerprint, changes: Sequence[str]) -> tup
         return ()
     own = [f"fit.augmentation={SIDED}"] if seen.sides is not None else []
     own += [one for one in changes if not any(touches(one, key) for key in _NAMED)]
-    return (Rival(load(_RIVAL, [f"fit.budget={planned.fit.budget}", *own]), _IN_COLOUR, _BETTER_BET),)
+    recipe = load(_RIVAL, [f"fit.budget={planned.fit.budget}", *own])
+    size = shown_size(recipe.view["size"], seen, step=32)  # its encoder halves five times
+    return (Rival(recipe.model_copy(update={"view": {**recipe.view, "size": size}}), _IN_COLOUR, _BETTER_BET),)
 
 
 def better_bet(rivals: Sequence[Rival]) -> Rival | None:
