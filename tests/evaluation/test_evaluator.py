@@ -125,7 +125,8 @@ def test_patients_are_resampled_together():
 
 def test_subgroups_are_columns_with_a_few_values():
     groups = filled(count=14).summary()["by_subgroup"]
-    assert list(groups) == ["camera"]  # every age is another; there is one centre
+    assert list(groups) == ["camera", "age"]  # there is one centre
+    assert [part["dice"]["n"] for part in groups["age"].values()] == [5, 4, 5]
     assert groups["camera"]["A"]["dice"]["n"] == 7
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from modicum.datasets.subgroups import in_order, subgroups
 from modicum.errors import ModicumError
 from modicum.evaluation.curves import ProbabilityHistogram
 from modicum.evaluation.metrics import DISTANCE_METRICS, OVERLAP_METRICS, Counts, binary_metrics, count, rates
@@ -25,7 +26,6 @@ Mask = npt.NDArray[np.bool_]
 CURVE_METRICS = ("auc", "average_precision")
 SIZES = ("found_ml", "true_ml")
 _NOTHING_TO_FIND = dict.fromkeys(OVERLAP_METRICS[:5], 1.0) | {"hd95": 0.0}  # of an object in neither truth nor answer
-_MOST_SUBGROUPS = 12  # a column with more values (an age, a name) does not divide the pictures into groups
 
 
 @dataclass
@@ -219,12 +219,10 @@ class Evaluator:
         rows = _average_over_classes(self._rows, self._metrics())
         found: dict[str, dict[str, Any]] = {}
         for column in dict.fromkeys(name for r in rows for name in r.attributes):
-            values = sorted({r.attributes.get(column, "") for r in rows})
-            if 2 <= len(values) <= _MOST_SUBGROUPS:
-                parts = {value: [r for r in rows if r.attributes.get(column, "") == value] for value in values}
-                found[column] = {
-                    value or "not given": self._metric_summaries(part, ("dice", "iou", "hd95")) for value, part in parts.items()
-                }
+            groups = subgroups([r.attributes.get(column, "") for r in rows])
+            if groups is not None:
+                parts = {g: [r for r, own in zip(rows, groups, strict=True) if own == g] for g in in_order(groups)}
+                found[column] = {g: self._metric_summaries(part, ("dice", "iou", "hd95")) for g, part in parts.items()}
         return found
 
     def _check(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import codecs
 import csv
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 
 from modicum.datasets.case import Case, Part
 from modicum.datasets.layouts.found import PARTS, Found, plain, stem
+from modicum.datasets.subgroups import subgroups
 from modicum.errors import Finding, ModicumError, Severity
 
 _KNOWN = ("image", "label", "patient", "split", "fov")
@@ -54,11 +56,19 @@ def read_manifest(path: Path) -> Found:
                 {c: row[c] for c in others if row[c]},
             )
         )
-    notes = [f"Subgroups from the manifest: {', '.join(others)}."] if others else []
+    notes = _told_of_subgroups(cases, others)
     if not cases:
         problem = findings[0].message if findings else "it lists no picture."
         raise ModicumError(problem, file=path, remedy="Paths are relative to the manifest's folder.")
     return Found("manifest", cases, notes, findings)
+
+
+def _told_of_subgroups(cases: Sequence[Case], columns: Sequence[str]) -> list[str]:
+    """Which columns divide the pictures, and which do not."""
+    told = [c for c in columns if subgroups([case.attributes.get(c, "") for case in cases]) is not None]
+    left = [c for c in columns if c not in told]
+    notes = [f"Subgroups from the manifest: {', '.join(told)}."] if told else []
+    return notes + ([f"No subgroups, because they have one value or very many: {', '.join(left)}."] if left else [])
 
 
 def _is_file(path: Path) -> bool:
