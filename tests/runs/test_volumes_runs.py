@@ -160,6 +160,11 @@ def test_what_is_not_written_of_volumes_is_said(
     done = predict(bundle, [source], tmp_path / "more", overlays=True)
     assert [path.name for path in done.written] == ["p2_4.nii.gz"]
     assert "overlays are written for pictures alone" in capsys.readouterr().err
+    one = nibabel.load(source)
+    two = nibabel.Nifti1Image(np.stack([one.get_fdata()] * 2, axis=3), one.affine)
+    nibabel.save(two, tmp_path / "two.nii.gz")
+    predict(bundle, [str(tmp_path / "two.nii.gz")], tmp_path / "two")
+    assert "two.nii.gz holds 2 channels: its first alone is segmented" in capsys.readouterr().err
 
 
 def test_what_a_slice_shows() -> None:

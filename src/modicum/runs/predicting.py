@@ -117,6 +117,8 @@ def _segment_volume(
 ) -> tuple[Path, dict[str, float]]:
     """The mask that was written, and the millilitres of each class."""
     volume = read_volume(path)
+    if volume.channels > 1:
+        say(f"{path.name} holds {volume.channels} channels: its first alone is segmented, as in training.")
     found = volume_probabilities(segmenter, bundle, volume)
     numbers = class_numbers(found, bundle, volume.values, volume.spacing)
     quality.add(name, path, volume.values, found, numbers)
