@@ -86,12 +86,18 @@ def predict(
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Of pictures, also 16-bit probability maps.")] = False,
     overlays: Annotated[bool, typer.Option("--overlays", help="Of pictures, also masks laid over them.")] = False,
     flips: Flips = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(help="Show pictures at this part of their size (0.5), or at the one where the model is surest: auto."),
+    ] = None,
 ) -> None:
     """Segment new pictures; masks have the size and the name of their picture."""
     from modicum.bundle import Bundle
+    from modicum.cli.options import scale_of
     from modicum.runs.predicting import predict as run
 
-    done = run(Bundle.load(bundle), inputs, out, probabilities=probabilities, overlays=overlays, flips=flips)
+    loaded, shown_at = Bundle.load(bundle), scale_of(scale)
+    done = run(loaded, inputs, out, probabilities=probabilities, overlays=overlays, flips=flips, scale=shown_at)
     typer.echo(f"{len(done.written)} masks written to {out}")
     for error in done.failed:
         typer.echo(f"not segmented: {error}", err=True)

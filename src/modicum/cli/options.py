@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -31,6 +31,16 @@ def sizes_of(text: str) -> list[str]:
                 f"'{one}' is no number of labels.", remedy="Write for example --labels 5,10,20,all, or 1p,3p for patients."
             )
     return sizes
+
+
+def scale_of(text: str | None) -> float | Literal["auto"] | None:
+    """'0.5' or 'auto'."""
+    if text is None or text == "auto":
+        return None if text is None else "auto"
+    try:
+        return float(text)
+    except ValueError:
+        raise ModicumError(f"'{text}' is no scale.", remedy="Write for example --scale 0.5, or --scale auto.") from None
 
 
 def interrupted(said: str) -> typer.Exit:

@@ -2,7 +2,20 @@
 
 from modicum.inference.ensemble import Ensemble
 from modicum.inference.localisers import FromHeatmap, FromMask
+from modicum.inference.rescaled import Rescaled
 from modicum.inference.segmenter import Localiser, Look, Predictor, Rough, Segmenter, ready
 from modicum.inference.tuning import tuned
 
-__all__ = ["Ensemble", "FromHeatmap", "FromMask", "Localiser", "Look", "Predictor", "Rough", "Segmenter", "ready", "tuned"]
+__all__ = [
+    "Ensemble",
+    "FromHeatmap",
+    "FromMask",
+    "Localiser",
+    "Look",
+    "Predictor",
+    "Rescaled",
+    "Rough",
+    "Segmenter",
+    "ready",
+    "tuned",
+]

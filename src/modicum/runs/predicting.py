@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,9 @@ from modicum.evaluation import overlay
 from modicum.images import read_picture, write_mask, write_picture
 from modicum.images.intensity import working_pixels
 from modicum.images.volumes import is_volume, read_volume, write_volume_mask
-from modicum.inference import Predictor
+from modicum.inference import Predictor, Rescaled
 from modicum.runs.quality import Quality
+from modicum.runs.scaling import sees_own_size, surest_scale
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def predict(
     probabilities: bool = False,
     overlays: bool = False,
     flips: bool | None = None,
+    scale: float | Literal["auto"] | None = None,
 ) -> Predicted:
     """Segment files, folders (their pictures) and globs; a file that cannot be read is reported and the rest goes on.
 
@@ -63,6 +65,11 @@ def predict(
     written for volumes. `out/quality.csv` says of each what Dice is to be expected and why it may be less, the worst
     first, and `out/quality/worst.png` shows the first forty.
 
+    Args:
+        scale: of height and width, at which pictures are shown to the model: below 1 for those of a camera with a higher
+            resolution than that of the training pictures. "auto": where it is surest of a few of them. None: 1, and what
+            "auto" would choose is said where that is another.
+
     Raises:
         ModicumError: no input at all, the output cannot be written, or a mask would replace a picture.
     """
@@ -71,8 +78,10 @@ def predict(
     if labels:
         say(f"Not segmented: {len(labels)} files that are labels or fields of view by name, such as {labels[0]}.")
     _refuse_to_replace(paths, out)
-    segmenter = bundle.segmenter(flips=flips)
-    quality = Quality(bundle)
+    scale = _scale(bundle, list(paths.values()), scale)
+    plain = bundle.segmenter(flips=flips)
+    segmenter = plain if scale == 1 else Rescaled(plain, scale)
+    quality = Quality(bundle, scale)
     written, failed, millilitres = [], [], []
     kinds = {"picture": sum(not is_volume(p) for p in paths.values()), "volume": sum(map(is_volume, paths.values()))}
     said = " and ".join(f"{number} {kind}{'s' * (number != 1)}" for kind, number in kinds.items() if number)
@@ -86,7 +95,7 @@ def predict(
         for name, path in paths.items():
             try:
                 if is_volume(path):
-                    done, sizes = _segment_volume(segmenter, bundle, path, name, out, quality)
+                    done, sizes = _segment_volume(plain, bundle, path, name, out, quality)
                     written.append(done)
                     millilitres.append({"name": name, **sizes})
                     progress.step()
@@ -110,6 +119,26 @@ def predict(
             say(f"{len(empty)} of {len(rows)} masks are empty, such as {empty[0]}.")
         _table(out / "quality.csv", rows)
     return Predicted(tuple(written), tuple(failed))
+
+
+def _scale(bundle: Bundle, paths: Sequence[Path], wanted: float | Literal["auto"] | None) -> float:
+    """The scale to be used, chosen or advised where the model sees pictures in their own resolution."""
+    if isinstance(wanted, float | int):
+        if not 0.01 <= wanted <= 100:
+            raise ModicumError(f"the scale cannot be {wanted:g}: .01 to 100 are possible.")
+        return float(wanted)
+    if not sees_own_size(bundle):
+        return 1.0
+    best, expected = surest_scale(bundle, paths)
+    if best == 1:
+        return 1.0
+    dice = f"expected Dice {expected[best]:.2f}, else {expected[1]:.2f}"
+    sure = f"the model is surer of these pictures at {best:g} of their size ({dice})"
+    if wanted == "auto":
+        say(f"Scale {best:g}: {sure}.")
+        return best
+    say(f"warning: {sure}. Compare --scale {best:g}.")
+    return 1.0
 
 
 def _segment_volume(

@@ -45,8 +45,8 @@ class Judged:
 class Quality:
     """Judges predictions one by one and keeps the worst to be shown."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        self.judge = Judge(bundle)
+    def __init__(self, bundle: Bundle, scale: float = 1.0) -> None:
+        self.judge = Judge(bundle, scale=scale)
         self.judged: list[Judged] = []
         self._shown: list[tuple[float, npt.NDArray[np.uint8]]] = []
 

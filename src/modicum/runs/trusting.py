@@ -13,6 +13,7 @@ import numpy.typing as npt
 from modicum.bundle import Bundle, class_numbers
 from modicum.console import bar
 from modicum.evaluation import binary_metrics
+from modicum.inference import Rescaled
 from modicum.inference.trust import Signs, Trust, mask_shape, mean_expected_dice
 from modicum.runs.describing import Description
 from modicum.runs.drawing import some_of
@@ -32,11 +33,13 @@ class Judge:
 
     Args:
         prepared: pictures come as working pixels, to which the recipe's preparations were applied already.
+        scale: at which the pictures are seen.
     """
 
-    def __init__(self, bundle: Bundle, *, prepared: bool = False) -> None:
+    def __init__(self, bundle: Bundle, *, prepared: bool = False, scale: float = 1.0) -> None:
         self.bundle = bundle
-        self.segmenter = bundle.segmenter(flips=False, prepared=prepared)  # a mean over flips would answer a mirror alike
+        plain = bundle.segmenter(flips=False, prepared=prepared)  # a mean over flips would answer a mirror alike
+        self.segmenter = plain if scale == 1 else Rescaled(plain, scale)
         self.describe = None if bundle.trust is None else Description(bundle)
 
     def signs(self, picture: npt.NDArray[Any], probability: npt.NDArray[np.float16], numbers: Numbers) -> Signs:
