@@ -23,6 +23,11 @@ def make(root: Path, *names: str) -> None:
         (["train/images/a.png", "test/images/a.png"], ["train/masks/a.png"]),
         (["a.png", "b.png"], ["a_mask.png"]),
         (["one/t1.nii.gz", "two/t1.nii.gz"], ["one/t1_seg.nii.gz"]),
+        (["imagesTr/a_0000.nii.gz"], ["labelsTr/a.nii.gz"]),
+        (["images/1_test.tif"], ["1st_manual/1_manual1.gif", "2nd_manual/1_manual2.gif", "labels_2nd/1.png"]),
+        (["01L.jpg"], ["01L_1stHO.png", "01L_2ndHO.png"]),
+        (["lesion/target/1.png", "lesion/control/1.png"], []),
+        (["p1/a.png", "p2/a.png"], ["p1/masks/a.png"]),
         (["labels/a.png", "labels/b.png"], []),  # there is nothing else
         (["mask_9.png", "face_mask.png"], []),  # labels of nothing
     ],

@@ -202,16 +202,27 @@ def test_a_split_names_files_with_or_without_suffix(pairs: Write) -> None:
     root = pairs(names=["a", "b.v2"])
     (root / "split.json").write_text('{"train": ["a.PNG"], "test": ["b.v2"]}')
     assert [c.part for c in discover(root).cases] == ["train", "test"]
+    (root / "split.json").write_text('{"train": ["a", "b.v1"], "test": ["b.v2", "a.old", "b.v3"]}')
+    dataset = discover(root)  # none of these is a suffix
+    assert [c.part for c in dataset.cases] == ["train", "test"]
+    assert "3 names of the split belong to no picture: a.old, b.v1, b.v3" in dataset.findings[0].message
+    (root / "split.json").write_text('{"train": [], "test": []}')
+    assert [c.part for c in discover(root).cases] == [None, None]
     (root / "split.json").write_text('{"train": ["x"], "test": ["y"]}')
     with pytest.raises(ModicumError, match=r"split\.json: none of its names is that of a picture, such as a"):
         discover(root)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "latin-1"])
-def test_a_manifest_as_spreadsheets_save_it(pairs: Write, encoding: str) -> None:
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_a_manifest_as_spreadsheets_save_it(pairs: Write, encoding: str, end: str) -> None:
     root = pairs(2)
-    rows = "image;label;ward\nimages/case00.png;labels/case00.png;Süd\nimages/case01.png;labels/case01.png;Nord\n"
-    (root / "list.csv").write_text(rows, encoding)
+    rows = [
+        "image;label;ward;remark",
+        "images/case00.png;labels/case00.png;Süd;a, b",
+        "images/case01.png;labels/case01.png;Nord;",
+    ]
+    (root / "list.csv").write_bytes((end.join(rows) + end).encode(encoding))
     assert [c.attributes["ward"] for c in discover(root / "list.csv").cases] == ["Süd", "Nord"]
 
 

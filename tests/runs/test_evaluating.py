@@ -195,6 +195,12 @@ def test_what_cannot_be_measured_is_told_with_what_to_do(finished: Run, discs: P
         evaluate_bundle(model, discs, discs)
 
 
+def test_an_interrupted_evaluation_can_be_repeated(finished: Run, discs: Path, tmp_path: Path) -> None:
+    (tmp_path / "out" / "predictions").mkdir(parents=True)
+    evaluate_bundle(finished.folder / "model.modicum", discs, tmp_path / "out")
+    evaluate_bundle(finished.folder / "model.modicum", discs, tmp_path / "out")
+
+
 def test_a_prediction_says_what_to_look_at(
     finished: Run, discs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

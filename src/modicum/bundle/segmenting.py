@@ -25,12 +25,7 @@ def segment(segmenter: Predictor, bundle: Bundle, given: str | Path | npt.NDArra
         ModicumError: it cannot be read, is a picture where the model is one of volumes, or an array that is no picture.
     """
     if isinstance(given, np.ndarray):
-        picture = given[..., None] if given.ndim == 2 else given
-        if picture.ndim != 3 or picture.shape[2] not in (1, 3):
-            raise ModicumError(
-                f"an array of shape {given.shape} is no picture: (H, W), (H, W, 1) or (H, W, 3) is wanted.",
-                remedy="Give the path of a volume, whose file tells how large its voxels are.",
-            )
+        picture = _picture(given)
         refuse_picture(bundle, None)
         return class_numbers(segmenter.probabilities(picture), bundle, picture)
     path = Path(given)
@@ -40,6 +35,18 @@ def segment(segmenter: Predictor, bundle: Bundle, given: str | Path | npt.NDArra
     refuse_picture(bundle, path)
     picture = read_picture(path)
     return class_numbers(segmenter.probabilities(picture), bundle, picture)
+
+
+def _picture(given: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """An array as files hold pictures: (H, W, 1 or 3) of 8 or 16 bits or floats."""
+    picture = given[..., None] if given.ndim == 2 else given
+    if picture.ndim != 3 or picture.shape[2] not in (1, 3) or picture.size == 0 or picture.dtype.kind not in "uif":
+        raise ModicumError(
+            f"{given.dtype} of shape {given.shape} is no picture: numbers (H, W), (H, W, 1) or (H, W, 3) are wanted.",
+            remedy="Leave out an alpha channel; of a volume give the path, because its file tells how large its voxels are.",
+        )
+    of_8_bits = picture.dtype.kind in "ui" and picture.dtype != np.uint16 and picture.min() >= 0 and picture.max() < 256
+    return picture.astype(np.uint8) if of_8_bits else picture
 
 
 def refuse_picture(bundle: Bundle, path: Path | None) -> None:

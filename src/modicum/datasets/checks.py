@@ -82,9 +82,10 @@ def _masks(dataset: Dataset, seen: Sequence[Examined]) -> list[Finding]:
             message = f"the mask may be inverted: {share:.0%} is foreground, in half of the others less than {median:.0%}."
             findings.append(Finding("warning", "mask-maybe-inverted", message, file, "Look at it; swap black and white."))
     found = frozenset[int]().union(*(s.numbers for s in labelled))
-    for name in (name for number, name in enumerate(dataset.classes, 1) if number not in found):
+    all_read = len(labelled) == len(dataset.labelled)
+    for name in (name for number, name in enumerate(dataset.classes, 1) if all_read and number not in found):
         message = f"no label holds the class '{name}': it cannot be learned."
-        remedy = "Label some of it, or take it out of classes.json."
+        remedy = "Label some of it, or take it out of the table of classes (classes.json)."
         findings.append(Finding("warning", "class-nowhere", message, remedy=remedy))
     if len(labelled) > 1 and shares.min() > 0.6 and min(s.border for s in labelled) > 0.9:
         message = f"the masks may all be inverted: {median:.0%} is foreground, up to every border."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from modicum.datasets.layouts.pairing import without_labels
 from modicum.datasets.patients import guess_patients, told_of_volumes
 from modicum.datasets.volumes import sliced
 from modicum.errors import Finding, ModicumError, Severity
-from modicum.images.formats import is_dicom, is_volume, picture_suffix
+from modicum.images.formats import PICTURE_SUFFIXES, VOLUME_SUFFIXES, is_dicom, is_volume, picture_suffix
 
 _AS_FILES = "Write names as the pictures' files have them, with or without suffix."
 
@@ -112,13 +112,13 @@ def _prescribed(root: Path, cases: list[Case], notes: list[str], findings: list[
                 remedy='Write {"train": [...], "val": [...], "test": [...]}.',
             )
         for given in (_name(s, path) for s in names):
-            name = given if given in known else given[: len(given) - len(picture_suffix(given))]
+            name = _stem(given, known)
             if name in named and named[name] != PARTS[key.lower()]:
                 raise ModicumError(
                     f"'{name}' is in two parts.", file=path, remedy="A picture belongs to one part; remove the other."
                 )
             named[name] = PARTS[key.lower()]
-    if cases and not known & named.keys():
+    if named and cases and not known & named.keys():
         raise ModicumError(f"none of its names is that of a picture, such as {cases[0].id}.", file=path, remedy=_AS_FILES)
     if unknown := sorted(named.keys() - known):
         names = ", ".join(unknown[:5]) + (" ..." if len(unknown) > 5 else "")
@@ -135,6 +135,13 @@ def _prescribed(root: Path, cases: list[Case], notes: list[str], findings: list[
         notes.append(f"{len(left)} labelled pictures are in no part of split.json (such as {left[0]}).")
     notes.append("The split is prescribed by split.json.")
     return [replace(c, part=named.get(c.id)) for c in cases]
+
+
+def _stem(given: str, known: Collection[str]) -> str:
+    """The name without the suffix of a file, where that is what a picture is called."""
+    suffix = picture_suffix(given)
+    bare = given[: len(given) - len(suffix)]
+    return bare if given not in known and bare in known and suffix in (*PICTURE_SUFFIXES, *VOLUME_SUFFIXES) else given
 
 
 def _name(given: Any, path: Path) -> str:

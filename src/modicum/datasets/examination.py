@@ -19,6 +19,7 @@ from modicum.errors import Finding, ModicumError
 from modicum.images.volumes import cached_volume
 
 THUMB = 32
+_STRAY = 16  # pixels of another value are no object
 
 
 @dataclass
@@ -161,7 +162,7 @@ def _not_binary(one: Examined, path: Path, values: npt.NDArray[Any], top: int) -
     if top > 1 and held == [1]:
         message = f"holds 0 and 1 where the other labels hold 0 and {top}: 1 is taken as foreground."
         one.findings.append(Finding("note", "foreground-is-1", message, str(path)))
-    elif len(held) == 1 and held[0] < 0.1 * top:
+    elif len(held) == 1 and held[0] < 0.1 * top and (values != 0).sum() > _STRAY:
         message = f"holds 0 and {held[0]} where the other labels hold 0 and {top}: all of it counts as background."
         remedy = f"Export it again with {top} for the foreground, or name all classes in classes.json."
         one.findings.append(Finding("warning", "unknown-label-value", message, str(path), remedy))

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from glob import glob
 from pathlib import Path
 
-from modicum.datasets.layouts.found import pictures_in, plain
-from modicum.datasets.layouts.generic import FIELDS_OF_VIEW, LABELS
-from modicum.datasets.layouts.pairing import looks_like_label, pair
+from modicum.datasets.layouts.found import pictures_in, plain, stem
+from modicum.datasets.layouts.generic import FIELDS_OF_VIEW, LABELS, PICTURE_FOLDERS
+from modicum.datasets.layouts.pairing import SECOND_OBSERVER, looks_like_label, pair
 from modicum.errors import ModicumError
+
+_CALLED_SO = (*LABELS, *FIELDS_OF_VIEW, "2nd manual")
 
 
 def expand(inputs: Iterable[str], passed_over: list[Path] | None = None) -> list[Path]:
@@ -43,11 +45,21 @@ def expand(inputs: Iterable[str], passed_over: list[Path] | None = None) -> list
 
 def _labels_among(files: Sequence[Path], folder: Path) -> set[Path]:
     """Files in folders called as those of labels and fields of view, where there are others; and labels beside pictures."""
-    named = {f for f in files if any(plain(part) in (*LABELS, *FIELDS_OF_VIEW) for part in f.relative_to(folder).parts[:-1])}
+    named = {f for f in files if any(map(_holds_labels, [p for p in f.parents if p.is_relative_to(folder) and p != folder]))}
     others = [f for f in files if f not in named]
     if not others:
         return set()
     beside = [f for f in others if looks_like_label(f)]
     pictures = [f for f in others if f not in set(beside)]
     owned = {p for c in pair(pictures, beside, roots=(folder, folder, None), layout="").cases for p in c.labels}
-    return named | owned
+    second = {p for p in beside if owned and SECOND_OBSERVER.search(stem(p))}
+    return named | owned | second
+
+
+def _holds_labels(folder: Path) -> bool:
+    """Whether a folder is called as those of labels or fields of view are, and pictures lie beside it."""
+    name = plain(folder.name)
+    if not (name in _CALLED_SO or name.startswith(("labels", "masks "))):
+        return False
+    beside = (plain(p.name) for p in folder.parent.iterdir() if p.is_dir())
+    return any(n in PICTURE_FOLDERS or n.startswith("images") for n in beside) or bool(pictures_in(folder.parent))

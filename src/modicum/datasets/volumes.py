@@ -72,7 +72,9 @@ def _grid(case: Case, findings: list[Finding]) -> Grid:
                 file=path,
                 remedy="If its voxels belong to those of the volume one by one, copy the volume's header into it.",
             )
-        message = "its header lays it elsewhere than its volume (origin or voxel size); its voxels are taken one by one."
+        message = (
+            "its header lays it elsewhere than its volume (origin, direction or voxel size); its voxels are taken one by one."
+        )
         remedy = "Look whether it fits. If so, copy the volume's header into it; else resample it to the volume."
         findings.append(Finding("warning", "label-elsewhere", message, str(path), remedy))
     return grid

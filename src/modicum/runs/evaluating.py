@@ -25,6 +25,7 @@ from modicum.runs.steps import second_looks, steps_of, threshold_of
 from modicum.runs.testing import calibration, examples, measured_in_part, one_temperature, test_bundle
 from modicum.tables import nearest
 
+_OWN = {"predictions", "summary.json", "cases.csv", "report.html", ".lock"}  # what an evaluation leaves that was interrupted
 _PARTS = ("auto", "all", "test", "train", "val")
 
 
@@ -73,14 +74,15 @@ def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Pat
         ModicumError: a folder is missing or empty, a true mask has no prediction, a prediction is no mask or holds what no
             true mask does, or a volume lies elsewhere than its true mask.
     """
+    folder = None if out is None else _place(out)
     true = masks_in(labels)
     found, fields = partners(true, masks_in(predictions)), {} if fov is None else partners(true, masks_in(fov))
-    for masks, folder in ((found, predictions), (fields, fov)):
-        missing = sorted(true.keys() - masks.keys()) if folder is not None else []
+    for masks, place in ((found, predictions), (fields, fov)):
+        missing = sorted(true.keys() - masks.keys()) if place is not None else []
         if missing:
             raise ModicumError(
                 f"{len(missing)} of {len(true)} true masks have nothing of the same name here, first '{missing[0]}'.",
-                file=folder,
+                file=place,
                 remedy="Name each file as its true mask, or as its picture; leave out none.",
             )
     code, classes, notes = infer_code(list(true.values()), class_table(labels) or class_table(labels.parent))
@@ -93,9 +95,9 @@ def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Pat
         evaluator.add(stem, None, patient=patients.get(stem, ""), **pair(found[stem], path, fields.get(stem), code, used))
     told = [*notes, *([guessed] if guessed else [])]
     whole = _figures(evaluator, told, [])
-    if out is not None:
+    if folder is not None:
         title = f"{predictions.name} against {labels.name}"
-        _write(_place(out), whole, evaluator, _report_data(evaluator, title, told, classes, []))
+        _write(folder, whole, evaluator, _report_data(evaluator, title, told, classes, []))
     return whole
 
 
@@ -155,7 +157,8 @@ def _place(path: Path) -> RunFolder:
     """The folder of an evaluation, which is never that of a run, nor one of something else."""
     if (path / "identity.json").exists():
         raise ModicumError("this is the folder of a run.", file=path, remedy="Give the evaluation its own with --out.")
-    if path.is_dir() and any(path.iterdir()) and not (path / "summary.json").exists():
+    others = {p.name.removesuffix(".unfinished") for p in path.iterdir()} - _OWN if path.is_dir() else set()
+    if others and not (path / "summary.json").exists():
         raise ModicumError("the folder is not empty and is no evaluation.", file=path, remedy="Choose another with --out.")
     return RunFolder(path)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from modicum.augment import moved_only, recoloured
-from modicum.console import bar
+from modicum.console import bar, say
 from modicum.datasets.case import Case, Dataset, Split, counted
 from modicum.datasets.inputs import expand
 from modicum.errors import Finding, ModicumError
@@ -60,7 +60,10 @@ def unlabelled_cases(dataset: Dataset, split: Split, folder: str | None) -> list
     held_out = {c.patient for c in dataset.labelled if c.id in tested and c.patient}
     cases = [c for c in dataset.unlabelled if c.patient not in held_out]
     if folder is not None:
-        cases += [Case(f"{path.parent.name}/{path.name}", path) for path in expand([folder])]
+        labels: list[Path] = []
+        cases += [Case(f"{path.parent.name}/{path.name}", path) for path in expand([folder], labels)]
+        if labels:
+            say(f"Not learned from: {len(labels)} files that are labels or fields of view by name, such as {labels[0]}.")
     known = {digest(c.image) for c in dataset.labelled}
     others: dict[tuple[str, int | None], Case] = {}
     for case in cases:

@@ -96,7 +96,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
     except OSError as error:
         raise ModicumError(f"cannot be read ({error.strerror}).", file=path) from None
     text = _text(content)
-    first = text.partition("\n")[0]
+    first = (text.splitlines() or [""])[0]
     delimiter = next((d for d in ("\t", ";") if d in first and "," not in first), ",")
     header, *lines = _parsed(text, delimiter, path) or [[]]
     names = [n.strip().lower() for n in header]
