@@ -45,7 +45,7 @@ class Expert:
         return np.asarray(picture, np.uint8)
 
 
-def bundle(view: str) -> Bundle:
+def bundle(view: object) -> Bundle:
     recipe = checked({"network": SMALL, "view": view})
     return Bundle(recipe, NETWORKS.build(SMALL, 1, 1).state_dict(), ("stripe",), Intensity((0.5,), (0.2,)), 0.5, (255,))
 
@@ -105,6 +105,7 @@ def test_another_scale_is_advised_and_not_taken_unless_it_is_wished(
 def test_who_sees_whole_pictures_has_no_scale_to_choose() -> None:
     assert sees_own_size(bundle("patches"))
     assert not sees_own_size(bundle("whole"))
+    assert not sees_own_size(bundle({"name": "patches", "longest": 400}))
 
 
 def test_unreadable_pictures_have_no_say(expert: Bundle, tmp_path: Path) -> None:

@@ -28,7 +28,9 @@ _LEAST = 64  # pixels of the shorter side
 
 def sees_own_size(bundle: Bundle) -> bool:
     """Whether the model sees pictures in their own resolution, so that another one changes what it sees."""
-    return bundle.recipe.method is None and bundle.recipe.view["name"] == "patches" and bundle.recipe.images.block is None
+    view = bundle.recipe.view
+    own = view["name"] == "patches" and view["longest"] is None
+    return own and bundle.recipe.method is None and bundle.recipe.images.block is None
 
 
 def surest_scale(bundle: Bundle, paths: Sequence[Path]) -> tuple[float, dict[float, float]]:
