@@ -350,7 +350,8 @@ def test_weights_that_are_not_to_be_had_are_told_in_one_line(discs: Path, tmp_pa
     command = ["train", discs, "--out", tmp_path / "run", *SET, "--set", "network.encoder=resnet18"]
     done = modicum(*command, "--set", "start={name: imagenet, file: nowhere.pth}")
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == "modicum: nowhere.pth: there is no such file, and the recipe names it. Check the path."
+    said = done.stderr.splitlines()[-1]
+    assert said == "modicum: nowhere.pth: there is no such file, and the recipe names it. Check the path."
 
 
 def test_networks_tells_what_they_cost() -> None:
