@@ -21,8 +21,8 @@ from modicum.inference import Rescaled
 from modicum.inference.trust import mean_expected_dice
 
 _SCALES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4)
-_LOOKED_AT = 3  # pictures, spread evenly
-_GAIN = 0.015  # of the expected Dice of each picture, below which they are left as they are
+_LOOKED_AT = 5  # pictures, spread evenly
+_GAIN = 0.015  # of the mean expected Dice, below which pictures are left as they are: their own cameras gave .008 at most
 _LEAST = 64  # pixels of the shorter side
 
 
@@ -54,5 +54,4 @@ def surest_scale(bundle: Bundle, paths: Sequence[Path]) -> tuple[float, dict[flo
             progress.step()
     means = {scale: float(np.mean(each)) for scale, each in sorted(expected.items()) if len(each) == len(expected[1.0])}
     best = max(means, key=means.__getitem__, default=1.0)
-    clear = best != 1 and all(there >= here + _GAIN for there, here in zip(expected[best], expected[1.0], strict=True))
-    return (best if clear else 1.0), means
+    return (best if best != 1 and means[best] >= means[1.0] + _GAIN else 1.0), means
