@@ -13,6 +13,7 @@ import modicum as md
 from discs import write_boxes
 from modicum.datasets import discover
 from modicum.datasets.case import LabelCode
+from modicum.datasets.phantoms import write_fundus_dataset
 from modicum.errors import ModicumError
 from modicum.runs.prepare import prepare
 
@@ -64,3 +65,11 @@ def test_a_mistyped_file_leaves_no_run_behind(discs: Path, tmp_path: Path) -> No
     with pytest.raises(ModicumError, match=r"modle\.modicum: there is no such file"):
         md.train(discs, tmp_path / "run", recipe="small-whole", budget=0.1, changes=mistyped)
     assert not any(p.name == "identity.json" for p in (tmp_path / "run").iterdir())
+
+
+def test_options_of_the_view_that_will_be_planned_can_be_set(discs: Path, tmp_path: Path) -> None:
+    write_fundus_dataset(tmp_path / "vessels", count=6, size=256)
+    view = prepare(discover(tmp_path / "vessels"), "auto", 1, None, ["view.foreground=0.3"], None).plan.recipe.view
+    assert (view["name"], view["foreground"]) == ("patches", 0.3)
+    with pytest.raises(ModicumError, match=r"unknown key 'view.foreground'"):
+        prepare(discover(discs), "auto", 1, None, ["view.foreground=0.3"], None)

@@ -61,12 +61,8 @@ def prepare(
     Raises:
         ModicumError: the data cannot serve, or the recipe is wrong.
     """
-    blind = choose_recipe(Fingerprint(), recipe, minutes, changes, seed).recipe  # its way of dividing needs no picture
-    if blind.finds_centres:
-        raise ModicumError(
-            "a heatmap of centres is no segmentation.",
-            remedy="Use it to find the objects: --recipe small-polar --set localiser=heatmap",
-        )
+    early = [c for c in changes if recipe != "auto" or not c.startswith("view.")]  # a plan of no pictures has another view
+    blind = choose_recipe(Fingerprint(), recipe, minutes, early, seed).recipe  # its way of dividing needs no picture
     dataset = without(dataset, blind.data.leave_out)
     dataset = replace(dataset, cases=tuple(replace(c, tissue=blind.data.tissue) for c in dataset.cases))
     findings, left_out = examine(dataset)
@@ -87,6 +83,11 @@ def prepare(
     if chosen.recipe.finish.ensemble and len(splits) == 1:
         raise ModicumError(
             "an ensemble is made of the networks of folds, and there are none.", remedy="Ask for some: --folds 5"
+        )
+    if chosen.recipe.finds_centres:
+        raise ModicumError(
+            "a heatmap of centres is no segmentation.",
+            remedy="Use it to find the objects: --recipe small-polar --set localiser=heatmap",
         )
     _refuse_what_cannot_apply(dataset, chosen.recipe)
     weak = _of_weak_labels(dataset, chosen.recipe)
