@@ -199,3 +199,13 @@ def test_the_plan_says_in_which_shape_elongated_pictures_are_shown() -> None:
     assert chosen.rivals[0].recipe.view["size"] == [96, 288]
     assert [one.changes[0] for one in chosen.larger] == ["view.size=[80, 224]", "view.size=[112, 336]", "view.size=[144, 448]"]
     assert plan(variant(median_height=1500, median_width=500), 5, []).recipe.view["size"] == [160, 48]
+
+
+def test_wide_branching_structures_are_shrunk_to_a_width_that_suffices() -> None:
+    vessels = variant(object_thickness_px=12, solidity=0.2, median_height=2336, median_width=3504, objects_per_picture=8)
+    chosen = plan(vessels, 5, [])
+    assert chosen.recipe.view["longest"] == 1376
+    assert "pictures shrunk to 1376" in chosen.reasons[0]
+    assert plan(variant(**{**vessels.__dict__, "object_thickness_px": 5.0}), 5, []).recipe.view["longest"] is None
+    nuclei = variant(object_thickness_px=13, solidity=0.97, objects_per_picture=30)
+    assert plan(nuclei, 5, []).recipe.view["longest"] is None

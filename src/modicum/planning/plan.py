@@ -16,6 +16,8 @@ from modicum.recipes import Recipe, change, checked
 
 _WHOLE = 96  # pixels of a whole picture: in few minutes, many steps and much context teach more than fine borders
 _THIN = 8.0  # pixels that a structure must keep across in a picture of 128
+_SUFFICES, _WIDE = 4.75, 6.0  # pixels across: pictures of wider ones are shrunk, so that patches show more of them
+_BRANCHING = 0.5  # solidity, below which objects are no lumps
 _OFF_MIDDLE = 1.15  # the farthest corner is that much farther from an object than from the picture's middle
 _FEW = 5  # objects in a picture
 _NEARLY_ALL, _ROUNDISH, _SOLID, _SMALL = 0.85, 0.5, 0.85, 0.1  # of pictures; roundness; solidity; diameter to longer side
@@ -182,15 +184,25 @@ def _needs_full_resolution(seen: Fingerprint) -> bool:
 
 def _patches(seen: Fingerprint) -> tuple[dict[str, Any], dict[str, str]]:
     """Of the usual picture as much as may be: one that is smaller is padded by its view."""
-    size = min(192, _multiple_of_32(min(seen.median_height, seen.median_width)))
+    longest = _shrunk_to(seen)
+    shrink = 1.0 if longest is None else longest / _longest(seen)
+    size = min(192, _multiple_of_32(int(shrink * min(seen.median_height, seen.median_width))))
+    where = "at full resolution" if longest is None else f"of pictures shrunk to {longest}"
     reasons = {
-        "view": f"View: patches of {size} pixels at full resolution, because structures are {seen.object_thickness_px:.1f} "
+        "view": f"View: patches of {size} pixels {where}, because structures are {seen.object_thickness_px:.1f} "
         f"pixels across{_many(seen)}, and too little of them would be left if the pictures "
-        f"({seen.median_width}x{seen.median_height}) were made small.",
+        f"({seen.median_width}x{seen.median_height}) were made {'small' if longest is None else 'smaller'}.",
         "fit.augmentation": _AUGMENTATION,
     }
-    view = {"name": "patches", "size": size}
+    view = {"name": "patches", "size": size, "longest": longest}
     return {"view": view, "network": {"name": "unet", "encoder": {"widths": [8, 16, 32, 64]}}, "fit": {"rate": 6e-3}}, reasons
+
+
+def _shrunk_to(seen: Fingerprint) -> int | None:
+    """The longer side at which branching structures are as wide as suffices, where they are clearly wider."""
+    if seen.object_thickness_px <= _WIDE or seen.solidity >= _BRANCHING:
+        return None
+    return _multiple_of_32(round(_longest(seen) * _SUFFICES / seen.object_thickness_px))
 
 
 def _whole(seen: Fingerprint) -> tuple[dict[str, Any], dict[str, str]]:
