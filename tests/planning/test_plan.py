@@ -207,5 +207,7 @@ def test_wide_branching_structures_are_shrunk_to_a_width_that_suffices() -> None
     assert chosen.recipe.view["longest"] == 1376
     assert "pictures shrunk to 1376" in chosen.reasons[0]
     assert plan(variant(**{**vessels.__dict__, "object_thickness_px": 5.0}), 5, []).recipe.view["longest"] is None
+    for other in ({"spacing": (3.0, 1.0, 1.0)}, {"object_thickness_px": 90.0}):  # volumes go by mm; little would be left
+        assert plan(variant(**{**vessels.__dict__, **other}), 5, []).recipe.view["longest"] is None
     nuclei = variant(object_thickness_px=13, solidity=0.97, objects_per_picture=30)
     assert plan(nuclei, 5, []).recipe.view["longest"] is None

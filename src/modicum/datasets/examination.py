@@ -12,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.datasets.case import Case, LabelCode
-from modicum.datasets.label_values import grey, nearly_grey, strange_values, unnamed_values, values_of
+from modicum.datasets.label_values import STRAY, grey, nearly_grey, strange_values, unnamed_values, values_of
 from modicum.datasets.loading import decode, load_mask, load_picture, marked
 from modicum.datasets.remembered import remembered
 from modicum.errors import Finding, ModicumError
 from modicum.images.volumes import cached_volume
 
 THUMB = 32
-_STRAY = 16  # pixels of another value are no object
 
 
 @dataclass
@@ -162,7 +161,7 @@ def _not_binary(one: Examined, path: Path, values: npt.NDArray[Any], top: int) -
     if top > 1 and held == [1]:
         message = f"holds 0 and 1 where the other labels hold 0 and {top}: 1 is taken as foreground."
         one.findings.append(Finding("note", "foreground-is-1", message, str(path)))
-    elif len(held) == 1 and held[0] < 0.1 * top and (values != 0).sum() > _STRAY:
+    elif len(held) == 1 and held[0] < 0.1 * top and (values != 0).sum() > STRAY:
         message = f"holds 0 and {held[0]} where the other labels hold 0 and {top}: all of it counts as background."
         remedy = f"Export it again with {top} for the foreground, or name all classes in classes.json."
         one.findings.append(Finding("warning", "unknown-label-value", message, str(path), remedy))

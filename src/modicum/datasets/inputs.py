@@ -45,7 +45,11 @@ def expand(inputs: Iterable[str], passed_over: list[Path] | None = None) -> list
 
 def _labels_among(files: Sequence[Path], folder: Path) -> set[Path]:
     """Files in folders called as those of labels and fields of view, where there are others; and labels beside pictures."""
-    named = {f for f in files if any(map(_holds_labels, [p for p in f.parents if p.is_relative_to(folder) and p != folder]))}
+    inner = {
+        p for place in {f.parent for f in files} for p in (place, *place.parents) if p.is_relative_to(folder) and p != folder
+    }
+    theirs = {p for p in inner if _holds_labels(p)}
+    named = {f for f in files if not theirs.isdisjoint(f.parents)}
     others = [f for f in files if f not in named]
     if not others:
         return set()

@@ -23,6 +23,7 @@ Values = npt.NDArray[Any]
 Colour = tuple[int, int, int]
 
 MOST_CLASSES = 32
+STRAY = 16  # pixels of another value are no class and no object
 _NOISE = 24  # largest difference between the channels of a grey that JPEG has tinted
 _FLAT = 5  # pixels; a fringe changes within so many, a class does not
 _BITS = 20  # of each channel in a packed colour

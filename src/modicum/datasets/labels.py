@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from modicum.datasets.case import LabelCode
-from modicum.datasets.label_values import MOST_CLASSES, Colour, Look, count, is_binary, look_at
+from modicum.datasets.label_values import MOST_CLASSES, STRAY, Colour, Look, count, is_binary, look_at
 from modicum.errors import ModicumError
 
 _SAMPLE = 24  # label files looked at first; often they tell enough
 _MOST_FILES = 3000  # label files looked at when classes may hide in any of them,
 _MOST_PIXELS = 3e8  # but no more of them than hold so many pixels: about two seconds
-_STRAY = 16  # pixels that are no class
 _FEW_VALUES = 4  # in one file; what noise makes of one value is more
 _UNMARKED = ("unmarked", "ignore")  # the latter as nnU-Net calls it
 _VOID = 255  # the value that unmarked pixels have by convention; it may mean foreground as well
@@ -84,7 +83,7 @@ def infer_code(paths: Sequence[Path], table: Mapping[str, Any] | None = None, *,
 def _holds_classes(look: Look) -> bool:
     """Whether two values in one file have many pixels each, and there are too few for the noise of one value."""
     values = sorted((n for value, n in look.greys.items() if value), reverse=True)
-    return 2 <= len(values) <= _FEW_VALUES and values[1] > max(0.05 * sum(values), _STRAY)
+    return 2 <= len(values) <= _FEW_VALUES and values[1] > max(0.05 * sum(values), STRAY)
 
 
 def _table_decides(looks: Sequence[Look], given: Mapping[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 from modicum.inference.ensemble import Ensemble
 from modicum.inference.localisers import FromHeatmap, FromMask
-from modicum.inference.rescaled import Rescaled
+from modicum.inference.rescaled import Rescaled, at_scale
 from modicum.inference.segmenter import Localiser, Look, Predictor, Rough, Segmenter, ready
 from modicum.inference.tuning import tuned
 
@@ -16,6 +16,7 @@ __all__ = [
     "Rescaled",
     "Rough",
     "Segmenter",
+    "at_scale",
     "ready",
     "tuned",
 ]

@@ -43,3 +43,8 @@ class Rescaled:
 
 def _shape(picture: npt.NDArray[Any]) -> tuple[int, int]:
     return picture.shape[0], picture.shape[1]
+
+
+def at_scale(predictor: Predictor, scale: float) -> Predictor:
+    """The predictor that sees pictures at this part of their size; itself where that is 1."""
+    return predictor if scale == 1 else Rescaled(predictor, scale)

@@ -17,6 +17,7 @@ from modicum.recipes import Recipe, change, checked
 _WHOLE = 96  # pixels of a whole picture: in few minutes, many steps and much context teach more than fine borders
 _THIN = 8.0  # pixels that a structure must keep across in a picture of 128
 _SUFFICES, _WIDE = 4.75, 6.0  # pixels across: pictures of wider ones are shrunk, so that patches show more of them
+_LEAST = 256  # pixels of the longer side to which pictures are shrunk
 _BRANCHING = 0.5  # solidity, below which objects are no lumps
 _OFF_MIDDLE = 1.15  # the farthest corner is that much farther from an object than from the picture's middle
 _FEW = 5  # objects in a picture
@@ -199,10 +200,11 @@ def _patches(seen: Fingerprint) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _shrunk_to(seen: Fingerprint) -> int | None:
-    """The longer side at which branching structures are as wide as suffices, where they are clearly wider."""
-    if seen.object_thickness_px <= _WIDE or seen.solidity >= _BRANCHING:
+    """The longer side at which branching structures of pictures are as wide as suffices, where they are clearly wider."""
+    if seen.object_thickness_px <= _WIDE or seen.solidity >= _BRANCHING or seen.spacing is not None:
         return None
-    return _multiple_of_32(round(_longest(seen) * _SUFFICES / seen.object_thickness_px))
+    longest = _multiple_of_32(round(_longest(seen) * _SUFFICES / seen.object_thickness_px))
+    return longest if longest >= _LEAST else None
 
 
 def _whole(seen: Fingerprint) -> tuple[dict[str, Any], dict[str, str]]:

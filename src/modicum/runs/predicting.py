@@ -21,7 +21,7 @@ from modicum.evaluation import overlay
 from modicum.images import read_picture, write_mask, write_picture
 from modicum.images.intensity import working_pixels
 from modicum.images.volumes import is_volume, read_volume, write_volume_mask
-from modicum.inference import Predictor, Rescaled
+from modicum.inference import Predictor, at_scale
 from modicum.runs.quality import Quality
 from modicum.runs.scaling import sees_own_size, surest_scale
 
@@ -80,18 +80,9 @@ def predict(
     _refuse_to_replace(paths, out)
     scale = _scale(bundle, list(paths.values()), scale)
     plain = bundle.segmenter(flips=flips)
-    segmenter = plain if scale == 1 else Rescaled(plain, scale)
-    quality = Quality(bundle, scale)
+    segmenter, quality = at_scale(plain, scale), Quality(bundle, scale)
     written, failed, millilitres = [], [], []
-    kinds = {"picture": sum(not is_volume(p) for p in paths.values()), "volume": sum(map(is_volume, paths.values()))}
-    said = " and ".join(f"{number} {kind}{'s' * (number != 1)}" for kind, number in kinds.items() if number)
-    if kinds["volume"] and (probabilities or overlays):
-        say("Probability maps and overlays are written for pictures alone: of volumes there will be masks.")
-    learned = bundle.provenance.get("volumes")
-    if learned is not None and kinds["picture" if learned else "volume"]:
-        told = ("slices of volumes", "pictures") if learned else ("pictures", "volumes")
-        say(f"warning: the model has learned from {told[0]}, and these are {told[1]}: look at every result.")
-    with bar(f"Segmenting {said}", len(paths)) as progress:
+    with bar(f"Segmenting {_announced(bundle, list(paths.values()), more=probabilities or overlays)}", len(paths)) as progress:
         for name, path in paths.items():
             try:
                 if is_volume(path):
@@ -121,11 +112,24 @@ def predict(
     return Predicted(tuple(written), tuple(failed))
 
 
+def _announced(bundle: Bundle, paths: Sequence[Path], *, more: bool) -> str:
+    """What there is to be segmented, in words; what must be known of it is said. `more`: masks are not all that is wanted."""
+    volumes = sum(map(is_volume, paths))
+    kinds = {"picture": len(paths) - volumes, "volume": volumes}
+    if volumes and more:
+        say("Probability maps and overlays are written for pictures alone: of volumes there will be masks.")
+    learned = bundle.provenance.get("volumes")
+    if learned is not None and kinds["picture" if learned else "volume"]:
+        told = ("slices of volumes", "pictures") if learned else ("pictures", "volumes")
+        say(f"warning: the model has learned from {told[0]}, and these are {told[1]}: look at every result.")
+    return " and ".join(f"{number} {kind}{'s' * (number != 1)}" for kind, number in kinds.items() if number)
+
+
 def _scale(bundle: Bundle, paths: Sequence[Path], wanted: float | Literal["auto"] | None) -> float:
     """The scale to be used, chosen or advised where the model sees pictures in their own resolution."""
     if isinstance(wanted, float | int):
-        if not 0.01 <= wanted <= 100:
-            raise ModicumError(f"the scale cannot be {wanted:g}: .01 to 100 are possible.")
+        if not 0.05 <= wanted <= 8:
+            raise ModicumError(f"the scale cannot be {wanted:g}: 0.05 to 8 are possible.")
         return float(wanted)
     if not sees_own_size(bundle):
         return 1.0

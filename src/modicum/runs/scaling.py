@@ -17,7 +17,7 @@ from modicum.console import bar
 from modicum.errors import ModicumError
 from modicum.images import read_picture
 from modicum.images.volumes import is_volume
-from modicum.inference import Rescaled
+from modicum.inference import at_scale
 from modicum.inference.trust import mean_expected_dice
 
 _SCALES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4)
@@ -47,7 +47,7 @@ def surest_scale(bundle: Bundle, paths: Sequence[Path]) -> tuple[float, dict[flo
             with suppress(ModicumError):  # told when it is segmented
                 picture = read_picture(path)
                 for scale in (s for s in _SCALES if s >= 1 or s * min(picture.shape[:2]) >= _LEAST):
-                    found = Rescaled(segmenter, scale).probabilities(picture)
+                    found = at_scale(segmenter, scale).probabilities(picture)
                     numbers = class_numbers(found, bundle, picture)
                     sure = mean_expected_dice(found, numbers) if numbers.any() else 0.0  # sure that there is nothing
                     expected.setdefault(scale, []).append(sure)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from modicum.bundle import Bundle, class_numbers
 from modicum.console import bar
 from modicum.evaluation import binary_metrics
-from modicum.inference import Rescaled
+from modicum.inference import at_scale
 from modicum.inference.trust import Signs, Trust, mask_shape, mean_expected_dice
 from modicum.runs.describing import Description
 from modicum.runs.drawing import some_of
@@ -38,8 +38,8 @@ class Judge:
 
     def __init__(self, bundle: Bundle, *, prepared: bool = False, scale: float = 1.0) -> None:
         self.bundle = bundle
-        plain = bundle.segmenter(flips=False, prepared=prepared)  # a mean over flips would answer a mirror alike
-        self.segmenter = plain if scale == 1 else Rescaled(plain, scale)
+        # A mean over flips would answer a mirror alike.
+        self.segmenter = at_scale(bundle.segmenter(flips=False, prepared=prepared), scale)
         self.describe = None if bundle.trust is None else Description(bundle)
 
     def signs(self, picture: npt.NDArray[Any], probability: npt.NDArray[np.float16], numbers: Numbers) -> Signs:
