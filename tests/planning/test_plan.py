@@ -40,6 +40,8 @@ def variant(**changes: object) -> Fingerprint:
         (variant(object_thickness_px=8), "patches"),  # vessels: 1.7 pixels across when made small
         (variant(objects_per_picture=20, object_thickness_px=45), "patches"),  # nuclei
         (variant(min_height=64, median_height=64, min_width=64, median_width=64, object_thickness_px=20), "whole"),
+        (variant(median_height=500, median_width=1500, object_thickness_px=60), "whole"),  # 224 pixels of its 1500 are shown
+        (variant(median_height=500, median_width=1500, object_thickness_px=50), "patches"),
     ],
 )
 def test_small_and_thin_structures_get_patches(seen: Fingerprint, view: str) -> None:

@@ -15,7 +15,7 @@ from modicum.planning.sizes import shown_size
 from modicum.recipes import Recipe, change, checked
 
 _WHOLE = 96  # pixels of a whole picture: in few minutes, many steps and much context teach more than fine borders
-_THIN = 8.0  # pixels that a structure must keep across in a picture of 128
+_SHOWN, _THIN = 128, 8.0  # pixels of a picture made small, and what a structure must keep of them across
 _SUFFICES, _WIDE = 4.75, 6.0  # pixels across: pictures of wider ones are shrunk, so that patches show more of them
 _LEAST = 256  # pixels of the longer side to which pictures are shrunk
 _BRANCHING = 0.5  # solidity, below which objects are no lumps
@@ -179,7 +179,8 @@ def _longest(seen: Fingerprint) -> int:
 
 def _needs_full_resolution(seen: Fingerprint) -> bool:
     """Whether thin structures, or some of many objects, would be lost in the whole picture made small."""
-    shrink = max(1.0, _longest(seen) / 128)
+    shown = shown_size(_SHOWN, seen)
+    shrink = max(1.0, _longest(seen) / (shown if isinstance(shown, int) else max(shown)))
     return 0 < seen.object_thickness_px / shrink < _THIN or (seen.objects_per_picture > _FEW and shrink > 1.5)
 
 
