@@ -1,6 +1,6 @@
 """What a training and a prediction spend their time on: `python benchmarks/time_shares.py`.
 
-Trains `small-whole` and `small-patches` for two minutes each and predicts 200 pictures of 256 pixels (isic2018 made small)
+Trains `small-whole` and `small-patches` for `--minutes` each and predicts 200 pictures of 256 pixels (isic2018 made small)
 with the first model. Counts the processor's seconds of one thread, so that other work on the machine does not count. Writes
 `OUT/time_shares.json`.
 """
@@ -51,7 +51,7 @@ def watch() -> None:
     timed(LabelledPictures, "batch", "views and augmentation")
     timed(ema.AveragedWeights, "update", "averaged weights")
     timed(checkpoint.Checkpoints, "save", "checkpoints")
-    timed(Segmenter, "_forward", "network")
+    timed(Segmenter, "forward", "network")
     timed(Pooled, "forward", "network: description")
     timed(predicting, "read_picture", "reading")
     timed(quality.Quality, "add", "quality of each, beside the network")
@@ -60,7 +60,7 @@ def watch() -> None:
     timed(predicting, "class_numbers", "thresholds and finishing")
 
 
-def training(recipe: str, out: Path) -> tuple[md.Run, dict[str, float]]:
+def training(recipe: str, minutes: float, out: Path) -> tuple[md.Run, dict[str, float]]:
     """Shares of the training, without reading before and testing after it."""
     inner, found = loop.fit, {}
 
@@ -76,7 +76,7 @@ def training(recipe: str, out: Path) -> tuple[md.Run, dict[str, float]]:
 
     runs.fit = fit
     data = DATA_OF[recipe]
-    run = md.train(manifest(data, 40 if data == "isic2018" else 16, out), out / recipe, recipe=recipe, budget=2)
+    run = md.train(manifest(data, 40 if data == "isic2018" else 16, out), out / recipe, recipe=recipe, budget=minutes)
     runs.fit = inner
     return run, found
 
@@ -103,12 +103,14 @@ def shares(whole: float) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
-    out = parser.parse_args().out / "time_shares"
+    parser.add_argument("--minutes", type=float, default=2.0)
+    options = parser.parse_args()
+    out = options.out / "time_shares"
     torch.set_num_threads(1)
     watch()
     result = {}
     for recipe in DATA_OF:
-        run, result[f"training, {recipe}"] = training(recipe, out)
+        run, result[f"training, {recipe}"] = training(recipe, options.minutes, out)
         if recipe == "small-whole":
             result["prediction, 256 pixels"] = prediction(run, out)
     out.with_suffix(".json").write_text(json.dumps(result, indent=1))
