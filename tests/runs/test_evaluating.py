@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import modicum as md
 from discs import TINY, write_boxes, write_discs
 from modicum.datasets import discover
 from modicum.errors import ModicumError
+from modicum.images.digest import digest
 from modicum.runs.evaluating import evaluate_bundle, evaluate_folders
 from modicum.runs.predicting import predict
 from modicum.runs.testing import examples
@@ -45,6 +47,46 @@ def test_pictures_that_trained_the_model_are_left_out(finished: Run, discs: Path
     assert "took part in training" in everything["notes"][0]
 
 
+def test_patients_whose_other_pictures_trained_the_model_are_left_out(finished: Run, discs: Path, tmp_path: Path) -> None:
+    """Left and right eyes: the third that was never seen belongs to somebody who was."""
+    seen = {*finished.bundle.provenance["seen"].values()}
+    images = sorted((discs / "images").iterdir(), key=lambda p: digest(p) in seen)
+    first_seen = next(i for i, p in enumerate(images) if digest(p) in seen)
+    assert first_seen >= 3
+    chosen = [images[0], images[1], images[2], images[first_seen]]
+    for path, name in zip(chosen, ("1L", "1R", "2L", "2R"), strict=True):
+        for kind, own in (("images", path), ("labels", next((discs / "labels").glob(f"{path.stem}.*")))):
+            (tmp_path / "eyes" / kind).mkdir(parents=True, exist_ok=True)
+            shutil.copy(own, tmp_path / "eyes" / kind / f"{name}{own.suffix}")
+    done, _ = evaluate_bundle(finished.folder / "model.modicum", tmp_path / "eyes", tmp_path / "out")
+    assert done["test"]["dice"]["n"] == 2
+    assert "1 pictures were left out, because others of their patients took part in training" in done["notes"][1]
+    done, _ = evaluate_bundle(finished.folder / "model.modicum", tmp_path / "eyes", tmp_path / "all", "all")
+    assert done["test"]["dice"]["n"] == 4
+    assert "1 of these 4 pictures are of patients that did" in done["notes"][1]
+
+
+def test_a_model_of_another_object_says_so(finished: Run, discs: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(discs, tmp_path / "named"))
+    bundle = replace(finished.bundle, classes=("disc",))
+    bundle.save(tmp_path / "disc.modicum")
+    (data / "classes.json").write_text('{"Disc": 255}')
+    done, _ = evaluate_bundle(tmp_path / "disc.modicum", data, tmp_path / "same")
+    assert not any("The model finds" in note for note in done["notes"])
+    (data / "classes.json").write_text('{"vessel": 255}')
+    done, _ = evaluate_bundle(tmp_path / "disc.modicum", data, tmp_path / "other")
+    assert "The model finds 'disc', the labels show 'vessel'." in done["notes"]
+
+
+def test_a_model_of_two_classes_is_not_measured_on_both_in_one(finished: Run, discs: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(discs, tmp_path / "united"))
+    for path in (data / "labels").iterdir():
+        cv2.imwrite(str(path), np.minimum(cv2.imread(str(path), 0), 1))
+    replace(finished.bundle, classes=("disc", "cup"), label_values=(1, 2)).save(tmp_path / "two.modicum")
+    with pytest.raises(ModicumError, match=r"the data have 1 class\(es\) \(foreground\), the model 2"):
+        evaluate_bundle(tmp_path / "two.modicum", data, tmp_path / "out")
+
+
 def test_a_run_folder_is_not_written_over(finished: Run, discs: Path) -> None:
     with pytest.raises(ModicumError, match="folder of a run"):
         evaluate_bundle(finished.folder / "model.modicum", discs, finished.folder)
@@ -73,7 +115,9 @@ def test_folders_with_a_field_of_view(tmp_path: Path) -> None:
     found = masks(tmp_path / "found", {"a": half(1, 8), "b": half(1, 8)})
     fov = masks(tmp_path / "fov", {"a": half(width=6), "b": half(width=6)})
     assert evaluate_folders(found, true, None)["test"]["dice"]["mean"] == pytest.approx(2 / 3)
-    assert evaluate_folders(found, true, None, fov)["test"]["dice"]["mean"] == pytest.approx(0.8)
+    inside = evaluate_folders(found, true, None, fov)
+    assert inside["test"]["dice"]["mean"] == pytest.approx(0.8)
+    assert "Only pixels inside the field of view count." in inside["notes"]
 
 
 def test_probability_maps_are_not_taken_for_masks(tmp_path: Path) -> None:
@@ -81,6 +125,33 @@ def test_probability_maps_are_not_taken_for_masks(tmp_path: Path) -> None:
     ramp = np.tile(np.arange(0, 256, 16, dtype=np.uint8), (16, 1))
     with pytest.raises(ModicumError, match="no mask of two values"):
         evaluate_folders(masks(tmp_path / "found", {"a": ramp, "b": ramp}), true, None)
+
+
+@pytest.mark.parametrize("values", [(1, 2, 3), (1, 1, 2)])
+def test_numbered_objects_are_no_mask_however_small(tmp_path: Path, values: tuple[int, ...]) -> None:
+    truth, numbered = np.zeros((200, 200), np.uint8), np.zeros((200, 200), np.uint8)
+    for place, value in enumerate(values):
+        truth[10:16, 40 * place : 40 * place + 6], numbered[10:16, 40 * place : 40 * place + 6] = 255, value
+    found = masks(tmp_path / "found", {"a": numbered})
+    with pytest.raises(ModicumError, match="numbered objects"):
+        evaluate_folders(found, masks(tmp_path / "true", {"a": truth}), None)
+    with pytest.raises(ModicumError, match=r"numbered objects|which no true mask does"):
+        evaluate_folders(found, masks(tmp_path / "ones", {"a": truth // 255}), None)
+
+
+def test_soft_borders_of_small_objects_are_no_probabilities(tmp_path: Path) -> None:
+    soft = np.zeros((100, 100), np.uint8)
+    soft[20:40, 20:40] = 255
+    soft = cv2.GaussianBlur(soft, (3, 3), 0)
+    found, true = masks(tmp_path / "found", {"a": soft}), masks(tmp_path / "true", {"a": (soft > 127) * np.uint8(255)})
+    assert evaluate_folders(found, true, None)["test"]["dice"]["mean"] == 1
+
+
+def test_pictures_and_volumes_are_not_averaged(tmp_path: Path) -> None:
+    volumes = write_boxes(tmp_path / "volumes", 1) / "labels"
+    cv2.imwrite(str(volumes / "a.png"), half())
+    with pytest.raises(ModicumError, match=r"is a volume, a\.png a picture"):
+        evaluate_folders(volumes, volumes, None)
 
 
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ _MOST_PIXELS = 3e8  # but no more of them than hold so many pixels: about two se
 _FEW_VALUES = 4  # in one file; what noise makes of one value is more
 _UNMARKED = ("unmarked", "ignore")  # the latter as nnU-Net calls it
 _VOID = 255  # the value that unmarked pixels have by convention; it may mean foreground as well
+UNNAMED = "foreground"  # a class that nobody has named
 _NAMES = {
     (255, 0, 0): "red",
     (0, 255, 0): "green",
@@ -59,7 +60,7 @@ def infer_code(paths: Sequence[Path], table: Mapping[str, Any] | None = None, *,
     order = [paths[i] for i in np.random.default_rng(seed).permutation(len(paths))]
     looks = list(look_at(order[:_SAMPLE], _MOST_PIXELS))
     if not looks:
-        names = tuple(given) or ("foreground",)
+        names = tuple(given) or (UNNAMED,)
         code = LabelCode("index", tuple(given.values())) if len(given) > 1 else LabelCode("binary")
         return code, names, ()
     if not _table_decides(looks, given) and not _is_instances(looks):
@@ -73,10 +74,10 @@ def infer_code(paths: Sequence[Path], table: Mapping[str, Any] | None = None, *,
     if _table_decides(looks, given):
         return LabelCode("index", tuple(given.values())), tuple(given), ("Class names come from the class table.",)
     if is_binary(counts) and not any(map(_holds_classes, looks)):
-        return _binary(counts, tuple(given) or ("foreground",))
+        return _binary(counts, tuple(given) or (UNNAMED,))
     if _is_instances(looks):
         said = "Labels number the objects (instances); here they are all one class, foreground."
-        return LabelCode("binary", (1, max(counts))), ("foreground",), (said,)
+        return LabelCode("binary", (1, max(counts))), (UNNAMED,), (said,)
     return _index(counts)
 
 
@@ -216,4 +217,4 @@ def _colours(looks: Sequence[Look]) -> Inferred:
         names = tuple("#{:02x}{:02x}{:02x}".format(*c) for c in colours)
     said = f"Labels are colours: {', '.join(names)}; {_NAMES.get(background, background)} is background."
     code = LabelCode("colour", colours=colours, background=background)
-    return code, names if len(names) > 1 else ("foreground",), (said, "Classes can be named in classes.json.")
+    return code, names if len(names) > 1 else (UNNAMED,), (said, "Classes can be named in classes.json.")

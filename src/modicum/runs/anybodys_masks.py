@@ -22,6 +22,8 @@ from modicum.images.volumes import Volume, is_volume, read_volume
 from modicum.images.volumes.dicom_seg import segmentations_in
 from modicum.images.volumes.reading import mask_values
 
+_SOFT, _BORDERS = 0.02, 0.5  # of a picture, and of what is marked in it: more than soft borders are
+
 Numbers = npt.NDArray[np.uint8]
 Used = Callable[[], frozenset[int]]
 
@@ -147,19 +149,26 @@ def _their_code(values: npt.NDArray[Any], code: LabelCode, path: Path, used: Use
         ModicumError: it is a probability map or numbers its objects, where a mask of two values is expected; or its classes
             have other values than those of the true masks.
     """
-    if code.kind == "index" and len(code.values) > 1:
-        _refuse_other_values(values, code, path, used)
     if code.kind != "binary" and (len(code.values) != 1 or code.values[0] in _few(values)):
+        if code.kind == "index":
+            _refuse_other_values(values, code, path, used)
         return code
-    top = float(values.max(initial=0))
-    between = (values > 0.1 * top) & (values < 0.9 * top)
-    if top > 1 and float(between.mean()) > 0.02:
+    if _is_no_mask(values):
         raise ModicumError(
             "this is no mask of two values (a probability map, or numbered objects?).",
             file=path,
             remedy="Threshold it first, and write 0 and 255.",
         )
     return LabelCode("binary")
+
+
+def _is_no_mask(values: npt.NDArray[Any]) -> bool:
+    """Whether values are neither two nor two with soft borders between them."""
+    top = float(values.max(initial=0))
+    numbered = 1 < top <= MOST_CLASSES and len({*_few(grey(values))} - {0}) > 1
+    marked = values > 0.1 * top
+    between = marked & (values < 0.9 * top)
+    return top > 1 and (numbered or bool(between.mean() > _SOFT or between.sum() > _BORDERS * marked.sum()))
 
 
 def _refuse_other_values(values: npt.NDArray[Any], code: LabelCode, path: Path, used: Used) -> None:

@@ -14,6 +14,7 @@ from modicum.bundle import Bundle
 from modicum.datasets import LabelCode, discover, guess_patients, infer_code
 from modicum.datasets.case import Case, Dataset
 from modicum.datasets.discover import class_table
+from modicum.datasets.labels import UNNAMED
 from modicum.datasets.patients import told_of_volumes
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import Evaluator, ReportData, dice_by_case, write_report
@@ -34,7 +35,7 @@ def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str =
 
     Args:
         part: "test", "train", "val" as the data set prescribes, "all", or "auto": the test part where there is one,
-            else every picture that took no part in the model's training.
+            else every picture; both without pictures and patients that took part in the model's training.
 
     Returns:
         what summary.json holds, and the folder with summary.json, cases.csv, report.html and the masks.
@@ -49,7 +50,8 @@ def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str =
         raise ModicumError(failed[0].message, file=failed[0].file, remedy=failed[0].remedy)
     failed += measured_in_part(cases, code)
     dice = {str(case): float(value) for case, value in dice_by_case(evaluator.table()).dropna().items()}
-    whole = _figures(evaluator, [*notes, *steps.notes(bundle)], failed) | steps.summary(evaluator)
+    notes += [*_other_name(bundle, dataset), *steps.notes(bundle), *_field_note(any(c.field_of_view for c in cases))]
+    whole = _figures(evaluator, notes, failed) | steps.summary(evaluator)
     whole["calibration"] = calibration(evaluator, one_temperature([bundle, *bundle.others]))
     data_of_report = replace(
         _report_data(evaluator, f"{bundle_path.name} on {data.resolve().name}", whole["notes"], bundle.classes, failed),
@@ -85,6 +87,10 @@ def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Pat
                 file=place,
                 remedy="Name each file as its true mask, or as its picture; leave out none.",
             )
+    kinds: dict[bool, Path] = {is_volume(path): path for path in true.values()}
+    if len(kinds) > 1:
+        remedy = "Put them into folders of their own: distances of volumes are in mm, of pictures in pixels."
+        raise ModicumError(f"is a volume, {kinds[False].name} a picture.", file=kinds[True], remedy=remedy)
     code, classes, notes = infer_code(list(true.values()), class_table(labels) or class_table(labels.parent))
     patients, guessed = guess_patients(list(true))
     if all(map(is_volume, true.values())):
@@ -93,7 +99,7 @@ def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Pat
     for stem, path in true.items():
         pair = volume_pair if is_volume(path) else picture_pair
         evaluator.add(stem, None, patient=patients.get(stem, ""), **pair(found[stem], path, fields.get(stem), code, used))
-    told = [*notes, *([guessed] if guessed else [])]
+    told = [*notes, *([guessed] if guessed else []), *_field_note(bool(fields))]
     whole = _figures(evaluator, told, [])
     if folder is not None:
         title = f"{predictions.name} against {labels.name}"
@@ -114,19 +120,27 @@ def _chosen(dataset: Dataset, bundle: Bundle, part: str) -> tuple[list[Case], li
     if not cases:
         raise ModicumError(f"no labelled picture is in part '{part}'.", file=dataset.root, remedy="Use --part all.")
     shown = set(bundle.provenance.get("seen", {}).values())
-    seen = {c.id for c in cases if digest(c.image) in shown}
-    if not seen:
+    learned = [c for c in dataset.labelled if digest(c.image) in shown]
+    seen, patients = {c.id for c in learned}, {c.patient for c in learned} - {""}
+    own = [c for c in cases if c.id in seen]
+    akin = [c for c in cases if c.id not in seen and c.patient in patients]
+    told = [f"{len(own)} of these {len(cases)} pictures took part in training"] if own else []
+    told += [f"{len(akin)} of these {len(cases)} pictures are of patients that did"] if akin else []
+    if not told:
         return cases, []
     if part != "auto":
-        return cases, [f"{len(seen)} of these {len(cases)} pictures took part in training: new pictures would come out worse."]
-    if len(seen) == len(cases):
+        return cases, [f"{one}: new {'patients' if akin else 'pictures'} would come out worse." for one in told]
+    if len(own) + len(akin) == len(cases):
+        every = "pictures" if not akin else "patients"
         raise ModicumError(
-            "the model was trained on every one of these pictures.",
+            f"the model was trained on every one of these {every}.",
             file=dataset.root,
             remedy="Use --part all to test it on them.",
         )
-    note = f"{len(seen)} pictures were left out, because they took part in training (--part all measures them as well)."
-    return [c for c in cases if c.id not in seen], [note]
+    out = [f"{len(own)} pictures were left out, because they took part in training"] if own else []
+    out += [f"{len(akin)} pictures were left out, because others of their patients took part in training"] if akin else []
+    left = {c.id for c in (*own, *akin)}
+    return [c for c in cases if c.id not in left], [f"{one} (--part all measures them as well)." for one in out]
 
 
 def _code_for(bundle: Bundle, dataset: Dataset) -> LabelCode:
@@ -137,7 +151,7 @@ def _code_for(bundle: Bundle, dataset: Dataset) -> LabelCode:
     """
     ours, theirs = bundle.classes, dataset.classes
     said = f"the data have {len(theirs)} class(es) ({', '.join(theirs)}), the model {len(ours)} ({', '.join(ours)})."
-    if len(ours) == 1 or dataset.code.kind == "colour":
+    if len(ours) == 1 or dataset.code.kind != "index":
         if len(theirs) != len(ours) or (len(ours) > 1 and theirs != ours):
             remedy = "Name the classes of the data in classes.json as the model has them, or unite them in the labels."
             raise ModicumError(said, file=dataset.root, remedy=remedy)
@@ -151,6 +165,18 @@ def _code_for(bundle: Bundle, dataset: Dataset) -> LabelCode:
     if other or (set(theirs) == set(ours) and theirs != ours):
         raise ModicumError(f"the classes have other numbers here; {said}", file=dataset.root)
     return LabelCode("index", bundle.label_values, ground=dataset.code.ground, unmarked=dataset.code.unmarked)
+
+
+def _other_name(bundle: Bundle, dataset: Dataset) -> list[str]:
+    """A note where the model's one class and that of the labels have names of their own, and not the same."""
+    ours, theirs = bundle.classes[0], dataset.classes[0]
+    if len(bundle.classes) > 1 or {ours, theirs} & {UNNAMED, "object"} or ours.casefold() == theirs.casefold():
+        return []
+    return [f"The model finds '{ours}', the labels show '{theirs}'."]
+
+
+def _field_note(fields: bool) -> list[str]:
+    return ["Only pixels inside the field of view count."] if fields else []
 
 
 def _place(path: Path) -> RunFolder:
