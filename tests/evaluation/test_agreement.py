@@ -90,6 +90,15 @@ def test_slices_of_one_patient_are_not_counted_as_many() -> None:
     assert np.isnan(agreement(x, y, ["a"] * len(x))["bias_ci95"]).all()
 
 
+def test_perfect_agreement_has_an_interval() -> None:
+    """Rounding leaves next to nothing of variances that are 0, and no warning."""
+    values = np.random.default_rng(0).uniform(1, 4, 20)
+    with np.errstate(all="raise"):
+        found = agreement(values, values * (1 + 1e-16))
+        assert (found["icc"], found["icc_ci95"]) == (pytest.approx(1), [1, 1])
+        assert agreement(values, values * (1 + 1e-9))["icc_ci95"] == pytest.approx([1, 1])
+
+
 def test_what_does_not_exist_is_nan() -> None:
     assert np.isnan(agreement([1.0], [1.0])["limits"]).all()
     assert np.isnan(agreement([], [])["bias"])

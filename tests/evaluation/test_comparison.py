@@ -83,6 +83,14 @@ def test_one_test_patient_gives_no_interval() -> None:
     assert np.isnan(interval).all()
 
 
+@pytest.mark.parametrize("repetitions", [1, 3])
+def test_a_patient_with_many_pictures_counts_once(repetitions: int) -> None:
+    dice = np.tile(np.repeat([0.5, 0.9, 0.9, 0.9], [20, 1, 1, 1]), (repetitions, 1)) + 0.01 * np.arange(repetitions)[:, None]
+    mean, (low, high) = mean_interval(dice, [*("a" * 20), "b", "c", "d"])
+    assert mean == pytest.approx(dice[:, [0, 20, 21, 22]].mean())
+    assert low < mean < high
+
+
 def test_patients_are_drawn_whole() -> None:
     rng = np.random.default_rng(0)
     by_patient = np.repeat(rng.normal(0.8, 0.1, 6), 20)[None]

@@ -251,3 +251,34 @@ def test_misuse_by_a_programmer():
         Evaluator([])
     with pytest.raises(ValueError, match="thresholds"):
         Evaluator(["a", "b"], [0.5])
+
+
+def test_a_missed_class_leaves_no_distance() -> None:
+    """The other class lies exactly; its distance of 0 would hide that one was missed."""
+    truth = np.zeros((20, 20), np.uint8)
+    truth[2:6, 2:6], truth[10:14, 10:14] = 1, 2
+    evaluator = Evaluator(["a", "b"])
+    evaluator.add("missed", None, truth, prediction=np.where(truth == 1, 1, 0).astype(np.uint8))
+    evaluator.add("found", None, truth, prediction=truth)
+    evaluator.add("only a", None, np.minimum(truth, 1) * (truth < 2), prediction=np.minimum(truth, 1) * (truth < 2))
+    distance = evaluator.summary()["hd95"]
+    assert (distance["mean"], distance["n"], distance["undefined"]) == (0.0, 2, 1)
+
+
+def test_volumes_without_a_class_say_nothing_of_its_size() -> None:
+    """Nine volumes of ten hold no cyst: agreement that there is none is no agreement of sizes."""
+    evaluator = Evaluator(["organ", "cyst"])
+    for number in range(10):
+        truth = np.zeros((3, 12, 12), np.uint8)
+        truth[:, 2 : 6 + number % 3, 2:6] = 1
+        truth[:, 8:10, 8:10] = 2 if number == 0 else 0
+        evaluator.add(str(number), None, truth, prediction=truth, spacing=(2.0, 1.0, 1.0))
+    sizes = evaluator.summary()["volume_agreement"]
+    assert (sizes["organ"]["n"], sizes["cyst"]["n"]) == (10, 1)
+
+
+def test_a_picture_in_which_no_pixel_counts_is_not_without_the_object() -> None:
+    evaluator, nothing = Evaluator(["a"]), np.zeros((5, 5), np.uint8)
+    for name, valid in (("unknown", nothing > 0), ("empty", None)):
+        evaluator.add(name, None, nothing, prediction=nothing, valid=valid)
+    assert evaluator.summary()["without_object"] == 1

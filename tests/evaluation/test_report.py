@@ -151,6 +151,19 @@ def test_one_picture_has_no_interval(tmp_path):
     assert "On 1 picture that" in text and "there is no interval" in text
 
 
+def test_the_patients_are_named_where_they_are_fewer_than_the_pictures(tmp_path):
+    truth = np.zeros((9, 9), np.uint8)
+    truth[3:6, 3:6] = 1
+    for patients, told in ((2, "2 patients are too few for an interval"), (5, "With only 5 patients the interval itself is")):
+        evaluator = Evaluator(["object"])
+        for number in range(30):
+            evaluator.add(str(number), None, truth, prediction=np.roll(truth, number % 3, 0), patient=f"p{number % patients}")
+        summary = evaluator.summary()
+        text = written(tmp_path, ReportData("masks", summary["dice"], summary, evaluator.table(), ["object"]))
+        assert f"On 30 pictures of {patients} patients, Dice is" in text
+        assert told in text
+
+
 def test_an_object_that_was_never_there(tmp_path):
     empty, some = np.zeros((9, 9), np.uint8), np.ones((9, 9), np.uint8)
     evaluator = Evaluator(["object"])

@@ -45,6 +45,8 @@ def test_the_sure_background_beside_a_mask_promises_nothing() -> None:
     numbers = (probability[0] > 0.5).astype(np.uint8)
     alone = expected_dice(probability[0, :10, :10].astype(float), numbers[:10, :10] > 0)
     assert mean_expected_dice(probability[:1], numbers) == pytest.approx(alone)
+    assert mean_expected_dice(probability, numbers) == pytest.approx(alone)  # a class that is nowhere likely promises nothing
+    probability[1, 50:60, 50:60] = 0.3
     assert mean_expected_dice(probability, numbers) == pytest.approx(alone / 2, abs=1e-6)  # of the second nothing was found
     faint = np.where(numbers, 0.05, 0.0)[None]
     assert mean_expected_dice(faint, numbers) == pytest.approx(2 * 0.05 / 1.05)  # whatever the threshold was

@@ -178,6 +178,9 @@ def test_class_values_are_kept_and_must_agree(tmp_path: Path) -> None:
     written = cv2.imread(str(next((run.folder / "predictions").glob("*.png"))), cv2.IMREAD_UNCHANGED)
     assert set(np.unique(written)) <= {0, 500, 1000}
     assert written.max() >= 500
+    slashed = replace(run.bundle, classes=("cup/disc", "rim"))
+    predict(slashed, [str(data / "images" / "case_00.png")], tmp_path / "maps", probabilities=True)
+    assert {p.name for p in (tmp_path / "maps" / "probabilities").iterdir()} == {"case_00_cup-disc.png", "case_00_rim.png"}
     other = two_classes(tmp_path / "other", (500, 2000), 4, np.uint16)
     with pytest.raises(ModicumError, match="2000"):
         evaluate_bundle(run.folder / "model.modicum", other, tmp_path / "out")

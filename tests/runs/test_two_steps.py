@@ -47,6 +47,7 @@ def test_the_report_says_what_each_network_contributes(polar: Run) -> None:
     page = polar.folder.joinpath("report.html").read_text("utf-8")
     assert "What the second network saw" in page
     assert "uses the true mask" in page
+    assert "corrected for all tests of this table (Holm)" in page
 
 
 def test_both_networks_travel_in_one_file(polar: Run, tmp_path: Path, discs: Path) -> None:

@@ -136,20 +136,21 @@ def show_summary(summary: Mapping[str, Any]) -> None:
     for name in _SHOWN:
         values = summary.get(name)
         if values:
-            low, high = values["ci95"]
-            interval = f"{_number(low)} to {_number(high)}"
-            table.add_row(name, _number(values["mean"]), interval, _number(values["median"]), _number(values["sd"]))
+            table.add_row(name, _number(values["mean"]), _interval(values), _number(values["median"]), _number(values["sd"]))
     auc = (summary.get("auc") or {}).get("pooled")
     if auc is not None:
         table.add_row("auc (pooled)", _number(auc), "", "", "")
     _out.print(table)
     dice, things = summary["dice"], "volumes" if "volume_agreement" in summary else "pictures"
-    low, high = dice["ci95"]
     for name, a in (summary.get("volume_agreement") or {}).items():
         if a["relative_error"] is not None:
             said = f"bias {a['bias']:+.2f} ml ({a['relative_bias']:+.1%}), absolute error {a['absolute_error']:.2f} ml"
             _out.print(f"Volume of {escape(name)}: {said} ({a['relative_error']:.1%})")
-    _out.print(f"Dice {_number(dice['mean'])} (95 % interval {_number(low)} to {_number(high)}) on {dice['n']} {things}")
+    measured = f"{dice['n']} {things}"
+    if dice["groups"] < dice["n"]:
+        measured += f" of {dice['groups']} patients"
+    sure = f" (95 % interval {_interval(dice)})" if dice["ci95"][0] is not None else ""
+    _out.print(f"Dice {_number(dice['mean'])}{sure} on {measured}")
 
 
 def show_steps(steps: Sequence[Mapping[str, Any]]) -> None:
@@ -160,11 +161,10 @@ def show_steps(steps: Sequence[Mapping[str, Any]]) -> None:
     for column in ("", "Dice", "95 % interval", "difference", "95 % interval", "p"):
         table.add_column(column, justify="left" if not column else "right")
     for step in steps:
-        low, high = step["dice"]["ci95"]
         row = [step["name"] + (" (upper bound)" if step["upper_bound"] else ""), _number(step["dice"]["mean"])]
-        row.append(f"{_number(low)} to {_number(high)}")
+        row.append(_interval(step["dice"]))
         if (d := step["difference"]) is not None:
-            row += [_number(d["mean"]), f"{_number(d['ci95'][0])} to {_number(d['ci95'][1])}", f"{d['p']:.2g}"]
+            row += [_number(d["mean"]), _interval(d), "-" if d["p"] is None else f"{d['p']:.2g}"]
         table.add_row(*row)
     _out.print(table)
 
@@ -229,6 +229,11 @@ def _entry(name: str, facts: Sequence[str], what: str, source: str) -> None:
     _out.print(f"[bold]{escape(name)}[/bold]  [cyan]{escape(' · '.join(facts))}[/cyan]")
     said = escape(what) + (f" [dim]{escape(source)}[/dim]" if source else "")
     _out.print(Padding(said, (0, 0, 0, 4), expand=False), soft_wrap=False)
+
+
+def _interval(values: Mapping[str, Any]) -> str:
+    low, high = values["ci95"]
+    return "-" if low is None else f"{_number(low)} to {_number(high)}"
 
 
 def _number(value: float | None) -> str:

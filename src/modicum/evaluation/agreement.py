@@ -145,6 +145,8 @@ def _icc(x: Floats, y: Floats) -> list[float]:
     of_rest = float(((table - rows[:, None] - columns + mean) ** 2).sum()) / ((n - 1) * (k - 1))
     whole = of_rows + (k - 1) * of_rest + k * (of_columns - of_rest) / n
     icc = (of_rows - of_rest) / whole
+    if 1 - icc < 1e-12:
+        return [1.0, 1.0]
     if of_rest == 0 and 0 in (of_rows, of_columns):
         return [float(icc) if of_rows else float("nan")] * 2
     a, b = k * icc / (n * (1 - icc)), 1 + k * icc * (n - 1) / (n * (1 - icc))

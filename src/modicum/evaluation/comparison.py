@@ -29,18 +29,17 @@ class Contrast(TypedDict):
 
 
 def mean_interval(dice: Floats, patients: Sequence[str]) -> tuple[float, list[float]]:
-    """Mean over repetitions and pictures, and its 95 % interval.
+    """Mean over repetitions and patients, each counted once however many pictures there are of them, and its 95 % interval.
 
     Args:
         dice: (repetitions, pictures).
         patients: of each picture.
 
     Returns:
-        the interval allows for test patients and repetitions; of a single repetition it is the bootstrap's over patients. Of
-        several, the mean is that of the patients, each counted once however many pictures there are of them.
+        the interval allows for test patients and repetitions; of a single repetition it is the bootstrap's over patients.
     """
     if len(dice) == 1:
-        found = summarise(dice[0], patients)
+        found = summarise(by_patient(dice, patients)[0])
         return found["mean"], found["ci95"]
     mean, error, freedom = _crossed(dice, patients)
     from scipy.special import stdtrit
@@ -73,10 +72,10 @@ def _crossed(values: Floats, patients: Sequence[str]) -> tuple[float, float, flo
     Pictures of a patient are averaged first. With mean squares of repetitions R, of patients P and the rest E, the variance of
     the mean is (R + P - E) / (r p), and never less than E / (r p).
     """
-    table = _by_patient(values, patients)
+    table = by_patient(values, patients)
     r, p = table.shape
     if p < 2:
-        return float(values.mean()), float("nan"), float("nan")
+        return float(table.mean()), float("nan"), float("nan")
     rows, columns, mean = table.mean(axis=1), table.mean(axis=0), table.mean()
     rest = table - rows[:, None] - columns + mean
     of_rows, of_columns = p * rows.var(ddof=1), r * columns.var(ddof=1)
@@ -86,7 +85,7 @@ def _crossed(values: Floats, patients: Sequence[str]) -> tuple[float, float, flo
     return float(mean), float(np.sqrt(whole / (r * p))), float(whole**2 / parts) if parts > 0 else float(r * p - 1)
 
 
-def _by_patient(values: Floats, patients: Sequence[str]) -> Floats:
+def by_patient(values: Floats, patients: Sequence[str]) -> Floats:
     """(repetitions, patients) from (repetitions, pictures): the mean of each patient's pictures."""
     return np.stack([group_means(row, patients) for row in values])
 
@@ -99,13 +98,13 @@ def drawn_means(dice: Floats, patients: Sequence[str], seed: int = 0) -> Floats:
     Args:
         seed: of what is added for the repetitions; another one for every table.
     """
-    by_patient = _by_patient(dice, patients).mean(axis=0)
-    patients_drawn = np.random.default_rng(0).integers(len(by_patient), size=(_DRAWS, len(by_patient)))
-    means = by_patient[patients_drawn].mean(axis=1)
+    of_each = by_patient(dice, patients).mean(axis=0)
+    patients_drawn = np.random.default_rng(0).integers(len(of_each), size=(_DRAWS, len(of_each)))
+    means = of_each[patients_drawn].mean(axis=1)
     if len(dice) == 1:
         return np.asarray(means)
     _, error, _ = _crossed(dice, patients)
-    more = np.sqrt(max(0.0, error**2 - means.var()))
+    more = np.sqrt(np.maximum(0.0, error**2 - means.var()))  # nan with one patient, of whom nothing can be told
     return np.asarray(means + more * np.random.default_rng((seed, 1)).normal(size=_DRAWS))
 
 

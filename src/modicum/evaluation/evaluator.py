@@ -46,6 +46,12 @@ class _Row:
         return not any((self.counts.tp, self.counts.fp, self.counts.fn))
 
     @property
+    def lacks_object(self) -> bool:
+        """Whether pixels count here, and the class is in none of them."""
+        pixels = np.array(self.counts)
+        return bool(pixels.any()) and not any((self.counts.tp, self.counts.fn))
+
+    @property
     def person(self) -> str:
         """The patient; a case whose patient is not known is one by itself."""
         return self.patient or f"\0{self.case}"
@@ -188,10 +194,10 @@ class Evaluator:
         return (*OVERLAP_METRICS, *DISTANCE_METRICS, *(CURVE_METRICS if self._with_probability else ()))
 
     def _sizes(self) -> dict[str, list[tuple[Sizes, str]]]:
-        """Of each class the sizes in every volume, with its patient."""
+        """Of each class the sizes in every volume, with its patient; of several, in those that have it or are said to."""
         found: dict[str, list[tuple[Sizes, str]]] = {}
         for row in self._rows:
-            if row.sizes is not None:
+            if row.sizes is not None and not (row.absent and len(self.classes) > 1):
                 found.setdefault(row.class_name, []).append((row.sizes, row.person))
         return found
 
@@ -207,7 +213,7 @@ class Evaluator:
         found["pooled"] = {metric: float(value) for metric, value in rates(counts).items()}
         if len(self.classes) > 1 and all(r.absent for r in rows):
             found["pooled"] |= {m: math.nan for m in _NOTHING_TO_FIND if m in OVERLAP_METRICS}
-        found["without_object"] = sum(1 for r in rows if np.asarray(r.counts.tp) + np.asarray(r.counts.fn) == 0)
+        found["without_object"] = sum(1 for r in rows if r.lacks_object)
         return found
 
     def _metric_summaries(self, rows: Sequence[_Row], metrics: Sequence[str] | None = None) -> dict[str, Any]:
@@ -261,13 +267,17 @@ def _histogram(case_id: str, probability: npt.NDArray[np.floating], true: Mask, 
 
 
 def _average_over_classes(rows: Sequence[_Row], metrics: Sequence[str]) -> list[_Row]:
-    """One row a case: each metric averaged over the classes that have it; of a case with none of them as for one class."""
+    """One row a case: each metric averaged over the classes that have it; of a case with none of them as for one class.
+
+    There is no mean distance where one class has none, because it was missed or made up: the others would hide that.
+    """
     by_case: dict[str, list[_Row]] = {}
     for row in rows:
         by_case.setdefault(row.case, []).append(row)
     found = []
     for case, its_rows in by_case.items():
         means = _mean_of([{m: r.metrics.get(m, math.nan) for m in metrics} for r in its_rows])
+        means |= {m: math.nan for m in DISTANCE_METRICS if any(not r.absent and math.isnan(r.metrics[m]) for r in its_rows)}
         if all(r.absent for r in its_rows) and not math.isnan(means["accuracy"]):
             means |= _NOTHING_TO_FIND
         found.append(_Row(case, "", its_rows[0].patient, its_rows[0].attributes, means, its_rows[0].counts))

@@ -57,10 +57,10 @@ def outlook(labels: Sequence[float], dice: Floats, drawn: Floats, ahead: Sequenc
         ahead: sizes to look ahead to.
 
     Returns:
-        nothing with fewer than three sizes. The interval holds what chance in pictures and repetitions does to the fit, not
-        whether a power law is right.
+        nothing with fewer than three different sizes. The interval holds what chance in pictures and repetitions does to the
+        fit, not whether a power law is right.
     """
-    if len(labels) < _FEWEST or not np.isfinite(drawn).all():
+    if len({*labels}) < _FEWEST or not np.isfinite(drawn).all():
         return []
     curves, (own,) = fitted(labels, drawn), fitted(labels, dice[None])
     found = []

@@ -12,6 +12,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 _DRAWS = 5000
+_FEWEST = 4  # groups; with 2 and 3 intervals that are called 95 % held the true mean in 52 and 74 % of simulations
 _BLOCK = 2_000_000  # numbers drawn at once, so that memory stays small with many patients
 
 
@@ -23,6 +24,7 @@ class Summary(TypedDict):
     median: float
     ci95: list[float]  # of the mean
     n: int  # values that exist
+    groups: int  # patients that they are of
     undefined: int  # values that do not (nan), left out of the rest
 
 
@@ -47,6 +49,7 @@ def summarise(values: npt.ArrayLike, groups: Sequence[str] | None = None, seed: 
         median=float(np.median(found)) if n else nan,
         ci95=list(bootstrap_interval(found, names, seed)),
         n=n,
+        groups=len(np.unique(names)),
         undefined=int(given.size - n),
     )
 
@@ -95,7 +98,7 @@ def group_means(values: Floats, groups: npt.ArrayLike) -> Floats:
 def bootstrap_interval(
     values: Floats, groups: npt.NDArray[np.generic], seed: int = 0, level: float = 0.95
 ) -> tuple[float, float]:
-    """Bootstrap interval of the mean, drawing whole groups; (nan, nan) with fewer than two groups.
+    """Bootstrap interval of the mean, drawing whole groups; (nan, nan) with fewer than four groups.
 
     The expanded percentile interval (Hesterberg 2015, The American Statistician 69:371, section 5.3): percentiles are
     taken further out, at Phi(-sqrt(g / (g - 1)) t), because plain percentiles are too narrow for few groups g. Measured on
@@ -123,8 +126,8 @@ def drawn_sums(columns: Floats, groups: npt.ArrayLike, seed: int = 0) -> tuple[F
 
 
 def interval_of_draws(draws: Floats, groups: int, level: float = 0.95) -> tuple[float, float]:
-    """The expanded percentile interval of draws (n,) of so many groups; (nan, nan) with fewer than two."""
-    if groups < 2 or not draws.size:
+    """The expanded percentile interval of draws (n,) of so many groups; (nan, nan) with fewer than four."""
+    if groups < _FEWEST or not draws.size:
         return float("nan"), float("nan")
     from scipy.special import ndtr, stdtrit
 

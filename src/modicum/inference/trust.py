@@ -32,16 +32,19 @@ def expected_dice(probability: Floats, found: Mask) -> float:
 
 
 def mean_expected_dice(probability: npt.NDArray[np.floating], numbers: npt.NDArray[np.uint8]) -> float:
-    """The same for probability maps (K, ...) and class numbers (...), averaged over classes.
+    """The same for probability maps (K, ...) and class numbers (...), averaged over the classes found.
+
+    Of the others those count that some pixel may be (.1 and more), and all where nothing was found.
 
     Beside a mask only pixels of a probability of .1 and more count: the sum of what all the sure background has is large, and
     tells of the temperature more than of the mask (measured in benchmarks/RESULTS.md).
     """
-    each = []
+    each, nothing = [], not numbers.any()
     for number, likely in enumerate(probability, 1):
-        found = numbers == number
-        counted = np.where(found | (likely >= _FAINT), likely, 0) if found.any() else likely
-        each.append(expected_dice(counted.astype(np.float64), found))
+        found, faint = numbers == number, likely < _FAINT
+        if nothing or found.any() or not faint.all():
+            counted = likely if nothing else np.where(~faint | found, likely, 0)
+            each.append(expected_dice(counted.astype(np.float64), found))
     return float(np.mean(each))
 
 

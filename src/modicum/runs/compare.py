@@ -13,7 +13,7 @@ from modicum.console import bar, say
 from modicum.datasets import discover
 from modicum.datasets.fingerprint import Fingerprint
 from modicum.errors import ModicumError
-from modicum.evaluation.comparison import contrast, drawn_means, holm, mean_interval
+from modicum.evaluation.comparison import by_patient, contrast, drawn_means, holm, mean_interval
 from modicum.evaluation.power_law import outlook
 from modicum.evaluation.report import ComparisonData, Curve, Point, write_comparison
 from modicum.evaluation.statistics import Floats
@@ -113,7 +113,7 @@ def _told(result: Result) -> str:
 def summarise_cells(results: Sequence[Result], recipes: Sequence[str]) -> dict[str, Any]:
     """Means, differences to the first recipe with tests corrected by Holm's method, and the outlook on more labels.
 
-    Only repetitions that both recipes have finished are compared.
+    All are means over patients, each counted once. Only repetitions that both recipes have finished are compared.
     """
     cases = sorted(set.intersection(*(set(r.dice) for r in results)))
     patients = [results[0].patients[c] for c in cases]
@@ -129,7 +129,11 @@ def summarise_cells(results: Sequence[Result], recipes: Sequence[str]) -> dict[s
         found, reference = table[recipe, size], table.get((recipes[0], size), {})
         mean, interval = mean_interval(np.stack(list(found.values())), patients)
         row: dict[str, Any] = {"recipe": recipe, "labels": sizes[size], "asked": size, "repetitions": len(found)}
-        row |= {"dice": mean, "ci95": interval, "by_repetition": [float(v.mean()) for v in found.values()]}
+        row |= {
+            "dice": mean,
+            "ci95": interval,
+            "by_repetition": [float(by_patient(v[None], patients).mean()) for v in found.values()],
+        }
         both = sorted(found.keys() & reference.keys())
         if recipe != recipes[0] and both:
             own, theirs = (np.stack([part[i] for i in both]) for part in (found, reference))
@@ -153,7 +157,7 @@ def _ahead(
         return []
     found = [np.stack(list(table[recipe, size].values())) for size in own]
     drawn = np.stack([drawn_means(dice, patients, seed) for seed, dice in enumerate(found)], axis=1)
-    means = np.array([dice.mean() for dice in found])
+    means = np.array([by_patient(dice, patients).mean() for dice in found])
     labels = [sizes[size] for size in own]
     expected = outlook(labels, means, drawn, [times * labels[-1] for times in _AHEAD])
     return [{"labels": o.labels, "dice": o.dice, "ci95": list(o.ci95)} for o in expected]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from modicum.images.volumes import is_volume, read_volume, write_volume_mask
 from modicum.inference import Predictor, at_scale
 from modicum.runs.quality import Quality
 from modicum.runs.scaling import sees_own_size, surest_scale
+
+_FORBIDDEN = re.compile(r'[\\/:*?"<>|\s]+')  # in the name of a file, on some system
 
 
 @dataclass(frozen=True)
@@ -233,7 +236,7 @@ def _write(
     write_mask(out / f"{name}.png", mask_values(numbers, bundle))
     if probabilities:
         for k, class_name in enumerate(bundle.classes):
-            label = name if len(bundle.classes) == 1 else f"{name}_{class_name}"
+            label = name if len(bundle.classes) == 1 else f"{name}_{_FORBIDDEN.sub('-', class_name)}"
             write_mask(
                 out / "probabilities" / f"{label}.png", np.round(probability[k].astype(np.float32) * 65535).astype(np.uint16)
             )

@@ -100,7 +100,7 @@ class Outcome:
         if len(self.dataset.classes) == 1:
             notes.append(self._threshold())
         notes += self.steps.notes(self.model.bundle)
-        if not self.splits[0].val:
+        if not self.splits[0].val and self.model.history:
             notes.append(
                 "So few labels were there that none were set aside for validation: the validation curve is that of training "
                 "pictures without augmentation, and flatters."

@@ -14,7 +14,8 @@ from modicum.bundle import Bundle, class_numbers
 from modicum.datasets import load_label, load_picture
 from modicum.datasets.case import Case, LabelCode
 from modicum.evaluation import Evaluator, SecondLook, StepFigures, dice_by_case
-from modicum.evaluation.statistics import paired_difference
+from modicum.evaluation.comparison import holm
+from modicum.evaluation.statistics import paired_difference, without_nan
 from modicum.geometry import Affine, sample
 from modicum.images.intensity import working_pixels
 from modicum.inference import Look, Segmenter
@@ -83,18 +84,16 @@ class Steps:
         return pd.DataFrame({"patient": patients, **columns}).reset_index()
 
     def figures(self, both: Evaluator) -> list[StepFigures]:
-        """A row for each step, those after the first compared with it; none for a method of one step."""
+        """A row for each step, those after the first compared with it (p corrected by Holm); none for a method of one step."""
         rows, table = self._rows(both), self.table(both)
         if len(rows) < 2:
             return []
         patients = [patient or case for patient, case in zip(table["patient"], table["case"], strict=True)]
-        found = []
-        for name, evaluator, bound in rows:
-            difference = None
-            if evaluator is not rows[0][1] and not self.region:
-                difference = dict(paired_difference(table[name], table[rows[0][0]], patients))
-            found.append(StepFigures(name, evaluator.summary()["dice"], bound, difference))
-        return found
+        compared = [] if self.region else [name for name, _, _ in rows[1:]]
+        raw = {name: paired_difference(table[name], table[rows[0][0]], patients) for name in compared}
+        corrected = dict(zip(compared, holm([d["p"] for d in raw.values()]), strict=True))
+        differences = {name: without_nan({**raw[name], "p": corrected[name]}) for name in compared}
+        return [StepFigures(name, of.summary()["dice"], bound, differences.get(name)) for name, of, bound in rows]
 
     def summary(self, both: Evaluator) -> dict[str, Any]:
         """Keys of summary.json."""

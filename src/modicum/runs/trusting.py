@@ -130,6 +130,8 @@ def made_worse(pixels: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def mean_dice(found: Numbers, true: Numbers, classes: int, valid: npt.NDArray[np.bool_] | None = None) -> float:
-    """Dice of class numbers (H, W), averaged over classes."""
-    each = [binary_metrics(found == k, true == k, valid, distances=False)["dice"] for k in range(1, classes + 1)]
-    return float(np.mean(each))
+    """Dice of class numbers (H, W), averaged over the classes in either; 1 where there is none, as an `Evaluator` has it."""
+    inside = np.ones(true.shape, bool) if valid is None else valid
+    present = [k for k in range(1, classes + 1) if ((found == k) | (true == k))[inside].any()]
+    each = [binary_metrics(found == k, true == k, valid, distances=False)["dice"] for k in present]
+    return float(np.mean(each)) if each else 1.0

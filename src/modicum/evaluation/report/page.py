@@ -101,7 +101,8 @@ def _agreements(data: ReportData) -> list[dict[str, Any]]:
             "rows": words.agreement_rows(rows),
             "figure": _own(figures.bland_altman(measured, thing, unit)),
             "caption": f"Bland-Altman: each dot is a {dot}; bands are the 95 % intervals of mean and limits (ICC: absolute "
-            "agreement of single measurements). Where a patient has several, intervals come from drawing patients.",
+            "agreement of single measurements). Where a patient has several, intervals come from drawing patients."
+            + (f" The first three of {len(rows)} classes are drawn." if len(rows) > 3 else ""),
         }
         for title, rows, measured, thing, dot, unit in (
             ("Volumes", data.summary.get("volume_agreement"), data.volumes, "volume", "volume", "ml"),

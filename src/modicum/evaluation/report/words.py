@@ -28,6 +28,7 @@ _MEANINGS = {
     "auc": "how well probabilities part object from background",
     "hd95": "how far the outlines stray, in pixels",
 }
+_ROUGH = 10  # patients; with fewer, intervals are rough
 _PARTS = {
     "train": "to train", "val": "to validate", "test": "to test", "labelled": "labelled", "folds": "folds",
     "unlabelled": "unlabelled", "measured": "measured",
@@ -81,6 +82,8 @@ def headline(data: ReportData) -> str:
     if mean is None or not n:
         return f"No {one} could be measured."
     measured = f"1 {one}" if n == 1 else f"{n} {one}s"
+    if (groups := int(dice.get("groups") or n)) < n:
+        measured += f" of {groups} patient{'s' * (groups != 1)}"
     seen = ""
     if data.counts.get("folds"):
         seen = ", each tested by a model that never saw it"
@@ -108,16 +111,26 @@ def detail(data: ReportData) -> str:
     n = int(dice.get("n") or 0)
     if n == 1:
         said.append(f"One {one} says little about the next one: there is no interval.")
-    elif 0 < n < 10:
-        said.append(f"With only {n} {one}s the interval itself is rough.")
+    elif n:
+        said += _few(int(dice.get("groups") or n), one if dice.get("groups", n) == n else "patient", dice)
     empty = data.summary.get("without_object")
     if empty:
         without = f"{empty} of {n} {one}s {'is' if empty == 1 else 'are'} without the object"
         said.append(f"{without}; where nothing was marked either, Dice counts as 1.")
     lost = (data.summary.get("hd95") or {}).get("undefined")
     if lost:
-        said.append(f"Hausdorff distance does not exist for {lost} of {n}, where one of the masks is empty.")
+        masks = "one of the masks" if len(data.classes) < 2 else "a class is missed or made up, and one of its masks"
+        said.append(f"Hausdorff distance does not exist for {lost} of {n}, where {masks} is empty.")
     return " ".join(said)
+
+
+def _few(groups: int, one: str, dice: Mapping[str, Any]) -> list[str]:
+    """What so few patients, or pictures, mean for the interval."""
+    if groups >= _ROUGH:
+        return []
+    if interval(dice) == "–":
+        return [f"{groups} {one}{'s' * (groups != 1)} {'is' if groups == 1 else 'are'} too few for an interval."]
+    return [f"With only {groups} {one}s the interval itself is rough."]
 
 
 def cards(summary: Mapping[str, Any]) -> list[dict[str, str]]:
