@@ -259,6 +259,32 @@ def test_other_names_of_a_manifests_columns_mean_the_same(pairs: Write) -> None:
     assert (case.patient, case.attributes) == ("P1", {"subject": "S"})
 
 
+def test_rows_of_one_picture_are_one_case(pairs: Write, mask: Write) -> None:
+    """One row for each object, as exports of annotation programs have it."""
+    root = pairs(names=["a", "b"])
+    mask(root / "more" / "a2.png", 3)
+    rows = "images/a.png,labels/a.png,P1,x\nimages/a.png,more/a2.png,P1,y\nimages/b.png,labels/b.png,P2,x\n"
+    (root / "manifest.csv").write_text("image,label,patient,kind\n" + rows)
+    dataset = discover(root / "manifest.csv")
+    assert [(c.id, len(c.labels), c.attributes) for c in dataset.cases] == [("a", 2, {}), ("b", 1, {"kind": "x"})]
+    assert "3 rows name 2 pictures: labels of one picture are united." in dataset.notes
+    (root / "manifest.csv").write_text("image,label,patient,kind\n" + rows.replace("more/a2.png,P1", "more/a2.png,P3"))
+    with pytest.raises(ModicumError, match=r"rows of a\.png differ in patient"):
+        discover(root / "manifest.csv")
+
+
+@pytest.mark.parametrize("name", ["IMG_{0:02}{1}", "{1}"])
+def test_folders_within_images_and_labels_are_patients(tmp_path: Path, picture: Write, mask: Write, name: str) -> None:
+    for patient in range(3):
+        for number in range(2):
+            place = f"P{patient:02}/{name.format(patient, number)}.png"
+            picture(tmp_path / "images" / place, 2 * patient + number)
+            mask(tmp_path / "labels" / place, 2 * patient + number)
+    dataset = discover(tmp_path)
+    assert sorted(c.patient for c in dataset.labelled) == ["P00", "P00", "P01", "P01", "P02", "P02"]
+    assert len({c.id for c in dataset.cases}) == 6
+
+
 def test_a_manifest_with_a_name_that_no_file_can_have(pairs: Write) -> None:
     root = pairs(names=["a", "b"])
     rows = f"images/a.png,labels/a.png\nimages/b.png,labels/{'b' * 300}.png\n"

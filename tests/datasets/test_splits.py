@@ -180,6 +180,8 @@ def test_too_little_is_refused_with_reason() -> None:
         ([f"{p}-{s}" for p in (7, 12, 40) for s in range(30 + p // 8, 50)], 3),
         ([f"video{v}_{s}" for v in (1, 2) for s in range(10)], 2),
         ([f"scan{v}_{s:03}" for v in "AB" for s in range(10)], 2),
+        ([f"P{p:02}_{s:03}" for p in (1, 2) for s in range(20)], 2),
+        ([f"{p:03}_{eye}_{s}" for p in range(12) for eye in ("OD", "OS") for s in range(2)], 12),
         ([f"image_{i:03}" for i in range(1, 41)], 40),
         ([f"ISIC_{i:07}" for i in range(30)], 30),
         ([f"{i % 3}_{i}" for i in range(30)], 30),
@@ -196,6 +198,15 @@ def test_patients_from_names(ids: list[str], patients: int) -> None:
     assert set(found) == set(ids)
     assert len(set(found.values())) == patients
     assert reason
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("patient01_{:03}", True), ("video1_{:03}", True), ("IMG_{:04}", False), ("ISIC_{:07}", False)]
+)
+def test_pictures_of_one_thing_alone_are_told(name: str, told: bool) -> None:
+    found, reason = guess_patients([name.format(n) for n in range(20)])
+    assert len({*found.values()}) == 20
+    assert ("pictures of one patient" in reason) is told
 
 
 @pytest.mark.parametrize(("volumes", "validate"), [(6, 0), (7, 1)])  # one of them is for the test

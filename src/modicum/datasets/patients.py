@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-_EYE = re.compile(r"^(.*\d)[_ -]?(L|R|OD|OS|left|right)$", re.IGNORECASE)
+_EYE = re.compile(r"^(.*\d)[_ -]?(L|R|OD|OS|left|right)(?:[_-]\d+)?$", re.IGNORECASE)
 _PERSON = re.compile(
-    r"(?:^|[_ -])((?:patient|subject|subj|sub|pat)[_ -]?\d+|(?:patient|subject|subj|pat)[_ -]?[a-z])(?=$|[_ -])", re.IGNORECASE
+    r"(?:^|[_ -])((?:patient|subject|subj|sub|pat)[_ -]?\d+|(?:patient|subject|subj|pat)[_ -]?[a-z]"
+    r"|(?<![_ -])p(?:t|id)?[_ -]?\d+)(?=$|[_ -])",  # p01 stands at the beginning
+    re.IGNORECASE,
 )
 _PIECE = re.compile(
     r"^(.+?)[_ .-]?(?:(?:slice|frame|tile|patch|crop|page)[_ -]?\d+|(?<=[_ .-])(?:sl|fr|[ztxyrc])[_-]?\d+)$",
@@ -43,13 +45,23 @@ def guess_patients(ids: Sequence[str]) -> tuple[dict[str, str], str]:
     for look in (_eyes, _persons, _pieces, _numbered):
         if ids and (guess := look(ids)) is not None:
             return guess
-    alike = len(ids) > 2 and len({m[1].lower() for i in ids if (m := _PIECE.match(i))}) == 1
-    if alike and all(_PIECE.match(i) for i in ids):
+    things = {_thing(i) for i in ids}
+    if len(ids) > 2 and len(things) == 1 and None not in things:
         return {i: i for i in ids}, (
-            "The names look like slices or frames of one scan or video. Neighbours may be nearly the same picture: figures "
-            "from a split among them say little about another patient."
+            "The names look like slices or frames of one scan or video, or pictures of one patient. Neighbours may be nearly "
+            "the same picture: figures from a split among them say little about another patient."
         )
     return {i: i for i in ids}, "Names tell nothing of patients: each picture counts as a patient of its own."
+
+
+def _thing(name: str) -> str | None:
+    """The scan, video or person of which a name says that it is a part."""
+    if match := _PERSON.search(name) or _PIECE.match(name):
+        return match[1].lower()
+    match = _NUMBERED.match(name)
+    if match is None or _NO_PERSON.match(base := match[1].lower()):
+        return None
+    return base if _SERIES.search(base) or _DIGIT.search(base) else None
 
 
 def names_person(folder: str) -> bool:

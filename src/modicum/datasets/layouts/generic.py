@@ -92,11 +92,16 @@ def beside(root: Path) -> Found | None:
     found = pair(pictures, labels, roots=(root, root, None), layout="pictures with masks beside them")
     if not any(c.labelled for c in found.cases):
         return None
+    _take_folders_as_people(found, root)
+    return found
+
+
+def _take_folders_as_people(found: Found, root: Path) -> None:
+    """The folder that a picture lies in below the root is its patient, where all folders may be people's."""
     people = sorted({_folder_of(c.image, root) for c in found.cases if c.labelled})
     if len(people) > 1 and all(map(names_person, people)):
         found.cases = [replace(c, patient=_folder_of(c.image, root)) for c in found.cases]
         found.notes.append(_A_FOLDER_EACH.format(people[0]))
-    return found
 
 
 def pictures_only(root: Path) -> Found | None:
@@ -192,6 +197,8 @@ def _one(root: Path, layout: str | None) -> Found | None:
         layout=layout or f"{images.name} + {labels.name}",
     )
     found.notes += [*notes, f"Pictures come from {images.name}/, labels from {labels.name}/."]
+    if len({c.image.parent for c in found.cases}) < len(found.cases):  # else each may be a DICOM series, which says whose it is
+        _take_folders_as_people(found, images)
     if other:
         found.notes.append(not_used(other))
     _add_unlabelled(root, found)

@@ -6,6 +6,7 @@ import codecs
 import csv
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -27,10 +28,11 @@ def read_folder(root: Path) -> Found | None:
 def read_manifest(path: Path) -> Found:
     """Columns image, label, patient, split, fov; every other column is an attribute of its case.
 
-    Paths are relative to the manifest. An empty label is an unlabelled picture; several, divided by `;`, are united.
+    Paths are relative to the manifest. An empty label is an unlabelled picture; several, divided by `;` or in rows of their
+    own, are united.
 
     Raises:
-        ModicumError: no text, no `image` column, an unknown split, or no row.
+        ModicumError: no text, no `image` column, an unknown split, no row, or rows of one picture that contradict each other.
     """
     rows = _rows(path)
     header = list(rows[0]) if rows else []
@@ -56,11 +58,35 @@ def read_manifest(path: Path) -> Found:
                 {c: row[c] for c in others if row[c]},
             )
         )
+    rows_read, cases = len(cases), _one_of_each(cases, path)
     notes = _told_of_subgroups(cases, others)
+    if len(cases) < rows_read:
+        notes.append(f"{rows_read} rows name {len(cases)} pictures: labels of one picture are united.")
     if not cases:
         problem = findings[0].message if findings else "it lists no picture."
         raise ModicumError(problem, file=path, remedy="Paths are relative to the manifest's folder.")
     return Found("manifest", cases, notes, findings)
+
+
+def _one_of_each(cases: Sequence[Case], path: Path) -> list[Case]:
+    """A case for each picture, with the labels of all its rows, and the attributes in which they agree.
+
+    Raises:
+        ModicumError: rows of one picture name different patients, parts or fields of view.
+    """
+    found: dict[Path, Case] = {}
+    for case in cases:
+        own = case.image.resolve()
+        known = found.setdefault(own, case)
+        if any(getattr(known, what) != getattr(case, what) for what in ("patient", "part", "field_of_view")):
+            raise ModicumError(
+                f"rows of {case.image.name} differ in patient, split or fov.",
+                file=path,
+                remedy="Write the same into all of them.",
+            )
+        agreed = {k: v for k, v in known.attributes.items() if case.attributes.get(k) == v}
+        found[own] = replace(known, labels=tuple(dict.fromkeys((*known.labels, *case.labels))), attributes=agreed)
+    return list(found.values())
 
 
 def _told_of_subgroups(cases: Sequence[Case], columns: Sequence[str]) -> list[str]:
