@@ -183,3 +183,55 @@ def test_a_photograph_among_many_labels_is_passed_over(tmp_path: Path) -> None:
     few = _write(tmp_path, DISC, DISC, noise)
     with pytest.raises(ModicumError, match=r"2\.png.*photograph"):
         infer_code(few)
+
+
+def _with_palette(path: Path, classes: np.ndarray, order: tuple[int, ...]) -> Path:
+    """Class c in the colour that is c-th of black, red and green, by an index that this file alone has for it."""
+    image = Image.fromarray(np.array(order, np.uint8)[classes])
+    colours = {order[c]: colour for c, colour in enumerate(((0, 0, 0), (255, 0, 0), (0, 255, 0)))}
+    image.putpalette([v for index in range(3) for v in colours[index]])
+    image.save(path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_palettes_of_another_order_change_no_class(tmp_path: Path, suffix: str) -> None:
+    truth = DISC.copy()
+    truth[:6] = 2
+    paths = [_with_palette(tmp_path / f"{i}.{suffix}", truth, order) for i, order in enumerate([(0, 1, 2), (2, 0, 1)])]
+    for table, numbers in ((None, [0, 2, 1]), ({"disc": [255, 0, 0], "cup": [0, 255, 0]}, [0, 1, 2])):
+        code, names, _ = infer_code(paths, table)
+        assert names == (("green", "red") if table is None else ("disc", "cup"))
+        for path in paths:
+            assert np.array_equal(_load(path, code), np.array(numbers)[truth])
+    with pytest.raises(ModicumError, match=r"1\.\w+: the palettes of 0\.\w+ and of this file have other colours"):
+        infer_code(paths, {"disc": 1, "cup": 2})
+    same = [_with_palette(tmp_path / f"same{i}.{suffix}", truth, (0, 1, 2)) for i in range(2)]
+    assert infer_code(same, {"disc": 1, "cup": 2})[0] == LabelCode("index", (1, 2))
+
+
+def test_the_background_need_not_be_zero(tmp_path: Path) -> None:
+    """As REFUGE has it: 0 is the cup, 128 the disc, 255 neither; and one object in black on white."""
+    mask = np.full_like(DISC, 255)
+    mask[DISC > 0], mask[18:22, 18:22] = 128, 0
+    (path,) = _write(tmp_path, mask)
+    code, names, _ = infer_code([path], {"background": 255, "disc": 128, "cup": 0})
+    assert names == ("cup", "disc")
+    assert np.array_equal(_load(path, code), np.select([mask == 0, mask == 128], [1, 2]))
+    (path,) = _write(tmp_path, np.where(DISC, 0, 255).astype(np.uint8))
+    code, names, _ = infer_code([path], {"background": 255, "lesion": 0})
+    assert np.array_equal(_load(path, code), DISC)
+    with pytest.raises(ModicumError, match="same value"):
+        infer_code([path], {"background": 255, "lesion": 255})
+
+
+def test_classes_in_jpeg_are_the_nearest_that_are_named(tmp_path: Path) -> None:
+    mask = DISC * np.uint8(128)
+    mask[16:25, 16:25] = 255
+    (path,) = _write(tmp_path, mask, suffix="jpg")
+    with pytest.raises(ModicumError, match=r"0\.jpg: holds \d+ values: JPEG has changed those of the classes"):
+        infer_code([path])
+    code, names, notes = infer_code([path], {"disc": 128, "cup": 255})
+    assert names == ("disc", "cup")
+    assert "the nearest class wins" in notes[0]
+    assert (_load(path, code) != np.select([mask == 128, mask == 255], [1, 2])).mean() < 0.03

@@ -102,7 +102,7 @@ def _label(one: Examined, code: LabelCode) -> tuple[npt.NDArray[np.uint8] | None
     united: npt.NDArray[np.uint8] | None = None
     told: npt.NDArray[np.bool_] | None = None
     for path in one.case.labels:
-        values = _read(one, path, lambda p: load_mask(p, one.case))
+        values = _read(one, path, lambda p: load_mask(p, one.case, code))
         if values is None:
             continue
         _compare(one, path, (values.shape[0], values.shape[1]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from modicum.datasets.case import LabelCode
 from modicum.datasets.remembered import remembered
 from modicum.errors import ModicumError
-from modicum.images import read_mask
+from modicum.images import mask_palette, read_mask
 from modicum.images.formats import is_volume
 
 Values = npt.NDArray[Any]
@@ -36,6 +36,15 @@ class Look:
     path: Path
     greys: dict[int, int]
     colours: dict[Colour, int]  # empty where the file is grey; of a photograph only some
+    palette: dict[int, Colour] = field(default_factory=dict)  # where the values are indices, the colours of those it holds
+
+    @property
+    def by_colour(self) -> Look:
+        """The same with the colours of its palette in place of its indices."""
+        counted: Counter[Colour] = Counter()
+        for index, colour in self.palette.items():
+            counted[colour] += self.greys[index]
+        return replace(self, greys={}, colours=dict(counted), palette={}) if self.palette else self
 
     @property
     def photograph(self) -> bool:
@@ -64,7 +73,14 @@ def _look(path: Path) -> tuple[Look, int]:
     mask = read_mask(path)
     coloured = mask.ndim == 3 and not nearly_grey(mask)
     look = Look(path, {}, _colours_of(mask)) if coloured else Look(path, values_of(grey(mask)), {})
+    if (palette := mask_palette(path)) is not None:
+        look = replace(look, palette={value: _colour(palette[value]) for value in look.greys if value < len(palette)})
     return look, mask.shape[0] * mask.shape[1]
+
+
+def _colour(values: Values) -> Colour:
+    red, green, blue = map(int, values)
+    return red, green, blue
 
 
 def count(looks: Sequence[Look]) -> Counter[int]:

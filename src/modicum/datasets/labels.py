@@ -52,7 +52,7 @@ def infer_code(paths: Sequence[Path], table: Mapping[str, Any] | None = None, *,
         ModicumError: colour labels with too many colours and no class table, a class table that makes no sense, or labels
             that may have unmarked pixels, which nobody declared.
     """
-    given = _checked(table)
+    given, ground = _checked(table), _ground(table)
     if any(name.lower() in _UNMARKED for name in table or {}):
         return _partly_marked(given, table or {})
     if given and isinstance(next(iter(given.values())), tuple):
@@ -61,14 +61,24 @@ def infer_code(paths: Sequence[Path], table: Mapping[str, Any] | None = None, *,
     looks = list(look_at(order[:_SAMPLE], _MOST_PIXELS))
     if not looks:
         names = tuple(given) or (UNNAMED,)
-        code = LabelCode("index", tuple(given.values())) if len(given) > 1 else LabelCode("binary")
+        numbered = len(given) > 1 or (given and ground is not None)
+        code = LabelCode("index", tuple(given.values()), ground=ground or 0) if numbered else LabelCode("binary")
         return code, names, ()
     if not _table_decides(looks, given) and not _is_instances(looks):
         looks += look_at(order[_SAMPLE:_MOST_FILES], _MOST_PIXELS)
     looks = _without_stray_photographs(looks)
+    if (other := _other_palette(looks)) is not None:
+        if given:
+            raise _other_order(looks[0], other)
+        looks = [look.by_colour for look in looks]
     if any(look.colours for look in looks):
         return _colours(looks)
+    if _compressed(looks):
+        return _nearest_values(given, ground or 0, looks)
     counts = count(looks)
+    if ground is not None and given:
+        said = f"Class names come from the class table; {ground} is background."
+        return LabelCode("index", tuple(given.values()), ground=ground), tuple(given), (said,)
     if _VOID not in given.values() and _may_be_unmarked(looks):
         raise _undeclared(counts)
     if _table_decides(looks, given):
@@ -115,10 +125,18 @@ def _checked(table: Mapping[str, Any] | None) -> dict[str, Any]:
             raise ModicumError(f"the class '{name}' of the class table has the value {value!r}.", remedy=remedy)
     if len({type(v) for v in found.values()}) > 1:
         raise ModicumError("the class table mixes values and colours.", remedy="Use one of them for all classes.")
-    given = {n: v for n, v in found.items() if n.lower() not in ("background", *_UNMARKED) and v != 0}
-    if len(set(given.values())) < len(given):
+    ground = _ground(table)
+    given = {n: v for n, v in found.items() if n.lower() not in ("background", *_UNMARKED) and (v != 0 or ground is not None)}
+    if len({*given.values(), ground}) < 1 + len(given):
         raise ModicumError("two classes of the class table have the same value.", remedy="Give each its own.")
     return given if any(isinstance(v, tuple) for v in given.values()) else dict(sorted(given.items(), key=lambda i: i[1]))
+
+
+def _ground(table: Mapping[str, Any] | None) -> int | None:
+    """The value of the background, where a table says that it is another than 0."""
+    told = {name.lower(): value for name, value in (table or {}).items()}
+    ground = told.get("background")
+    return ground if isinstance(ground, int) and ground and not {*told}.intersection(_UNMARKED) else None
 
 
 def _partly_marked(given: dict[str, Any], table: Mapping[str, Any]) -> Inferred:
@@ -198,6 +216,42 @@ def _index(counts: Counter[int]) -> Inferred:
     said = f"Labels are class numbers: {', '.join(str(v) for v in values)}; 0 is background."
     hint = "Names can be given in classes.json."
     return LabelCode("index", values), tuple(f"class {v}" for v in values), (said, hint)
+
+
+def _other_palette(looks: Sequence[Look]) -> Look | None:
+    """The first file whose palette has another colour for an index than those before it."""
+    known: dict[int, Colour] = {}
+    for look in looks:
+        if any(known.setdefault(index, colour) != colour for index, colour in look.palette.items()):
+            return look
+    return None
+
+
+def _other_order(one: Look, other: Look) -> ModicumError:
+    return ModicumError(
+        f"the palettes of {one.path.name} and of this file have other colours for the same values: values tell no class.",
+        file=other.path,
+        remedy='Name the colours of the classes in classes.json, such as {"cup": [255, 0, 0]}.',
+    )
+
+
+def _compressed(looks: Sequence[Look]) -> bool:
+    """Whether JPEG has changed the values of classes in some file."""
+    lossy = [look for look in looks if look.path.suffix.lower() in (".jpg", ".jpeg") and len(look.greys) > 2 * _FEW_VALUES]
+    return bool(lossy) and not is_binary(count(looks))
+
+
+def _nearest_values(given: Mapping[str, int], ground: int, looks: Sequence[Look]) -> Inferred:
+    """Greys as JPEG has left them: each belongs to the class whose value is the nearest."""
+    if len(given) < 2:
+        lossy = max(looks, key=lambda look: len(look.greys))
+        raise ModicumError(
+            f"holds {len(lossy.greys)} values: JPEG has changed those of the classes.",
+            file=lossy.path,
+            remedy='Name their values in classes.json, such as {"disc": 128, "cup": 255}; the nearest wins.',
+        )
+    code = LabelCode("colour", colours=tuple((v, v, v) for v in given.values()), background=(ground, ground, ground))
+    return code, tuple(given), ("Class names come from the class table; JPEG has changed the values: the nearest class wins.",)
 
 
 def _colours(looks: Sequence[Look]) -> Inferred:

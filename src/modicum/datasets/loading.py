@@ -11,7 +11,7 @@ import numpy.typing as npt
 from modicum.datasets.case import Case, LabelCode
 from modicum.datasets.label_values import grey
 from modicum.errors import ModicumError
-from modicum.images import picture_size, read_mask, read_picture
+from modicum.images import mask_palette, picture_size, read_mask, read_picture
 from modicum.images.volumes import cached_grid, cached_mask, cached_volume
 
 
@@ -26,18 +26,31 @@ def load_picture(case: Case) -> npt.NDArray[Any]:
     return np.asarray(cached_volume(case.image).values[case.slice][..., None])
 
 
-def load_mask(path: Path, case: Case) -> npt.NDArray[Any]:
+def load_mask(path: Path, case: Case, code: LabelCode | None = None) -> npt.NDArray[Any]:
     """Raw values (H, W) or (H, W, 3) of a label file of a case; of a volume's, those of its slice.
+
+    Args:
+        code: where its classes are colours, a palette's colours are given instead of its indices.
 
     Raises:
         ModicumError: it cannot be read, or has fewer slices.
     """
     if case.slice is None:
-        return read_mask(path)
+        return read_colours(path) if code is not None and code.kind == "colour" else read_mask(path)
     values = cached_mask(path, case.image)
     if case.slice >= len(values):
         raise ModicumError(f"has {len(values)} slices, its volume {case.image.name} more.", file=path)
     return np.asarray(values[case.slice])
+
+
+def read_colours(path: Path) -> npt.NDArray[Any]:
+    """As `read_mask`, but of a palette its colours (H, W, 3).
+
+    Raises:
+        ModicumError: it cannot be read.
+    """
+    values, palette = read_mask(path), mask_palette(path)
+    return values if palette is None else palette[values]
 
 
 def case_size(case: Case) -> tuple[int, int]:
@@ -62,7 +75,7 @@ def load_label(case: Case, code: LabelCode) -> npt.NDArray[np.uint8]:
     expected = case_size(case)
     numbers = np.zeros(expected, np.uint8)
     for path in case.labels:
-        one = decode(load_mask(path, case), code)
+        one = decode(load_mask(path, case, code), code)
         _same_size(path, (one.shape[0], one.shape[1]), case.image, expected)
         numbers = np.where(one > 0, one, numbers)
     if case.tissue is None:
@@ -92,7 +105,7 @@ def load_marked(case: Case, code: LabelCode) -> npt.NDArray[np.bool_] | None:
     """
     if code.unmarked is None:
         return None
-    return np.asarray(np.any([marked(load_mask(path, case), code) for path in case.labels], axis=0))
+    return np.asarray(np.any([marked(load_mask(path, case, code), code) for path in case.labels], axis=0))
 
 
 def load_valid(case: Case, code: LabelCode) -> npt.NDArray[np.bool_] | None:
@@ -143,7 +156,7 @@ _shares: dict[tuple[tuple[tuple[Path, int], ...], int | None, LabelCode], float]
 
 def _share(case: Case, code: LabelCode) -> float:
     try:
-        shares = [float((decode(load_mask(p, case), code) > 0).mean()) for p in case.labels]
+        shares = [float((decode(load_mask(p, case, code), code) > 0).mean()) for p in case.labels]
     except ModicumError:
         return 0.0
     return min(sum(shares), 1.0)

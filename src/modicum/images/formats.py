@@ -16,15 +16,16 @@ Pixels = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Format:
-    """The three questions that a file format answers. Each may raise anything on a broken file."""
+    """The questions that a file format answers. Each may raise anything on a broken file."""
 
     picture: Callable[[Path], Pixels]  # (H, W, 1 or 3) uint8, uint16 or float32
     mask: Callable[[Path], Pixels]  # raw values (H, W) or (H, W, 3)
+    palette: Callable[[Path], Pixels | None]  # colours (N, 3) uint8 of a mask's indices; None: it has no palette
     size: Callable[[Path], tuple[int, int]]  # (height, width), from the header
 
 
-_RASTER = Format(raster.picture, raster.mask, raster.size)
-_TIFF = Format(tiff.picture, tiff.mask, tiff.size)
+_RASTER = Format(raster.picture, raster.mask, raster.palette, raster.size)
+_TIFF = Format(tiff.picture, tiff.mask, tiff.palette, tiff.size)
 
 FORMATS: dict[str, Format] = {
     ".png": _RASTER,

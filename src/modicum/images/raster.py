@@ -42,6 +42,14 @@ def mask(path: Path) -> Pixels:
         return upright(values, _orientation(image))
 
 
+def palette(path: Path) -> Pixels | None:
+    """The colours (N, 3) uint8 of the indices that `mask` gives, or None where it gives none."""
+    with _open(path) as image:
+        if image.mode != "P" or _grey_palette(image):
+            return None
+        return np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+
+
 def size(path: Path) -> tuple[int, int]:
     """(height, width) from the header."""
     with _open(path) as image:

@@ -47,6 +47,15 @@ def read_mask(path: Path | str) -> npt.NDArray[Any]:
     return values
 
 
+def mask_palette(path: Path | str) -> npt.NDArray[np.uint8] | None:
+    """The colours (N, 3) that stand for the values of `read_mask`, or None where they are no indices of a palette.
+
+    Raises:
+        ModicumError: as `read_picture`.
+    """
+    return None if is_volume(path) else _read(Path(path), lambda f: f.palette)
+
+
 def picture_size(path: Path | str) -> tuple[int, int]:
     """(height, width) upright, from the header alone.
 

@@ -40,12 +40,24 @@ def mask(path: Path) -> Pixels:
     with tifffile.TiffFile(path) as file:
         page = _only_page(file, path)
         values = _values(page, path)
-        if page.photometric == _PALETTE and values.shape[2] == 1:
-            colours = _palette(page)
-            used = np.unique(values)
-            if (colours == colours[:, :1]).all() and len(np.unique(colours[used, 0])) == len(used):
-                values = colours[values[..., 0]][..., :1]
+        if page.photometric == _PALETTE and _is_grey(colours := _palette(page), values):
+            values = colours[values[..., 0]][..., :1]
         return upright(values, _orientation(page))
+
+
+def palette(path: Path) -> Pixels | None:
+    """The colours (N, 3) uint8 of the indices that `mask` gives, or None where it gives none."""
+    with tifffile.TiffFile(path) as file:
+        page = _only_page(file, path)
+        if page.photometric != _PALETTE:
+            return None
+        return None if _is_grey(colours := _palette(page), _values(page, path)) else colours
+
+
+def _is_grey(palette: npt.NDArray[np.uint8], values: Pixels) -> bool:
+    """Whether the colours of a palette are greys, those that are used all different."""
+    used = np.unique(values)
+    return bool((palette == palette[:, :1]).all()) and len(np.unique(palette[used, 0])) == len(used)
 
 
 def size(path: Path) -> tuple[int, int]:

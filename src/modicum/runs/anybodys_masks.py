@@ -15,7 +15,7 @@ from modicum.datasets.case import Case, LabelCode
 from modicum.datasets.label_values import MOST_CLASSES, count, grey, look_at
 from modicum.datasets.layouts.found import pictures_in, stem
 from modicum.datasets.layouts.pairing import bare_names
-from modicum.datasets.loading import decode, marked
+from modicum.datasets.loading import decode, marked, read_colours
 from modicum.errors import ModicumError
 from modicum.images import read_mask
 from modicum.images.volumes import Volume, is_volume, read_volume
@@ -89,7 +89,7 @@ def picture_pair(found: Path, true: Path, fov: Path | None, code: LabelCode, use
     case = Case("", true, (true,), fov)
     if is_volume(found):
         raise ModicumError(f"is a volume, its true mask {true.name} a picture.", file=found)
-    values = read_mask(found)
+    values = read_colours(found) if code.kind == "colour" else read_mask(found)
     prediction = decode(values, _their_code(values, code, found, used))
     return Pair(truth=load_label(case, code), prediction=prediction, valid=load_valid(case, code), spacing=None)
 
