@@ -187,6 +187,17 @@ def test_resize_by_a_whole_factor_is_the_area_mean() -> None:
     assert np.allclose(shrink_picture(picture, (10, 15)), expected, atol=1e-5)
 
 
+@given(st.integers(40, 700), st.integers(40, 700), st.sampled_from([16, 33, 64]))
+def test_an_even_picture_stays_even_when_made_small(height: int, width: int, side: int) -> None:
+    """Though nothing lies beyond its edges: what does not divide by the factor is no border."""
+    if min(height, width) < side:
+        return
+    even, to_small = np.full((height, width), 127, np.uint8), resize((height, width), (side, side))
+    assert set(np.unique(sample(even, to_small, border="zero"))) == {127}
+    bent = compose([to_small, Elastic(np.zeros((5, 5, 2)), (side, side))])
+    assert set(np.unique(sample(even, bent, border="zero"))) == {127}
+
+
 def test_many_channels_are_sampled_alike() -> None:
     picture = np.random.default_rng(0).random((20, 20, 7)).astype(np.float32)
     turn = about_centre((20, 20), rotation=0.4)

@@ -48,7 +48,7 @@ def sample(picture: Pixels, by: CoordinateMap, *, border: Border = "reflect", ne
 def _remapped(picture: Pixels, by: CoordinateMap, border: Border, nearest: bool) -> Pixels:
     """`sample` through a map that is not affine, in bands of rows, so that the points take little memory."""
     factor = 1 if nearest else _shrinking(by)
-    picture = _shrink(picture, factor)
+    picture = _shrink(_filled_up(picture, factor), factor)
     if border == "turn":  # first and last row are neighbours
         picture = np.concatenate([picture[-1:], picture, picture[:1]])
     flags = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
@@ -81,11 +81,21 @@ def _without_aliasing(picture: Pixels, by: Affine) -> tuple[Pixels, Affine]:
     factor = int(np.linalg.svd(by.matrix[:2, :2], compute_uv=False).min() + 1e-6)
     if factor < 2:
         return picture, by
-    shrunk = _shrink(picture, factor)
+    shrunk = _shrink(_filled_up(picture, factor), factor)
     matrix = by.matrix.copy()
     matrix[:2] /= factor
     matrix[:2, 2] += 0.5 / factor - 0.5
     return shrunk, Affine(matrix, (shrunk.shape[0], shrunk.shape[1]), by.target)
+
+
+def _filled_up(picture: Pixels, factor: int) -> Pixels:
+    """The picture with its last row and column repeated until both sides are multiples: what a map reads there is no border."""
+    bottom, right = -picture.shape[0] % factor, -picture.shape[1] % factor
+    if not bottom and not right:
+        return picture
+    return cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_REPLICATE).reshape(
+        picture.shape[0] + bottom, picture.shape[1] + right, *picture.shape[2:]
+    )
 
 
 def pixel_grid(shape: Shape, rows: slice = slice(None)) -> npt.NDArray[np.float64]:
