@@ -31,6 +31,8 @@ FORMATS: dict[str, Format] = {
     ".png": _RASTER,
     ".jpg": _RASTER,
     ".jpeg": _RASTER,
+    ".jpe": _RASTER,
+    ".jfif": _RASTER,
     ".gif": _RASTER,
     ".bmp": _RASTER,
     ".webp": _RASTER,
@@ -42,6 +44,10 @@ FORMATS: dict[str, Format] = {
     ".tiff": _TIFF,
 }
 PICTURE_SUFFIXES: tuple[str, ...] = tuple(FORMATS)
+UNREAD_SUFFIXES = (
+    *(".jp2", ".j2k", ".jxl", ".heic", ".heif", ".avif", ".psd", ".dng"),
+    *(".svs", ".ndpi", ".mrxs", ".scn", ".vsi", ".bif", ".czi", ".lif", ".nd2", ".oib"),  # of slides and microscopes
+)
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".dcm")
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from modicum.bundle import Bundle, class_numbers, refuse_picture, volume_probabilities
 from modicum.console import bar, say
-from modicum.datasets.inputs import expand
+from modicum.datasets.inputs import PassedOver, expand
 from modicum.datasets.layouts.found import stem
 from modicum.errors import ModicumError
 from modicum.evaluation import overlay
@@ -76,10 +76,10 @@ def predict(
     Raises:
         ModicumError: no input at all, the output cannot be written, or a mask would replace a picture.
     """
-    labels: list[Path] = []
-    paths = _names(expand(inputs, labels))
-    if labels:
-        say(f"Not segmented: {len(labels)} files that are labels or fields of view by name, such as {labels[0]}.")
+    passed_over = PassedOver()
+    paths = _names(expand(inputs, passed_over))
+    for sentence in passed_over.told("Not segmented"):
+        say(sentence)
     _refuse_to_replace(paths, out)
     scale = _scale(bundle, list(paths.values()), scale)
     plain = bundle.segmenter(flips=flips)

@@ -9,7 +9,7 @@ from pathlib import Path
 from modicum.augment import moved_only, recoloured
 from modicum.console import bar, say
 from modicum.datasets.case import Case, Dataset, Split, counted
-from modicum.datasets.inputs import expand
+from modicum.datasets.inputs import PassedOver, expand
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import PseudoLabelled
 from modicum.images.digest import digest
@@ -60,10 +60,10 @@ def unlabelled_cases(dataset: Dataset, split: Split, folder: str | None) -> list
     held_out = {c.patient for c in dataset.labelled if c.id in tested and c.patient}
     cases = [c for c in dataset.unlabelled if c.patient not in held_out]
     if folder is not None:
-        labels: list[Path] = []
-        cases += [Case(f"{path.parent.name}/{path.name}", path) for path in expand([folder], labels)]
-        if labels:
-            say(f"Not learned from: {len(labels)} files that are labels or fields of view by name, such as {labels[0]}.")
+        passed_over = PassedOver()
+        cases += [Case(f"{path.parent.name}/{path.name}", path) for path in expand([folder], passed_over)]
+        for sentence in passed_over.told("Not learned from"):
+            say(sentence)
     known = {digest(c.image) for c in dataset.labelled}
     others: dict[tuple[str, int | None], Case] = {}
     for case in cases:

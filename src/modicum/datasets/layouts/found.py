@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modicum.datasets.case import Case, Part
 from modicum.errors import Finding
-from modicum.images.formats import is_dicom, is_picture, is_volume, picture_suffix
+from modicum.images.formats import UNREAD_SUFFIXES, is_dicom, is_picture, is_volume, picture_suffix
+
+if TYPE_CHECKING:
+    from modicum.images.volumes.dicom import Series
 
 PARTS: dict[str, Part] = {
     "train": "train",
@@ -59,15 +62,26 @@ def pictures_in(folder: Path, *, deep: bool = False) -> list[Path]:
     return sorted([*kept, *(one for place in series for one in _first_of_each(place))])
 
 
+def unread_in(folder: Path) -> list[Path]:
+    """Pictures below a folder in formats that are not read, sorted."""
+    found = (p for p in folder.rglob("*") if p.suffix.lower() in UNREAD_SUFFIXES and not _hidden(p.relative_to(folder)))
+    return sorted(p for p in found if p.is_file())
+
+
 def dicom_folders(folder: Path) -> list[Path]:
     """The folder and those below it that hold DICOM files, sorted."""
     return sorted({p.parent for p in folder.rglob("*") if p.is_file() and not _hidden(p.relative_to(folder)) and is_dicom(p)})
 
 
 def _first_of_each(folder: Path) -> list[Path]:
-    from modicum.images.volumes.dicom import series_in
-
     return [series.files[0] for series in series_in(folder)]
+
+
+def series_in(folder: Path) -> list[Series]:
+    """All DICOM series of pictures in a folder."""
+    from modicum.images.volumes import dicom
+
+    return dicom.series_in(folder)
 
 
 def subfolders(folder: Path) -> dict[str, Path]:

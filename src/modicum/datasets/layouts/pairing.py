@@ -194,7 +194,7 @@ def _orphan(label: Path) -> Finding:
         "label-without-image",
         "this label has no picture of the same name.",
         file=str(label),
-        remedy="Add the picture, rename one of them, or remove the label.",
+        remedy="Add the picture as PNG, TIFF, JPEG or another format that is read, rename one of them, or remove the label.",
     )
 
 
