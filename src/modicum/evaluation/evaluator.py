@@ -149,7 +149,7 @@ class Evaluator:
         import pandas as pd
 
         columns = [*self._metrics(), *(SIZES if any(r.sizes for r in self._rows) else ())]
-        own = {"case", "class", "patient", *columns}
+        own = {"case", "class", "patient", *OVERLAP_METRICS, *DISTANCE_METRICS, *CURVE_METRICS, *SIZES}
         rows = [
             {"case": r.case, "class": r.class_name, "patient": r.patient}
             | {m: r.metrics.get(m, math.nan) for m in columns}

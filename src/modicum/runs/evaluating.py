@@ -23,7 +23,7 @@ from modicum.images.volumes import is_volume
 from modicum.runs.anybodys_masks import masks_in, partners, picture_pair, values_in, volume_pair
 from modicum.runs.folder import RunFolder, environment, now
 from modicum.runs.steps import second_looks, steps_of, threshold_of
-from modicum.runs.testing import calibration, examples, measured_in_part, one_temperature, test_bundle
+from modicum.runs.testing import calibration, examples, how_measured, measured_in_part, one_temperature, test_bundle
 from modicum.tables import nearest
 
 _OWN = {"predictions", "summary.json", "cases.csv", "report.html", ".lock"}  # what an evaluation leaves that was interrupted
@@ -50,7 +50,9 @@ def evaluate_bundle(bundle_path: Path, data: Path, out: Path | None, part: str =
         raise ModicumError(failed[0].message, file=failed[0].file, remedy=failed[0].remedy)
     failed += measured_in_part(cases, code)
     dice = {str(case): float(value) for case, value in dice_by_case(evaluator.table()).dropna().items()}
-    notes += [*_other_name(bundle, dataset), *steps.notes(bundle), *_field_note(any(c.field_of_view for c in cases))]
+    notes += how_measured(volumes=any(c.slice is not None for c in cases), fields=any(c.field_of_view for c in cases))
+    notes += [f"Threshold {bundle.threshold:.3f}, the model's own."] if len(bundle.classes) == 1 else []
+    notes += [*_other_name(bundle, dataset), *steps.notes(bundle)]
     whole = _figures(evaluator, notes, failed) | steps.summary(evaluator)
     whole["calibration"] = calibration(evaluator, one_temperature([bundle, *bundle.others]))
     data_of_report = replace(
@@ -99,7 +101,7 @@ def evaluate_folders(predictions: Path, labels: Path, out: Path | None, fov: Pat
     for stem, path in true.items():
         pair = volume_pair if is_volume(path) else picture_pair
         evaluator.add(stem, None, patient=patients.get(stem, ""), **pair(found[stem], path, fields.get(stem), code, used))
-    told = [*notes, *([guessed] if guessed else []), *_field_note(bool(fields))]
+    told = [*notes, *([guessed] if guessed else []), *how_measured(volumes=True in kinds, fields=bool(fields))]
     whole = _figures(evaluator, told, [])
     if folder is not None:
         title = f"{predictions.name} against {labels.name}"
@@ -173,10 +175,6 @@ def _other_name(bundle: Bundle, dataset: Dataset) -> list[str]:
     if len(bundle.classes) > 1 or {ours, theirs} & {UNNAMED, "object"} or ours.casefold() == theirs.casefold():
         return []
     return [f"The model finds '{ours}', the labels show '{theirs}'."]
-
-
-def _field_note(fields: bool) -> list[str]:
-    return ["Only pixels inside the field of view count."] if fields else []
 
 
 def _place(path: Path) -> RunFolder:

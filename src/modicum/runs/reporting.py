@@ -17,7 +17,7 @@ from modicum.recipes import plain
 from modicum.runs.folder import RunFolder, flat
 from modicum.runs.prepare import Prepared
 from modicum.runs.steps import Steps, second_looks
-from modicum.runs.testing import calibration, examples, one_temperature
+from modicum.runs.testing import calibration, examples, how_measured, one_temperature
 from modicum.runs.trained import Trained
 
 
@@ -93,10 +93,8 @@ class Outcome:
                 notes.append(f"No {things[:-1]} of the folds is set aside for good: the recipe was planned from all of them.")
         else:
             notes.append(f"The test {things} took no part in planning, training or any choice.")
-        if things == "volumes":
-            notes.append("Volumes were measured as wholes, not slice by slice; distances in them are in mm.")
-        if any(c.field_of_view for c in self.dataset.labelled):
-            notes.append("Only pixels inside the field of view count.")
+        fields = any(c.field_of_view for c in self.dataset.labelled)
+        notes += how_measured(volumes=things == "volumes", fields=fields)
         if len(self.dataset.classes) == 1:
             notes.append(self._threshold())
         notes += self.steps.notes(self.model.bundle)

@@ -105,6 +105,12 @@ def _test(
     steps.add(case, _joined(labels, case), truth, valid, look, told, bundle, decide)
 
 
+def how_measured(*, volumes: bool, fields: bool) -> list[str]:
+    """In words what figures are of: whether of volumes, and whether of all pixels."""
+    notes = ["Volumes were measured as wholes, not slice by slice; distances in them are in mm."] if volumes else []
+    return notes + (["Only pixels inside the field of view count."] if fields else [])
+
+
 def measured_in_part(cases: Sequence[Case], code: LabelCode) -> list[Finding]:
     """A warning where test pictures are marked in part: their figures are of the marked pixels alone."""
     partly = []
