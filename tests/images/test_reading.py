@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import struct
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -81,6 +83,41 @@ def test_signed_tiff_becomes_float(tmp_path: Path) -> None:
     found = read_picture(tmp_path / "x.tif")
     assert found.dtype == np.float32
     assert found.min() < 0
+
+
+@pytest.mark.parametrize("photometric", [0, 1])
+@pytest.mark.parametrize("compression", ["group3", "group4", "packbits", "tiff_lzw", "tiff_deflate", "raw"])
+def test_white_is_zero_is_turned_round_once(tmp_path: Path, compression: str, photometric: int) -> None:
+    """Whoever decodes it: Pillow turns it round by itself."""
+    grey = np.random.default_rng(0).integers(0, 256, (20, 30)).astype(np.uint8)
+    for values in (grey > 100, grey) if not compression.startswith("group") else (grey > 100,):
+        Image.fromarray(values).save(tmp_path / "a.tif", compression=compression, tiffinfo={262: photometric})
+        expected = np.where(values, 255, 0) if values.dtype == bool else values
+        assert np.array_equal(read_mask(tmp_path / "a.tif"), expected)
+        assert np.array_equal(read_picture(tmp_path / "a.tif")[..., 0], expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", [cv2.IMWRITE_TIFF_COMPRESSION_LZW, cv2.IMWRITE_TIFF_COMPRESSION_ADOBE_DEFLATE])
+def test_compressed_colours_of_16_bits_keep_them_all(tmp_path: Path, kind: int, orientation: int) -> None:
+    deep = np.random.default_rng(0).integers(0, 4096, (20, 30, 3)).astype(np.uint16)
+    path = tmp_path / "a.tif"
+    cv2.imwrite(str(path), deep[..., ::-1], [cv2.IMWRITE_TIFF_COMPRESSION, kind])
+    path.write_bytes(with_orientation(path.read_bytes(), orientation))
+    Image.fromarray((deep // 16).astype(np.uint8)).save(tmp_path / "b.tif", tiffinfo={274: orientation})
+    assert np.array_equal(read_picture(path) // 16, read_picture(tmp_path / "b.tif"))
+    assert len(np.unique(read_picture(path))) == len(np.unique(deep))
+
+
+def with_orientation(tiff: bytes, orientation: int) -> bytes:
+    """A little-endian TIFF with a new directory at its end that has the tag Orientation as well."""
+    (start,) = struct.unpack("<I", tiff[4:8])
+    (count,) = struct.unpack("<H", tiff[start : start + 2])
+    entries = [tiff[start + 2 + 12 * i : start + 14 + 12 * i] for i in range(count)]
+    entries = sorted([*entries, struct.pack("<HHIHH", 274, 3, 1, orientation, 0)], key=lambda e: struct.unpack("<H", e[:2]))
+    whole = tiff + b"\0" * (len(tiff) % 2)
+    directory = struct.pack("<H", count + 1) + b"".join(entries) + struct.pack("<I", 0)
+    return whole[:4] + struct.pack("<I", len(whole)) + whole[8:] + directory
 
 
 def test_16_bit_png(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import tifffile
@@ -87,16 +88,17 @@ def _only_page(file: tifffile.TiffFile, path: Path) -> tifffile.TiffPage:
 
 def _values(page: tifffile.TiffPage, path: Path) -> Pixels:
     """Stored samples (H, W, 1 or 3) uint8, uint16 or float32, alpha dropped."""
-    values = _decode(page, path)
+    values, turned_round = _decode(page, path)
     if values.shape[2] not in (1, 3):
         raise ModicumError(
             f"has {values.shape[2]} channels; pictures with 1 (grey) or 3 (RGB) are read.",
             file=path,
             remedy="Save the channels that matter as grey or RGB.",
         )
+    negative = page.photometric == _WHITE_IS_ZERO and not turned_round
     if values.dtype == np.bool_:
-        return (values ^ (page.photometric == _WHITE_IS_ZERO)).astype(np.uint8) * np.uint8(255)
-    if page.photometric == _WHITE_IS_ZERO and values.dtype in (np.uint8, np.uint16):
+        return (values ^ negative).astype(np.uint8) * np.uint8(255)
+    if negative and values.dtype in (np.uint8, np.uint16):
         return np.iinfo(values.dtype).max - values
     if values.dtype in (np.uint8, np.uint16, np.float32):
         return values
@@ -104,22 +106,33 @@ def _values(page: tifffile.TiffPage, path: Path) -> Pixels:
     return values.astype(np.uint16 if fits else np.float32)
 
 
-def _decode(page: tifffile.TiffPage, path: Path) -> Pixels:
+def _decode(page: tifffile.TiffPage, path: Path) -> tuple[Pixels, bool]:
+    """Samples (H, W, C), and whether those of which 0 is white have been turned round."""
     _complete(page, path)
     if page.photometric == _SEPARATED:
-        return _by_pillow(path)
+        return _by_pillow(path), True
     try:
         values = page.asarray()
     except ValueError as error:
         if "imagecodecs" not in str(error):
             raise
-        return _by_pillow(path)
+        if page.bitspersample > 8 and page.samplesperpixel > 1:
+            return _by_opencv(page, path), True
+        return _by_pillow(path), page.bitspersample <= 8
     if page.axes == "SYX":  # channels stored one after the other
         values = np.moveaxis(values, 0, -1)
     if values.ndim == 2:
         values = values[..., None]
     alpha = sum(int(kind) in (1, 2) for kind in page.extrasamples) or int(values.shape[2] == 4 and len(page.extrasamples) == 1)
-    return values[..., : values.shape[2] - alpha] if 0 < alpha < values.shape[2] else values
+    return (values[..., : values.shape[2] - alpha] if 0 < alpha < values.shape[2] else values), False
+
+
+def _by_opencv(page: tifffile.TiffPage, path: Path) -> Pixels:
+    """Colours of more than 8 bits, of which Pillow would keep 8. OpenCV turns them upright, which is undone."""
+    values = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None or values.ndim != 3:
+        raise ModicumError("is compressed in a way that is not read.", file=path, remedy="Save it without compression.")
+    return upright(values[..., 2::-1], _TURNED_BACK.get(_orientation(page), 1))
 
 
 def _by_pillow(path: Path) -> Pixels:
