@@ -13,7 +13,7 @@ from pydicom.sr.codedict import codes
 import modicum as md
 from ct import body, slices
 from discs import TINY
-from modicum.datasets import discover, load_label
+from modicum.datasets import check, discover, load_label
 from modicum.runs.evaluating import evaluate_folders
 from modicum.runs.predicting import predict
 
@@ -92,7 +92,7 @@ def test_series_of_one_patient_stay_together_and_nobody_is_named(tmp_path: Path)
     assert not {"Anna", "Ben"} & set(patients.values())
 
 
-def test_trained_predicted_and_measured(archive: Path, tmp_path: Path) -> None:
+def test_trained_predicted_and_measured(archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = md.train(archive, tmp_path / "run", recipe="small-whole", changes=[*TINY, "fit.epochs=2"])
     assert run.bundle.classes == NAMES
     assert run.summary["test"]["dice"]["n"] == 3
@@ -102,3 +102,14 @@ def test_trained_predicted_and_measured(archive: Path, tmp_path: Path) -> None:
     done.written[0].rename(tmp_path / "masks" / "a.dcm")
     same = evaluate_folders(tmp_path / "masks", tmp_path / "masks", None)
     assert same["test"]["dice"]["mean"] == 1
+    slices(tmp_path / "cut", places=[0, 2.5, 5, 12.5, 15, 17.5])
+    predict(run.bundle, [str(tmp_path / "cut")], tmp_path / "masks")
+    assert "warning: cut: 2 slices are missing after slice 3" in capsys.readouterr().err
+
+
+def test_what_is_wrong_with_a_series_is_told_once(tmp_path: Path) -> None:
+    series = slices(tmp_path / "P0" / "ct", places=[0, 2.5, 5, 12.5, 15, 17.5]).parent
+    segmentation(slices(tmp_path / "P1" / "ct").parent, tmp_path / "P1" / "seg.dcm")
+    (found,) = [f for f in check(discover(tmp_path)) if f.kind == "volume-remark"]
+    assert (found.severity, Path(found.file or "").parent) == ("warning", series)
+    assert "2 slices are missing" in found.message

@@ -39,6 +39,9 @@ def plant(path: Path) -> int:
     dataset.ReferencedStudySequence = Sequence([inside])
     dataset.RequestAttributesSequence = Sequence([inside])
     dataset.private_block(0x1011, "Beeblebrox Inc", create=True).add_new(1, "LO", NAME)
+    dataset.file_meta.SourceApplicationEntityTitle = "Beeblebrox"
+    dataset.file_meta.PrivateInformationCreatorUID, dataset.file_meta.PrivateInformation = "1.2.3", NAME.encode() + b" "
+    dataset.preamble = NAME.encode().ljust(128, b"\0")
     dataset.save_as(path)
     return count
 
@@ -65,6 +68,7 @@ def test_the_planted_name_is_gone_and_the_picture_is_not(tmp_path: Path) -> None
         for element in dataset.iterall():
             if element.keyword not in harmless:
                 assert "Beeblebrox" not in str(element.value), element
+        assert "Beeblebrox" not in f"{dataset.file_meta}{dataset.preamble!r}"
         assert dataset.PatientIdentityRemoved == "YES"
         assert "19700101" not in str(dataset)
     assert np.array_equal(read_volume(found[0]).values, body())

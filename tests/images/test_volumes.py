@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ct import SHAPE, body, slices
+from modicum.datasets.layouts.found import pictures_in, stem
 from modicum.errors import ModicumError
 from modicum.images.volumes import is_volume, read_volume, read_volume_mask, volume_grid, write_volume_mask
 from modicum.images.volumes.orientation import Orientation
@@ -139,11 +140,46 @@ def test_two_series_in_a_folder_are_told_apart(tmp_path: Path) -> None:
         ({"places": [0, 2.5, 5, 12.5, 15, 17.5]}, "2 slices are missing after slice 3"),
         ({"tilt": 0.1}, "tilted by 5.7 degrees"),
         ({"BurnedInAnnotation": "YES"}, "burned into"),
+        ({"PixelSpacing": None}, "does not say how far apart its pixels lie"),
     ],
 )
 def test_what_is_not_as_it_should_be_is_said(tags: dict, said: str, tmp_path: Path) -> None:
     (remark,) = read_volume(slices(tmp_path, **tags)).remarks
     assert said in remark
+
+
+def test_files_named_by_their_uid_are_a_series(tmp_path: Path) -> None:
+    slices(tmp_path / "ct")
+    for number, path in enumerate(sorted((tmp_path / "ct").iterdir())):
+        path.rename(path.with_name(f"CT.1.2.840.{number}"))
+    (tmp_path / "ct" / "notes.1").write_text("no DICOM")
+    (first,) = pictures_in(tmp_path, deep=True)
+    assert np.array_equal(read_volume(first).values, body())
+    assert stem(first) == "ct"
+
+
+def test_empty_rescaling_is_none(tmp_path: Path) -> None:
+    path = slices(tmp_path, RescaleSlope=None, RescaleIntercept=None)
+    assert np.array_equal(read_volume(path).values, body() + 1024)
+
+
+@pytest.mark.parametrize(
+    "gone", ["PatientID PatientName PatientBirthDate PatientSex StudyDate StudyTime AccessionNumber StudyID",
+             "FrameOfReferenceUID", "SliceThickness", "PixelSpacing"],
+)  # fmt: skip
+def test_what_anonymisers_take_out_is_not_needed_for_a_segmentation(tmp_path: Path, gone: str) -> None:
+    slices(tmp_path / "ct")
+    for path in (tmp_path / "ct").iterdir():
+        one = pydicom.dcmread(path)
+        for name in gone.split():
+            delattr(one, name)
+        one.save_as(path)
+    volume = read_volume(path)
+    mask = (body() > 250).astype(np.uint8)
+    written = write_volume_mask(volume, mask, tmp_path, "mask", ("a",))
+    again = read_volume(written)
+    assert np.array_equal(again.values, mask)
+    assert again.lies_as(volume)
 
 
 def test_series_that_are_no_volume_are_refused(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from modicum.errors import Finding, ModicumError
 from modicum.images.volumes import cached_volume
 
 THUMB = 32
+_LOOK = "Look at it in a viewer, and export it again if something is missing."
 
 
 @dataclass
@@ -90,8 +91,11 @@ def _picture(one: Examined) -> None:
     if picture is None:
         return
     one.size, one.channels, one.dtype = (picture.shape[0], picture.shape[1]), picture.shape[2], picture.dtype.name
-    if one.case.slice is not None and one.case.slice != len(cached_volume(one.case.image).values) // 2:
-        return  # slices of a volume are alike by nature: the one in its middle stands for it
+    if one.case.slice is not None:
+        volume = cached_volume(one.case.image)
+        if one.case.slice != len(volume.values) // 2:
+            return  # slices of a volume are alike by nature: the one in its middle stands for it
+        one.findings += [Finding("warning", "volume-remark", said, str(one.case.image), _LOOK) for said in volume.remarks]
     one.digest = hashlib.sha1(repr(picture.shape).encode() + picture.tobytes(), usedforsecurity=False).hexdigest()
     if one.case.slice is None:
         one.thumb = _thumb(picture)

@@ -69,11 +69,15 @@ def is_volume(path: Path | str) -> bool:
 
 
 def is_dicom(path: Path | str) -> bool:
-    """Whether a file says that it is DICOM: by its suffix, or, without one, by the mark after its preamble."""
+    """Whether a file says that it is DICOM: by its suffix, or by the mark after its preamble.
+
+    The mark is looked for where there is no suffix, or one as of a UID (`CT.1.2.840.7`), or `.ima`.
+    """
     path = Path(path)
-    if path.suffix.lower() == ".dcm":
+    suffix = path.suffix.lower()
+    if suffix == ".dcm":
         return True
-    if path.suffix or path.name.startswith("."):
+    if path.name.startswith(".") or not (suffix in ("", ".ima") or suffix[1:].isdigit()):
         return False
     try:
         with path.open("rb") as file:

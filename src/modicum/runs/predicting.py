@@ -155,6 +155,8 @@ def _segment_volume(
     volume = read_volume(path)
     if volume.channels > 1:
         say(f"{path.name} holds {volume.channels} channels: its first alone is segmented, as in training.")
+    for remark in volume.remarks:
+        say(f"warning: {name}: {remark}")
     found = volume_probabilities(segmenter, bundle, volume)
     numbers = class_numbers(found, bundle, volume.values, volume.spacing)
     quality.add(name, path, volume.values, found, numbers)

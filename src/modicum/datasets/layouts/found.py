@@ -44,7 +44,7 @@ def stem(path: Path | str) -> str:
     if is_dicom(path) and len(_first_of_each(Path(path).parent)) == 1:
         return Path(path).parent.name
     name = Path(path).name
-    suffix = picture_suffix(path)
+    suffix = "" if (end := picture_suffix(path))[1:].isdigit() else end  # what follows the last dot of a UID is none
     return name[: -len(suffix)] if suffix else name
 
 

@@ -33,6 +33,7 @@ def deidentify(dataset: pydicom.Dataset) -> dict[str, str]:
         for element in list(one):
             if element.VR in _FREE_TEXT and element.keyword not in _HARMLESS:
                 del one[element.tag]
+    _new_head(dataset)
     dataset.PatientIdentityRemoved = "YES"
     dataset.DeidentificationMethod = "DICOM PS3.15 basic profile, free text removed (Modicum)"
     after = {place: repr(element.value) for place, element in _elements(dataset)}
@@ -46,6 +47,16 @@ def deidentify(dataset: pydicom.Dataset) -> dict[str, str]:
             what = "emptied" if after[place] in ("''", "None", "[]") else "replaced"
         changed[keyword_for_tag(place[-1]) or "private elements"] = what
     return changed
+
+
+def _new_head(dataset: pydicom.Dataset) -> None:
+    """What stands before the data set, without the names of stations and private information."""
+    old = dataset.file_meta
+    dataset.preamble = b"\0" * 128
+    dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = old.TransferSyntaxUID
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
 
 
 def _datasets(dataset: pydicom.Dataset) -> Iterator[pydicom.Dataset]:

@@ -6,7 +6,7 @@ No text of a file but its geometry and pixels is kept: nothing that names a pers
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -160,8 +160,8 @@ def _place(header: pydicom.Dataset) -> float:
 def _slices(headers: Sequence[pydicom.Dataset], path: Path) -> _Planes:
     first = headers[0]
     if len(headers) == 1 and "ImagePositionPatient" not in first:
-        spacing = [float(v) for v in first.get("PixelSpacing", (1, 1))]
-        return _Planes(np.diag([spacing[1], spacing[0], 1.0, 1.0]), (0,), ())
+        spacing, remarks = _pixel_spacing(first)
+        return _Planes(np.diag([spacing[1], spacing[0], 1.0, 1.0]), (0,), remarks)
     if any("ImagePositionPatient" not in h or "ImageOrientationPatient" not in h for h in headers):
         raise ModicumError(
             "slices of this series do not say where they lie.", file=path, remedy="Export it again with its geometry."
@@ -173,8 +173,18 @@ def _slices(headers: Sequence[pydicom.Dataset], path: Path) -> _Planes:
             "slices of this series lie in different planes.", file=path, remedy="Keep the slices of one direction in a folder."
         )
     thickness = float(first.get("SpacingBetweenSlices") or first.get("SliceThickness") or 1)
-    spacing = [float(v) for v in first.get("PixelSpacing", (1, 1))]
-    return _planes(positions, directions[0], spacing, thickness, path)
+    spacing, remarks = _pixel_spacing(first)
+    planes = _planes(positions, directions[0], spacing, thickness, path)
+    return replace(planes, remarks=(*remarks, *planes.remarks))
+
+
+def _pixel_spacing(header: pydicom.Dataset) -> tuple[list[float], tuple[str, ...]]:
+    """Millimetres between rows and between columns, and a remark where the file does not say them."""
+    if header.get("PixelSpacing"):
+        return [float(v) for v in header.PixelSpacing], ()
+    return [1.0, 1.0], (
+        "the file does not say how far apart its pixels lie: they are taken as 1 mm, and millilitres are wrong.",
+    )
 
 
 def _frames(dataset: pydicom.Dataset, path: Path) -> _Planes:
@@ -183,10 +193,10 @@ def _frames(dataset: pydicom.Dataset, path: Path) -> _Planes:
     shared = (dataset.get("SharedFunctionalGroupsSequence") or [None])[0]
     each = dataset.get("PerFrameFunctionalGroupsSequence")
     if each is None:
-        spacing = [float(v) for v in dataset.get("PixelSpacing", (1, 1))]
+        spacing, remarks = _pixel_spacing(dataset)
         between = float(dataset.get("SpacingBetweenSlices") or dataset.get("SliceThickness") or 1)
         said = "the frames do not say where they lie: they are taken in the file's order."
-        return _Planes(np.diag([spacing[1], spacing[0], between, 1.0]), tuple(range(count)), (said,))
+        return _Planes(np.diag([spacing[1], spacing[0], between, 1.0]), tuple(range(count)), (*remarks, said))
 
     def group(frame: Any, name: str) -> Any:
         for place in (frame, shared):
@@ -266,6 +276,9 @@ def _of_frame(dataset: pydicom.Dataset, frame: int) -> pydicom.Dataset:
 
 def _physical(stored: npt.NDArray[Any], rescaled: pydicom.Dataset, dataset: pydicom.Dataset) -> npt.NDArray[np.float32]:
     """Values of one slice: slope and intercept applied; MONOCHROME1, where the least is white, turned round without these."""
+    for name, usual in (("RescaleSlope", 1), ("RescaleIntercept", 0)):
+        if name in rescaled and rescaled[name].value in (None, ""):  # stands there, and says nothing
+            rescaled[name].value = usual
     units = (float(rescaled.get("RescaleSlope", 1)), float(rescaled.get("RescaleIntercept", 0))) != (1, 0)
     if str(dataset.get("PhotometricInterpretation", "")) == "MONOCHROME1" and not units:
         bits, signed = int(dataset.BitsStored), bool(dataset.get("PixelRepresentation", 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,10 @@ from modicum.images.formats import is_dicom
 from modicum.images.volumes.orientation import Orientation
 from modicum.images.volumes.volume import Mask, Volume
 
+_MAY_BE_EMPTY = (
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID"),
+    *("AccessionNumber", "ReferringPhysicianName"),
+)
 Made = Literal["AUTOMATIC", "SEMIAUTOMATIC", "MANUAL"]  # by a model, by a model and then corrected by hand, by hand
 
 
@@ -39,6 +44,8 @@ class SegmentationWriter:
         from pydicom.sr.codedict import codes
 
         pictures = [pydicom.dcmread(source, stop_before_pixels=True) for source in self.sources]
+        if self.frames is None:
+            _complete(pictures)
         slices = self.orientation.array(mask).transpose(2, 1, 0)
         if self.frames is not None:
             slices = slices[np.argsort(self.frames)]
@@ -71,6 +78,22 @@ class SegmentationWriter:
                 omit_empty_frames=False,
             )
         segmentation.save_as(path)
+
+
+def _complete(pictures: Sequence[pydicom.Dataset]) -> None:
+    """Give slices what a segmentation of them must repeat, where it was taken out: empty, or as they were read without it."""
+    usual: dict[str, object] = dict.fromkeys(_MAY_BE_EMPTY, "")
+    usual |= {"FrameOfReferenceUID": pydicom.uid.generate_uid(), "PixelSpacing": [1, 1], "SliceThickness": _apart(pictures)}
+    for picture in pictures:
+        for name, value in usual.items():
+            if not picture.get(name):
+                setattr(picture, name, value)
+
+
+def _apart(pictures: Sequence[pydicom.Dataset]) -> float:
+    """Millimetres from the first slice to the second."""
+    places = [p.ImagePositionPatient for p in pictures[:2] if p.get("ImagePositionPatient")]
+    return round(float(np.linalg.norm(np.subtract(*places))), 4) if len(places) == 2 else 1.0
 
 
 @dataclass(frozen=True)
