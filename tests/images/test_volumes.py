@@ -182,6 +182,14 @@ def test_what_anonymisers_take_out_is_not_needed_for_a_segmentation(tmp_path: Pa
     assert again.lies_as(volume)
 
 
+def test_segmentations_of_a_tilted_series_come_back(tmp_path: Path) -> None:
+    volume = read_volume(slices(tmp_path / "ct", tilt=0.1))
+    mask = (body() > 250).astype(np.uint8) + (body() > 440)
+    again = read_volume(write_volume_mask(volume, mask.astype(np.uint8), tmp_path, "mask", ("a", "b")))
+    assert np.array_equal(again.values, mask)
+    assert again.lies_as(volume)
+
+
 def test_series_that_are_no_volume_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModicumError, match="at one place"):
         read_volume(slices(tmp_path / "a", places=[0, 2.5, 2.5, 5, 7.5, 10]))

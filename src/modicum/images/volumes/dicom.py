@@ -174,7 +174,7 @@ def _slices(headers: Sequence[pydicom.Dataset], path: Path) -> _Planes:
         )
     thickness = float(first.get("SpacingBetweenSlices") or first.get("SliceThickness") or 1)
     spacing, remarks = _pixel_spacing(first)
-    planes = _planes(positions, directions[0], spacing, thickness, path)
+    planes = planes_of(positions, directions[0], spacing, thickness, path)
     return replace(planes, remarks=(*remarks, *planes.remarks))
 
 
@@ -208,10 +208,10 @@ def _frames(dataset: pydicom.Dataset, path: Path) -> _Planes:
     direction = np.array(group(each[0], "PlaneOrientationSequence").ImageOrientationPatient, np.float64)
     measures = group(each[0], "PixelMeasuresSequence")
     between = float(measures.get("SpacingBetweenSlices") or measures.get("SliceThickness") or 1)
-    return _planes(positions, direction, [float(v) for v in measures.PixelSpacing], between, path)
+    return planes_of(positions, direction, [float(v) for v in measures.PixelSpacing], between, path)
 
 
-def _planes(
+def planes_of(
     positions: npt.NDArray[np.float64],
     direction: npt.NDArray[np.float64],
     spacing: Sequence[float],

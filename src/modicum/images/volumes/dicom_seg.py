@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pydicom
 from pydicom.errors import InvalidDicomError
 
@@ -124,9 +125,29 @@ def read_segmentation(path: Path) -> Volume:
     import highdicom as hd
 
     found = hd.seg.segread(path)
-    whole = found.get_volume(combine_segments=True, allow_missing_positions=True)  # (slice, row, column)
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(whole.affine) @ np.eye(4)[[2, 1, 0, 3]]
+    try:
+        whole = found.get_volume(combine_segments=True, allow_missing_positions=True)  # (slice, row, column)
+    except RuntimeError:  # slices of a tilted gantry are shifted against each other
+        values, affine = _frame_by_frame(found, path)
+    else:
+        affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(whole.affine) @ np.eye(4)[[2, 1, 0, 3]]
+        values = np.asarray(whole.array, np.uint8).transpose(2, 1, 0)
     orientation = Orientation.of(affine)
-    values = np.asarray(whole.array, np.uint8).transpose(2, 1, 0)
     place = orientation.placed(affine, values.shape)
     return Volume(orientation.volume(values), orientation.spacing, place, SegmentationWriter((path,), None, orientation))
+
+
+def _frame_by_frame(found: pydicom.Dataset, path: Path) -> tuple[Mask, npt.NDArray[np.float64]]:
+    """Numbers of segments (column, row, slice) and their affine, the slices placed as those of a series are."""
+    from modicum.images.volumes.dicom import planes_of
+
+    frames, shared = found.PerFrameFunctionalGroupsSequence, found.SharedFunctionalGroupsSequence[0]
+    positions = np.array([f.PlanePositionSequence[0].ImagePositionPatient for f in frames], np.float64)
+    places, place = np.unique(positions, axis=0, return_inverse=True)
+    slices = np.zeros((len(places), found.Rows, found.Columns), np.uint8)
+    for at, frame, marked in zip(place.ravel(), frames, found.pixel_array > 0, strict=True):
+        slices[at][marked] = frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+    direction = np.array(shared.PlaneOrientationSequence[0].ImageOrientationPatient, np.float64)
+    measures = shared.PixelMeasuresSequence[0]
+    planes = planes_of(places, direction, [float(v) for v in measures.PixelSpacing], float(measures.SliceThickness), path)
+    return slices[list(planes.order)].transpose(2, 1, 0), planes.affine
