@@ -147,8 +147,8 @@ def show_summary(summary: Mapping[str, Any]) -> None:
             said = f"bias {a['bias']:+.2f} ml ({a['relative_bias']:+.1%}), absolute error {a['absolute_error']:.2f} ml"
             _out.print(f"Volume of {escape(name)}: {said} ({a['relative_error']:.1%})")
     measured = f"{dice['n']} {things}"
-    if dice["groups"] < dice["n"]:
-        measured += f" of {dice['groups']} patients"
+    if (patients := dice.get("groups", dice["n"])) < dice["n"]:  # of a run of before they were counted
+        measured += f" of {patients} patients"
     sure = f" (95 % interval {_interval(dice)})" if dice["ci95"][0] is not None else ""
     _out.print(f"Dice {_number(dice['mean'])}{sure} on {measured}")
 

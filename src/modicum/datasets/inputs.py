@@ -59,7 +59,7 @@ def expand(inputs: Iterable[str], passed_over: PassedOver | None = None) -> list
             labels = _labels_among(below, path)
             found |= dict.fromkeys(f for f in files if f not in labels)
             left.labels += sorted(labels.intersection(files))
-            left.deeper += [f for f in below if f not in files and f not in labels]
+            left.deeper += sorted({*below} - {*files} - labels)
             left.unread += unread_in(path)
         elif path.exists():
             found[path] = None

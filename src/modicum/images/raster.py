@@ -43,11 +43,12 @@ def mask(path: Path) -> Pixels:
 
 
 def palette(path: Path) -> Pixels | None:
-    """The colours (N, 3) uint8 of the indices that `mask` gives, or None where it gives none."""
+    """The colours (256, 3) uint8 of the indices that `mask` gives, or None where it gives none."""
     with _open(path) as image:
         if image.mode != "P" or _grey_palette(image):
             return None
-        return np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+        stated = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+        return np.concatenate([stated, np.zeros((256 - len(stated), 3), np.uint8)])
 
 
 def size(path: Path) -> tuple[int, int]:
