@@ -6,7 +6,6 @@ import gzip
 import struct
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -14,6 +13,7 @@ from PIL import Image, ImageOps
 
 from modicum.errors import ModicumError
 from modicum.images import is_picture, picture_size, read_mask, read_picture
+from modicum.images.orientation import upright
 
 RGB = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 GREY = RGB[..., 0].copy()
@@ -83,41 +83,6 @@ def test_signed_tiff_becomes_float(tmp_path: Path) -> None:
     found = read_picture(tmp_path / "x.tif")
     assert found.dtype == np.float32
     assert found.min() < 0
-
-
-@pytest.mark.parametrize("photometric", [0, 1])
-@pytest.mark.parametrize("compression", ["group3", "group4", "packbits", "tiff_lzw", "tiff_deflate", "raw"])
-def test_white_is_zero_is_turned_round_once(tmp_path: Path, compression: str, photometric: int) -> None:
-    """Whoever decodes it: Pillow turns it round by itself."""
-    grey = np.random.default_rng(0).integers(0, 256, (20, 30)).astype(np.uint8)
-    for values in (grey > 100, grey) if not compression.startswith("group") else (grey > 100,):
-        Image.fromarray(values).save(tmp_path / "a.tif", compression=compression, tiffinfo={262: photometric})
-        expected = np.where(values, 255, 0) if values.dtype == bool else values
-        assert np.array_equal(read_mask(tmp_path / "a.tif"), expected)
-        assert np.array_equal(read_picture(tmp_path / "a.tif")[..., 0], expected)
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", [cv2.IMWRITE_TIFF_COMPRESSION_LZW, cv2.IMWRITE_TIFF_COMPRESSION_ADOBE_DEFLATE])
-def test_compressed_colours_of_16_bits_keep_them_all(tmp_path: Path, kind: int, orientation: int) -> None:
-    deep = np.random.default_rng(0).integers(0, 4096, (20, 30, 3)).astype(np.uint16)
-    path = tmp_path / "a.tif"
-    cv2.imwrite(str(path), deep[..., ::-1], [cv2.IMWRITE_TIFF_COMPRESSION, kind])
-    path.write_bytes(with_orientation(path.read_bytes(), orientation))
-    Image.fromarray((deep // 16).astype(np.uint8)).save(tmp_path / "b.tif", tiffinfo={274: orientation})
-    assert np.array_equal(read_picture(path) // 16, read_picture(tmp_path / "b.tif"))
-    assert len(np.unique(read_picture(path))) == len(np.unique(deep))
-
-
-def with_orientation(tiff: bytes, orientation: int) -> bytes:
-    """A little-endian TIFF with a new directory at its end that has the tag Orientation as well."""
-    (start,) = struct.unpack("<I", tiff[4:8])
-    (count,) = struct.unpack("<H", tiff[start : start + 2])
-    entries = [tiff[start + 2 + 12 * i : start + 14 + 12 * i] for i in range(count)]
-    entries = sorted([*entries, struct.pack("<HHIHH", 274, 3, 1, orientation, 0)], key=lambda e: struct.unpack("<H", e[:2]))
-    whole = tiff + b"\0" * (len(tiff) % 2)
-    directory = struct.pack("<H", count + 1) + b"".join(entries) + struct.pack("<I", 0)
-    return whole[:4] + struct.pack("<I", len(whole)) + whole[8:] + directory
 
 
 def test_16_bit_png(tmp_path: Path) -> None:
@@ -252,3 +217,63 @@ def test_hidden_files_are_no_pictures() -> None:
     assert not is_picture("._x.png")
     assert is_picture("X.JPG")
     assert not is_picture("x.csv")
+
+
+@pytest.mark.parametrize("white_is_zero", [0, 1])
+@pytest.mark.parametrize("compression", ["raw", "packbits", "tiff_deflate", "tiff_lzw", "group3", "group4"])
+@pytest.mark.parametrize("kind", ["bit", "grey", "deep"])
+def test_a_tiff_says_the_same_however_it_is_compressed(tmp_path: Path, kind: str, compression: str, white_is_zero: int) -> None:
+    if compression.startswith("group") and kind != "bit":
+        pytest.skip("for pictures of one bit")
+    true = {"bit": GREY > 100, "grey": GREY, "deep": GREY.astype(np.uint16) * 257 + 3}[kind]
+    Image.fromarray(true).save(tmp_path / "x.tif", compression=compression, tiffinfo={262: 1 - white_is_zero})
+    if kind == "deep" and white_is_zero:  # Pillow writes these as they are
+        true = 65535 - true
+    assert np.array_equal(read_mask(tmp_path / "x.tif"), np.where(true, 255, 0) if kind == "bit" else true)
+
+
+def compressed(path: Path, pictures: list[np.ndarray], compression: int, orientation: int = 0) -> None:
+    """Colours as OpenCV writes them; an orientation takes the place of the number of rows in a strip, of which there is one."""
+    import cv2
+
+    cv2.imwritemulti(str(path), [p[..., ::-1] for p in pictures], [cv2.IMWRITE_TIFF_COMPRESSION, compression])
+    if orientation:
+        with tifffile.TiffFile(path) as file:
+            samples, rows = (file.pages[0].tags[tag].offset for tag in ("SamplesPerPixel", "RowsPerStrip"))
+        whole = bytearray(path.read_bytes())
+        whole[rows : rows + 12] = whole[samples : samples + 12]
+        whole[samples : samples + 12] = struct.pack("<HHII", 274, 3, 1, orientation)
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("compression", [1, 5, 8])  # none, LZW, deflate
+def test_deep_colours_keep_their_bits_however_they_are_compressed(tmp_path: Path, compression: int) -> None:
+    deep = RGB.astype(np.uint16) * 257 + 3
+    compressed(tmp_path / "x.tif", [deep, deep[::2, ::2]], compression)  # with a smaller copy
+    found = read_picture(tmp_path / "x.tif")
+    assert found.dtype == np.uint16
+    assert np.array_equal(found, deep)
+    for orientation in range(1, 9):
+        small = deep[:10, :12]
+        compressed(tmp_path / "x.tif", [small], compression, orientation)
+        assert np.array_equal(read_picture(tmp_path / "x.tif"), upright(small, orientation))
+    compressed(tmp_path / "x.tif", [deep, deep], compression)
+    with pytest.raises(ModicumError, match="2 pages"):
+        read_picture(tmp_path / "x.tif")
+
+
+def test_deep_colours_that_nobody_decompresses_are_refused(tmp_path: Path) -> None:
+    compressed(tmp_path / "x.tif", [RGB.astype(np.uint16) * 257], 5)
+    with tifffile.TiffFile(tmp_path / "x.tif", mode="r+") as file:
+        file.pages[0].tags["PhotometricInterpretation"].overwrite(8)  # CIE L*a*b*
+    with pytest.raises(ModicumError, match=r"16 bits cannot be decompressed \(LZW\).*imagecodecs"):
+        read_picture(tmp_path / "x.tif")
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_preview_before_a_compressed_picture_is_passed_over(tmp_path: Path, deep: bool) -> None:
+    whole = RGB.astype(np.uint16) * 257 + 3 if deep else RGB
+    compressed(tmp_path / "x.tif", [whole[::2, ::2], whole], 5)
+    with tifffile.TiffFile(tmp_path / "x.tif", mode="r+") as file:
+        file.pages[0].tags["NewSubfileType"].overwrite(1)
+    assert np.array_equal(read_picture(tmp_path / "x.tif"), whole)

@@ -1,9 +1,10 @@
-"""TIFF of 1 to 32 bits, by way of tifffile; compressions that it lacks by way of Pillow."""
+"""TIFF of 1 to 32 bits, by way of tifffile; compressions that it lacks by way of Pillow, deep colours among them by OpenCV."""
 
 from __future__ import annotations
 
 import logging
 import math
+import struct
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ Pixels = npt.NDArray[Any]
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong with a file is said by our error
 
-_WHITE_IS_ZERO, _PALETTE, _SEPARATED = 0, 3, 5
+_WHITE_IS_ZERO, _RGB, _PALETTE, _SEPARATED = 0, 2, 3, 5
+_INTERLEAVED = 1
 _PAGES = 64  # looked at: a damaged file may claim any number of them
 
 
@@ -88,17 +90,16 @@ def _only_page(file: tifffile.TiffFile, path: Path) -> tifffile.TiffPage:
 
 def _values(page: tifffile.TiffPage, path: Path) -> Pixels:
     """Stored samples (H, W, 1 or 3) uint8, uint16 or float32, alpha dropped."""
-    values, turned_round = _decode(page, path)
+    values = _decode(page, path)
     if values.shape[2] not in (1, 3):
         raise ModicumError(
             f"has {values.shape[2]} channels; pictures with 1 (grey) or 3 (RGB) are read.",
             file=path,
             remedy="Save the channels that matter as grey or RGB.",
         )
-    negative = page.photometric == _WHITE_IS_ZERO and not turned_round
     if values.dtype == np.bool_:
-        return (values ^ negative).astype(np.uint8) * np.uint8(255)
-    if negative and values.dtype in (np.uint8, np.uint16):
+        return (values ^ (page.photometric == _WHITE_IS_ZERO)).astype(np.uint8) * np.uint8(255)
+    if page.photometric == _WHITE_IS_ZERO and values.dtype in (np.uint8, np.uint16):
         return np.iinfo(values.dtype).max - values
     if values.dtype in (np.uint8, np.uint16, np.float32):
         return values
@@ -106,51 +107,60 @@ def _values(page: tifffile.TiffPage, path: Path) -> Pixels:
     return values.astype(np.uint16 if fits else np.float32)
 
 
-def _decode(page: tifffile.TiffPage, path: Path) -> tuple[Pixels, bool]:
-    """Samples (H, W, C), and whether those of which 0 is white have been turned round."""
+def _decode(page: tifffile.TiffPage, path: Path) -> Pixels:
     _complete(page, path)
     if page.photometric == _SEPARATED:
-        return _by_pillow(path), True
+        return _otherwise(page, path)
     try:
         values = page.asarray()
     except ValueError as error:
         if "imagecodecs" not in str(error):
             raise
-        if page.bitspersample > 8 and page.samplesperpixel > 1:
-            return _by_opencv(page, path), True
-        return _by_pillow(path), page.bitspersample <= 8
+        return _otherwise(page, path)
     if page.axes == "SYX":  # channels stored one after the other
         values = np.moveaxis(values, 0, -1)
     if values.ndim == 2:
         values = values[..., None]
     alpha = sum(int(kind) in (1, 2) for kind in page.extrasamples) or int(values.shape[2] == 4 and len(page.extrasamples) == 1)
-    return (values[..., : values.shape[2] - alpha] if 0 < alpha < values.shape[2] else values), False
+    return values[..., : values.shape[2] - alpha] if 0 < alpha < values.shape[2] else values
 
 
-def _by_opencv(page: tifffile.TiffPage, path: Path) -> Pixels:
-    """Colours of more than 8 bits, of which Pillow would keep 8. OpenCV turns them upright, which is undone."""
-    values = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
-    if values is None or values.ndim != 3:
-        raise ModicumError("is compressed in a way that is not read.", file=path, remedy="Save it without compression.")
-    return upright(values[..., 2::-1], _TURNED_BACK.get(_orientation(page), 1))
+def _otherwise(page: tifffile.TiffPage, path: Path) -> Pixels:
+    """Stored samples of a page that tifffile alone cannot decode."""
+    deep = np.max(page.bitspersample) > 8 and page.samplesperpixel > 1
+    return _deep_colour(page, path) if deep and page.photometric != _SEPARATED else _by_pillow(page, path)
 
 
-def _by_pillow(path: Path) -> Pixels:
+def _by_pillow(page: tifffile.TiffPage, path: Path) -> Pixels:
     with Image.open(path) as image:
+        image.seek(page.index)
         stored = np.asarray(image)[..., None] if image.mode == "P" else raster.as_pixels(image)
-        # Pillow turns a TIFF upright while it decodes; the caller does that, so it is undone where it has happened
-        turned = _TURNED_BACK.get(_pillow_turned(path, image), 1)
-        return upright(stored, turned)
+        # Pillow makes white what is white and turns a TIFF upright; the caller does both: what has happened is undone
+        if page.photometric == _WHITE_IS_ZERO and image.mode in ("1", "L"):
+            stored = 255 - stored
+        upright_already = int(image.getexif().get(TAG, 1) or 1) == 1
+        return upright(stored, _TURNED_BACK.get(_orientation(page), 1) if upright_already else 1)
 
 
 _TURNED_BACK = {2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
 
 
-def _pillow_turned(path: Path, loaded: Image.Image) -> int:
-    """The orientation that Pillow has already applied to a picture that it has loaded; 1: none."""
-    with tifffile.TiffFile(path) as file:
-        stated = _orientation(file.pages[0].aspage())
-    return stated if int(loaded.getexif().get(TAG, 1) or 1) == 1 else 1
+def _deep_colour(page: tifffile.TiffPage, path: Path) -> Pixels:
+    """Colours of more than 8 bits, of which Pillow would keep 8."""
+    found = None
+    if page.photometric == _RGB and page.planarconfig == _INTERLEAVED:  # OpenCV mixes up the others
+        whole = bytearray(path.read_bytes())
+        if (tag := page.tags.get(TAG)) is not None:  # OpenCV would turn it upright, which the caller does
+            struct.pack_into(f"{page.parent.byteorder}H", whole, tag.valueoffset, 1)
+        pages = cv2.imdecodemulti(np.frombuffer(whole, np.uint8), cv2.IMREAD_UNCHANGED)[1]
+        found = pages[page.index] if page.index < len(pages) else None
+    if found is None or found.ndim != 3 or found.dtype.itemsize == 1:
+        raise ModicumError(
+            f"its colours of {page.bitspersample} bits cannot be decompressed ({tifffile.COMPRESSION(page.compression).name}).",
+            file=path,
+            remedy="pip install imagecodecs reads more; or save it uncompressed.",
+        )
+    return np.asarray(found[..., 2::-1])
 
 
 def _complete(page: tifffile.TiffPage, path: Path) -> None:
