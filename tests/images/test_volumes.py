@@ -140,6 +140,7 @@ def test_two_series_in_a_folder_are_told_apart(tmp_path: Path) -> None:
         ({"places": [0, 2.5, 5, 12.5, 15, 17.5]}, "2 slices are missing after slice 3"),
         ({"tilt": 0.1}, "tilted by 5.7 degrees"),
         ({"BurnedInAnnotation": "YES"}, "burned into"),
+        ({"RescaleIntercept": None}, "Hounsfield units"),
         ({"PixelSpacing": None}, "does not say how far apart its pixels lie"),
     ],
 )
@@ -188,6 +189,13 @@ def test_segmentations_of_a_tilted_series_come_back(tmp_path: Path) -> None:
     again = read_volume(write_volume_mask(volume, mask.astype(np.uint8), tmp_path, "mask", ("a", "b")))
     assert np.array_equal(again.values, mask)
     assert again.lies_as(volume)
+
+
+@pytest.mark.parametrize("classes", [("organ",), ("organ", "tumour")])
+def test_a_segmentation_of_a_tilted_series_is_read_again_whatever_its_number_of_classes(classes: tuple, tmp_path: Path) -> None:
+    volume = read_volume(slices(tmp_path / "series", tilt=0.1))
+    mask = (body() % (len(classes) + 1)).astype(np.uint8)
+    assert np.array_equal(read_volume_mask(write_volume_mask(volume, mask, tmp_path, "mask", classes)), mask)
 
 
 def test_series_that_are_no_volume_are_refused(tmp_path: Path) -> None:

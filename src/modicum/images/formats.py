@@ -48,6 +48,7 @@ UNREAD_SUFFIXES = (
     *(".jp2", ".j2k", ".jxl", ".heic", ".heif", ".avif", ".psd", ".dng"),
     *(".svs", ".ndpi", ".mrxs", ".scn", ".vsi", ".bif", ".czi", ".lif", ".nd2", ".oib"),  # of slides and microscopes
 )
+_OF_DICOM = ("", ".ima", ".dicom", ".dic", ".mr", ".ct", ".img")
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".dcm")
 
 
@@ -71,13 +72,13 @@ def is_volume(path: Path | str) -> bool:
 def is_dicom(path: Path | str) -> bool:
     """Whether a file says that it is DICOM: by its suffix, or by the mark after its preamble.
 
-    The mark is looked for where there is no suffix, or one as of a UID (`CT.1.2.840.7`), or `.ima`.
+    The mark is looked for where there is no suffix, one as of a UID (`CT.1.2.840.7`), or one that DICOM often has.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix == ".dcm":
         return True
-    if path.name.startswith(".") or not (suffix in ("", ".ima") or suffix[1:].isdigit()):
+    if path.name.startswith(".") or not (suffix in _OF_DICOM or suffix[1:].isdigit()):
         return False
     try:
         with path.open("rb") as file:

@@ -91,6 +91,7 @@ def read(path: Path) -> Volume:
     if len({(d.Rows, d.Columns) for d in datasets}) > 1:
         raise ModicumError("the pictures of this series differ in size.", file=path, remedy="Keep those of one size.")
     stacked = int(first.get("NumberOfFrames", 1)) > 1
+    unscaled = not stacked and first.get("Modality") == "CT" and first.get("RescaleIntercept") in (None, "")
     planes = _frames(first, path) if stacked else _slices(datasets, path)
     pixels = _pixels(first, path) if stacked else np.stack([_pixels(d, path) for d in datasets])
     values = np.stack([_physical(pixels[i], _of_frame(first, i) if stacked else datasets[i], first) for i in planes.order])
@@ -107,6 +108,8 @@ def read(path: Path) -> Volume:
     remarks = [*planes.remarks]
     if str(first.get("BurnedInAnnotation", "")).upper() == "YES":
         remarks.append("the file says that text is burned into its pictures: a name may stand in them.")
+    if unscaled:
+        remarks.append("the file does not say how its values become Hounsfield units: they are taken as they are.")
     values = values.transpose(2, 1, 0)
     affine = orientation.placed(planes.affine, values.shape)
     return Volume(orientation.volume(values), orientation.spacing, affine, writer, tuple(remarks))

@@ -145,8 +145,10 @@ def _frame_by_frame(found: pydicom.Dataset, path: Path) -> tuple[Mask, npt.NDArr
     positions = np.array([f.PlanePositionSequence[0].ImagePositionPatient for f in frames], np.float64)
     places, place = np.unique(positions, axis=0, return_inverse=True)
     slices = np.zeros((len(places), found.Rows, found.Columns), np.uint8)
-    for at, frame, marked in zip(place.ravel(), frames, found.pixel_array > 0, strict=True):
-        slices[at][marked] = frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+    pixels = found.pixel_array.reshape(len(frames), found.Rows, found.Columns) > 0
+    for at, frame, marked in zip(place.ravel(), frames, pixels, strict=True):
+        own = frame if "SegmentIdentificationSequence" in frame else shared  # of one segment it may stand there
+        slices[at][marked] = own.SegmentIdentificationSequence[0].ReferencedSegmentNumber
     direction = np.array(shared.PlaneOrientationSequence[0].ImageOrientationPatient, np.float64)
     measures = shared.PixelMeasuresSequence[0]
     planes = planes_of(places, direction, [float(v) for v in measures.PixelSpacing], float(measures.SliceThickness), path)
