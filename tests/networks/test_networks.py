@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from by_heart import learn
+from modicum.errors import ModicumError
 from modicum.inference import ready
 from modicum.losses import LOSSES
 from modicum.networks import NETWORKS
@@ -33,6 +34,23 @@ def test_the_answer_has_the_size_of_the_picture(name: str, channels: int, output
 def test_even_a_picture_smaller_than_one_step(size: tuple[int, int]) -> None:
     network = NETWORKS.build({"name": "unet", "encoder": {"widths": [4] * 6}}, 2, 3).eval()  # halves five times
     assert network(torch.randn(2, 2, *size)).shape == (2, 3, *size)
+
+
+def test_a_unet_of_one_size_is_a_row_of_convolutions() -> None:
+    answer = NETWORKS.build({"name": "unet", "encoder": {"widths": [8]}}, 3, 2)(torch.rand(2, 3, 17, 20))
+    assert answer.shape == (2, 2, 17, 20)
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"name": "unet", "encoder": {"name": "vit", "width": 32, "depth": 4, "heads": 5}}, "cannot be divided among 5 heads"),
+        ({"name": "deeplabv3plus", "encoder": {"widths": [4, 8, 8]}, "rates": [0, 6, 12]}, "rates"),
+    ],
+)
+def test_what_cannot_be_built_is_said(spec: dict, said: str) -> None:
+    with pytest.raises(ModicumError, match=said):
+        NETWORKS.build(spec, 3, 1)
 
 
 @pytest.mark.parametrize("name", available())

@@ -194,3 +194,11 @@ def test_lengths_of_time_are_read_as_people_write_them(budget: str | float | Non
 def test_what_is_no_length_of_time_is_refused(budget: str | float) -> None:
     with pytest.raises(ModicumError, match="no length of time"):
         minutes_of(budget)
+
+
+@pytest.mark.parametrize(
+    "change", ["supervision={name: pseudo_labels, share_range: [0.5, 0.1]}", "supervision={name: centre_lines, near: 0.02}"]
+)
+def test_ranges_that_hold_nothing_are_refused(change: str) -> None:
+    with pytest.raises(ModicumError, match=r"down to|larger than far"):
+        load("small-whole", [change])

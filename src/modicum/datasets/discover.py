@@ -163,11 +163,18 @@ def _with_patients(cases: list[Case], notes: list[str]) -> list[Case]:
         if any(people):
             notes.append("Patients are those that the DICOM files tell.")
             return [replace(c, patient=person or c.id) for c, person in zip(cases, people, strict=True)]
-    patients, reason = guess_patients(unknown)
+    patients, reason = _guessed(cases)
     if all(is_volume(c.image) for c in cases):
         reason = told_of_volumes(reason)
     notes.append(reason)
     return [replace(c, patient=patients[c.id]) for c in cases]
+
+
+def _guessed(cases: Sequence[Case]) -> tuple[dict[str, str], str]:
+    """By the names of all pictures or, where that joins more, by the labelled ones' alone: others may come from anywhere."""
+    labelled, others = ([c.id for c in cases if c.labelled is kind] for kind in (True, False))
+    every, own = guess_patients([*labelled, *others]), guess_patients(labelled, others)
+    return min(every, own, key=lambda guess: len({guess[0][i] for i in labelled}))
 
 
 def class_table(root: Path) -> Mapping[str, Any] | None:

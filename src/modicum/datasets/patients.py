@@ -35,23 +35,28 @@ _NOBODY = re.compile(
 Guess = tuple[dict[str, str], str]
 
 
-def guess_patients(ids: Sequence[str]) -> tuple[dict[str, str], str]:
+def guess_patients(ids: Sequence[str], others: Sequence[str] = ()) -> tuple[dict[str, str], str]:
     """Patient of each id, and in words what was seen in the names.
+
+    Args:
+        others: names that have no part in the guess; those that follow the pattern which was seen have a patient by it.
 
     Left and right eyes (`01L`, `01R`, `7_left`), named persons (`patient012_...`, `patientA_...`), slices, frames and tiles
     (`x_slice03`, `x_z07`), and numbered pieces of several things (`p12_0003`, `video1_07`, `scanA_012`, `001_034`) are
     recognised where nearly all names follow the pattern.
     """
-    for look in (_eyes, _persons, _pieces, _numbered):
+    alone = {i: i for i in (*ids, *others)}
+    for look, tells in ((_eyes, _eye), (_persons, _person), (_pieces, _strip), (_numbered, _base)):
         if ids and (guess := look(ids)) is not None:
-            return guess
+            patients, said = guess
+            return alone | {i: tells(i) for i in others} | patients, said
     things = {_thing(i) for i in ids}
     if len(ids) > 2 and len(things) == 1 and None not in things:
-        return {i: i for i in ids}, (
+        return alone, (
             "The names look like slices or frames of one scan or video, or pictures of one patient. Neighbours may be nearly "
             "the same picture: figures from a split among them say little about another patient."
         )
-    return {i: i for i in ids}, "Names tell nothing of patients: each picture counts as a patient of its own."
+    return alone, "Names tell nothing of patients: each picture counts as a patient of its own."
 
 
 def _thing(name: str) -> str | None:
@@ -81,7 +86,7 @@ def _eyes(ids: Sequence[str]) -> Guess | None:
     same_style = len({len(m[2]) > 1 for m in found.values()}) == 1
     if len(found) < 0.8 * len(ids) or not pairs or not same_style:
         return None
-    patients = {i: found[i][1].rstrip("_- ") if i in found else i for i in ids}
+    patients = {i: _eye(i) for i in ids}
     if len(set(patients.values())) == len(ids):
         return None
     return patients, f"Left and right eyes of one person stay together (such as {_example(patients)})."
@@ -91,7 +96,7 @@ def _persons(ids: Sequence[str]) -> Guess | None:
     found = {i: m[1].lower() for i in ids if (m := _PERSON.search(i))}
     if len(found) < 0.8 * len(ids) or len(set(found.values())) in (1, len(ids)):
         return None
-    patients = {i: found.get(i, i) for i in ids}
+    patients = {i: _person(i) for i in ids}
     return patients, f"Pictures of one patient, as named in the file, stay together (such as {_example(patients)})."
 
 
@@ -133,6 +138,18 @@ def _runs(ids: Sequence[str], fits: Callable[[str], bool], *, fewest: int, resta
     if restart and len({n for found in numbers.values() for n in found}) > 0.7 * len(bases):
         return None
     return {i: bases.get(i, i) for i in ids}
+
+
+def _eye(name: str) -> str:
+    return match[1].rstrip("_- ") if (match := _EYE.match(name)) else name
+
+
+def _person(name: str) -> str:
+    return match[1].lower() if (match := _PERSON.search(name)) else name
+
+
+def _base(name: str) -> str:
+    return match[1] if (match := _NUMBERED.match(name)) else name
 
 
 def _strip(name: str) -> str:

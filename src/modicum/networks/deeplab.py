@@ -14,6 +14,8 @@ from modicum.networks.encoders import ENCODERS, EncoderSpec, dilate
 from modicum.networks.padding import any_size
 from modicum.networks.table import NETWORKS
 
+_Rate = Annotated[int, Field(ge=1)]
+
 
 class AtrousPyramid(nn.Module):
     """1x1, three dilated 3x3 convolutions and the mean of the whole map, side by side, joined by a 1x1 convolution."""
@@ -54,7 +56,7 @@ class DeepLabV3Plus(nn.Module):
         *,
         encoder: EncoderSpec = "resnet50",
         width: Annotated[int, Field(ge=1)] = 256,
-        rates: tuple[int, int, int] = (6, 12, 18),
+        rates: tuple[_Rate, _Rate, _Rate] = (6, 12, 18),
     ) -> None:
         super().__init__()
         self.encoder = ENCODERS.build(encoder, channels)

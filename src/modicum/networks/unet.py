@@ -69,7 +69,7 @@ class UNet(nn.Module):
                 remedy=f"Give {len(skips)} widths, or leave the key out.",
             )
         skips = skips[: len(widths)]
-        below = [self.encoder.widths[-1], *widths[:-1]]
+        below = [self.encoder.widths[-1], *widths][: len(widths)]
         self.up = nn.ModuleList(Up(*sizes, up == "transposed") for sizes in zip(below, skips, widths, strict=True))
         self.out = nn.Conv2d(widths[-1] if widths else self.encoder.widths[0], outputs, 1)
         self.enlarge = enlarged(self.encoder.reductions[0] if 0 not in skips else 1)

@@ -9,7 +9,12 @@ from pathlib import Path
 from modicum.augment import moved_only, recoloured
 from modicum.console import bar, say
 from modicum.datasets.case import Case, Dataset, Split, counted
+from modicum.datasets.examination import examine_picture
 from modicum.datasets.inputs import PassedOver, expand
+from modicum.datasets.layouts.found import stem
+from modicum.datasets.loading import case_size
+from modicum.datasets.patients import guess_patients
+from modicum.datasets.remembered import remembered
 from modicum.errors import Finding, ModicumError
 from modicum.evaluation import PseudoLabelled
 from modicum.images.digest import digest
@@ -54,23 +59,50 @@ class Unlabelled:
 def unlabelled_cases(dataset: Dataset, split: Split, folder: str | None) -> list[Case]:
     """The data set's unlabelled cases and the pictures of a folder, each once.
 
-    Left out are the labelled pictures, by their content, and those of patients who validate or test.
+    Left out are the labelled pictures, by their pixels, and those of patients who validate or test, as far as names tell.
     """
     tested = {*split.val, *split.test, *(c.id for c in dataset.labelled if c.part == "test")}  # prescribed ones are in no fold
     held_out = {c.patient for c in dataset.labelled if c.id in tested and c.patient}
     cases = [c for c in dataset.unlabelled if c.patient not in held_out]
     if folder is not None:
         passed_over = PassedOver()
-        cases += [Case(f"{path.parent.name}/{path.name}", path) for path in expand([folder], passed_over)]
+        found = expand([folder], passed_over)
+        patients, _ = guess_patients([c.id for c in dataset.labelled], [stem(path) for path in found])
+        kept = [path for path in found if stem(path) not in tested and patients[stem(path)] not in held_out]
+        cases += [Case(f"{path.parent.name}/{path.name}", path) for path in kept]
         for sentence in passed_over.told("Not learned from"):
             say(sentence)
-    known = {digest(c.image) for c in dataset.labelled}
-    others: dict[tuple[str, int | None], Case] = {}
-    for case in cases:
-        content = digest(case.image)
-        if content not in known:
-            others.setdefault((content, case.slice), case)
-    return list(others.values())
+        if len(kept) < len(found):
+            say(f"Not learned from: {len(found) - len(kept)} pictures that have the names of patients who validate or test.")
+    return _others(cases, dataset.labelled)
+
+
+def _others(cases: Sequence[Case], labelled: Sequence[Case]) -> list[Case]:
+    """Each picture once, and none that is a labelled one: the same file, or, in another format, the same pixels."""
+    files, sizes = {digest(c.image) for c in labelled}, {size for c in labelled if (size := _size(c)) is not None}
+    pixels = {_pixels(c) for c in labelled} if any(_size(c) in sizes for c in cases) else set()
+    found: dict[tuple[str, int | None], Case] = {}
+    with bar("Comparing unlabelled pictures with the labelled ones", len(cases)) as progress:
+        for case in cases:
+            content = digest(case.image)
+            if content not in files and not (_size(case) in sizes and _pixels(case) in pixels):
+                found.setdefault((content, case.slice), case)
+            progress.step()
+    return list(found.values())
+
+
+def _size(case: Case) -> tuple[int, int] | None:
+    try:
+        return None if case.slice is not None else case_size(case)
+    except ModicumError:
+        return None  # told when it is read
+
+
+def _pixels(case: Case) -> str:
+    """A hash of a picture's pixels, remembered; of what is no picture, or cannot be read, that of its file."""
+    if case.slice is not None:
+        return digest(case.image)
+    return remembered("pixels", [case.image], lambda: examine_picture(case).digest) or digest(case.image)
 
 
 def contents(cases: Sequence[Case]) -> dict[str, str]:

@@ -107,7 +107,12 @@ def centre_lines(
 
     Within `near` of a line is vessel, beyond `far` is background (shares of the picture's longer side), and between the two
     nothing is known; `pairwise` is the weight with which neighbours of like colour must agree: much of it hides thin vessels.
+
+    Raises:
+        ModicumError: `near` is larger than `far`.
     """
+    if near > far:
+        raise ModicumError(f"supervision.near ({near:g}) is larger than far ({far:g}).", remedy="Set far as well.")
     return Supervision("centre_lines", pairwise=pairwise, near=near, far=far)
 
 
@@ -133,8 +138,13 @@ def pseudo_labels(
     probability of what was found is at least `confidence`; its pixels, if their probability is not within `unsure` of .5.
 
     Raises:
-        ModicumError: a model trained before is to be trained otherwise.
+        ModicumError: a model trained before is to be trained otherwise, or `share_range` has its larger share first.
     """
+    if share_range is not None and share_range[0] > share_range[1]:
+        raise ModicumError(
+            f"supervision.share_range goes from {share_range[0]:g} down to {share_range[1]:g}: nothing could be believed.",
+            remedy="Give the least share first.",
+        )
     if teacher is not None and fit:
         raise ModicumError(
             "supervision.teacher is trained already: supervision.fit cannot apply.", remedy="Use --set 'supervision.fit={}'"

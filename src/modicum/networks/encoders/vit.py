@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional as F
 
+from modicum.errors import ModicumError
 from modicum.networks.encoders.table import ENCODERS, Encoder
 
 _PATCH = 16
@@ -26,7 +27,10 @@ class ViT(Encoder):
         channels: of the picture.
         width: channels of a token.
         depth: layers; a multiple of 4.
-        heads: of the attention.
+        heads: of the attention; they share the width.
+
+    Raises:
+        ModicumError: the width cannot be divided among the heads.
     """
 
     def __init__(
@@ -38,6 +42,8 @@ class ViT(Encoder):
         heads: Annotated[int, Field(ge=1)] = 12,
     ) -> None:
         super().__init__()
+        if width % heads:
+            raise ModicumError(f"a width of {width} cannot be divided among {heads} heads.", remedy="Use a multiple of heads.")
         self.widths = (width // 8, width // 4, width // 2, width)
         self.reductions = (2, 4, 8, 16)
         self.patches = nn.Conv2d(channels, width, _PATCH, stride=_PATCH)
