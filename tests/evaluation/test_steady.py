@@ -21,3 +21,16 @@ def test_pictures_without_a_pixel_that_counts_tell_nothing() -> None:
     assert steady_threshold([*told, histogram(False)]) == steady_threshold(told)
     dice = np.array([[0.2, 0.8, 0.7], [0.3, 0.7, 0.8], [np.nan] * 3])
     assert steady_choice(dice, np.array([1.0, 0.5, 0.0])) == steady_choice(dice[:2], np.array([1.0, 0.5, 0.0])) == 2
+
+
+def test_pictures_of_one_patient_count_as_one() -> None:
+    """Ten slices of somebody are no ten people: what suits them alone moves nothing."""
+    one, others = [0.9, 0.5], [[0.6, 0.62], [0.7, 0.71]]
+    distance = np.array([1.0, 0.0])
+    assert steady_choice(np.array([one] * 10), distance) == 0
+    assert steady_choice(np.array([one] * 10), distance, ["a"] * 10) == 1
+    assert steady_choice(np.array([*([one] * 10), *others]), distance) == 0
+    assert steady_choice(np.array([*([one] * 10), *others]), distance, [*("a" * 10), "b", "c"]) == 1
+    told = [histogram(True)] * 4
+    assert steady_threshold(told, ["a"] * 4) == 0.5
+    assert steady_threshold(told, list("abcd")) == steady_threshold(told)

@@ -109,3 +109,5 @@ def test_the_threshold_is_that_of_whole_volumes(finish: dict, monkeypatch: pytes
     chosen = with_threshold(bundle, lambda most: slices, bf16=False, volumes={name: name[0] for name in labels})
     assert chosen.threshold == pytest.approx(0.5)
     assert with_threshold(bundle, lambda most: slices, bf16=False, volumes={}).threshold > 0.65
+    of_one = dict.fromkeys(labels, "somebody")
+    assert with_threshold(bundle, lambda most: slices, bf16=False, volumes={}, patients=of_one).threshold == 0.5

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.evaluation.metrics import Counts, rates
+from modicum.evaluation.statistics import group_means
 
 Floats = npt.NDArray[np.float64]
 
@@ -167,7 +168,7 @@ class ProbabilityHistogram:
         return Counts(tp, fp, self.positives - tp, self.negatives - fp)
 
 
-def steady_threshold(pictures: Sequence[ProbabilityHistogram]) -> float:
+def steady_threshold(pictures: Sequence[ProbabilityHistogram], patients: Sequence[str] | None = None) -> float:
     """The threshold nearest to .5 whose mean Dice over pictures is within one standard error of the best one's.
 
     The one-standard-error rule (Breiman et al. 1984) on paired differences: on few pictures the best threshold is an
@@ -175,22 +176,28 @@ def steady_threshold(pictures: Sequence[ProbabilityHistogram]) -> float:
 
     Args:
         pictures: one histogram each; with fewer than two, or no foreground anywhere, the answer is .5.
+        patients: of each picture; None: all are of different ones. Of one patient alone the answer is .5.
     """
     if len(pictures) < 2 or not any(p.positives for p in pictures):
         return 0.5
     thresholds = pictures[0].at_every_threshold("dice")[0]
     dice = np.stack([p.at_every_threshold("dice")[1] for p in pictures])
-    return float(thresholds[steady_choice(dice, np.abs(thresholds - 0.5))])
+    return float(thresholds[steady_choice(dice, np.abs(thresholds - 0.5), patients)])
 
 
-def steady_choice(dice: Floats, distance: Floats) -> int:
+def steady_choice(dice: Floats, distance: Floats, patients: Sequence[str] | None = None) -> int:
     """Which choice lies nearest to the usual one among those within one standard error of the best one's mean Dice.
 
     Args:
         dice: (pictures, choices); nan where a picture has no pixel that counts, which tells nothing.
         distance: of each choice from the usual one. With a single picture nothing can be told, and the usual one stays.
+        patients: of each picture; their pictures are alike, and count as one.
     """
-    dice = dice[np.isfinite(dice).all(axis=1)]
+    known = np.isfinite(dice).all(axis=1)
+    dice = dice[known]
+    if patients is not None and len(dice):
+        own = np.asarray(patients, str)[known]
+        dice = np.stack([group_means(column, own) for column in dice.T], axis=1)
     if len(dice) < 2:
         return int(distance.argmin())
     behind = dice[:, [dice.mean(axis=0).argmax()]] - dice

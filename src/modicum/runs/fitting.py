@@ -37,5 +37,6 @@ def fit_method(training: Training, material: Material) -> Trained:
     state = method.fit(material.train, len(dataset.classes), recipe.seed)
     weights = {key: torch.from_numpy(value) for key, value in state.items()}
     bundle = new_bundle(training, weights, material)
-    bundle = with_threshold(bundle, material.untouched_val, bf16=False, volumes=material.volumes)
+    patients = {c.id: c.patient for c in dataset.labelled}
+    bundle = with_threshold(bundle, material.untouched_val, bf16=False, volumes=material.volumes, patients=patients)
     return Trained(bundle, [], [], _COMPUTE, bundle.parameters, time.monotonic() - began)

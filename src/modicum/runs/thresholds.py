@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
@@ -27,6 +27,7 @@ class _Answer(NamedTuple):
     """What the model says of a picture, a slice or a volume, beside the truth."""
 
     name: str  # under which it is measured, as in testing: of a slice that of its volume
+    patient: str
     probability: npt.NDArray[np.float16]
     truth: _Numbers
     valid: _Mask | None
@@ -34,7 +35,12 @@ class _Answer(NamedTuple):
 
 
 def with_threshold(
-    bundle: Bundle, validation: Callable[[int], Sequence[TrainingPicture]], *, bf16: bool, volumes: Mapping[str, str]
+    bundle: Bundle,
+    validation: Callable[[int], Sequence[TrainingPicture]],
+    *,
+    bf16: bool,
+    volumes: Mapping[str, str],
+    patients: Mapping[str, str] | None = None,
 ) -> Bundle:
     """The bundle with its temperature, and the threshold of its recipe or, where that is left to be chosen, a good one.
 
@@ -47,6 +53,7 @@ def with_threshold(
         volumes: of each slice, by its case, the volume that it is measured with; empty for pictures. Finishing steps are left
             out of account where there are some: they are for whole volumes. So they are where labels show a region of which
             the steps take the tissue.
+        patients: of each case, where they are known; their pictures count as one.
     """
     finish, unfinished = bundle.recipe.finish, bool(volumes) or bundle.recipe.by_region
     fixed = replace(
@@ -57,7 +64,7 @@ def with_threshold(
     pictures = validation(_PICTURES) if "auto" in (finish.threshold, finish.low) else ()
     if not pictures:
         return fixed
-    answers = _answers(bundle, pictures, volumes, bf16=bf16)
+    answers = _answers(bundle, pictures, volumes, patients or {}, bf16=bf16)
     if finish.threshold == "auto":
         generator = np.random.default_rng(bundle.recipe.seed)
         temperature = fitted_temperature(drawn(a.probability, a.truth, a.valid, generator) for a in answers)
@@ -66,12 +73,20 @@ def with_threshold(
     if len(bundle.classes) > 1:
         return fixed
     if fixed.low is None and (unfinished or not finish.steps):  # by single pixels, not by masks
-        return replace(fixed, threshold=steady_threshold(_histograms(answers)))
+        histograms = _histograms(answers)
+        return replace(fixed, threshold=steady_threshold([*histograms.values()], _patients(answers, histograms)))
     low, high = _decided(fixed.unfinished if unfinished else fixed, answers)
     return replace(fixed, low=low, threshold=high)
 
 
-def _answers(bundle: Bundle, pictures: Sequence[TrainingPicture], volumes: Mapping[str, str], *, bf16: bool) -> list[_Answer]:
+def _answers(
+    bundle: Bundle,
+    pictures: Sequence[TrainingPicture],
+    volumes: Mapping[str, str],
+    patients: Mapping[str, str],
+    *,
+    bf16: bool,
+) -> list[_Answer]:
     segmenter, found = bundle.segmenter(bf16=bf16, prepared=True), []
     with bar("Choosing the threshold", len(pictures)) as progress:
         for picture in pictures:
@@ -79,17 +94,24 @@ def _answers(bundle: Bundle, pictures: Sequence[TrainingPicture], volumes: Mappi
             valid = None if picture.valid is None else _depth_first(picture.valid).astype(bool)
             probability = segmenter.look(picture.image, bundle.true_mask(picture.label)).probability
             name = volumes.get(picture.case_id, picture.case_id)
-            found.append(_Answer(name, probability, truth, valid, picture.image))
+            patient = patients.get(picture.case_id) or name
+            found.append(_Answer(name, patient, probability, truth, valid, picture.image))
             progress.step()
     return found
 
 
-def _histograms(answers: Sequence[_Answer]) -> list[ProbabilityHistogram]:
+def _histograms(answers: Sequence[_Answer]) -> dict[str, ProbabilityHistogram]:
     """One of each picture or volume."""
     found: dict[str, ProbabilityHistogram] = {}
     for a in answers:
         found.setdefault(a.name, ProbabilityHistogram()).add(a.probability[0], a.truth > 0, a.valid)
-    return list(found.values())
+    return found
+
+
+def _patients(answers: Sequence[_Answer], names: Iterable[str]) -> list[str]:
+    """Of each picture or volume."""
+    known = {a.name: a.patient for a in answers}
+    return [known[name] for name in names]
 
 
 def _depth_first(slices: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -110,4 +132,4 @@ def _decided(bundle: Bundle, answers: Sequence[_Answer]) -> tuple[float | None, 
         pixels[a.name] = pixels.get(a.name, 0) + kinds
     dice = np.stack([rates(Counts(*kinds.T))["dice"] for kinds in pixels.values()])
     own = np.array([abs((low or 0.0) - (bundle.low or 0.0)) + abs(high - bundle.threshold) for low, high in pairs])
-    return pairs[steady_choice(dice, own)]
+    return pairs[steady_choice(dice, own, _patients(answers, pixels))]

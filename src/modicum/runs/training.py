@@ -105,7 +105,8 @@ def train_network(
         bundle = replace(bundle, provenance={**bundle.provenance, "began": began(before)})
     if not recipe.finds_centres:
         bf16 = compute.precision == "bf16-mixed"
-        bundle = with_threshold(bundle, material.untouched_val, bf16=bf16, volumes=material.volumes)
+        patients = {c.id: c.patient for c in dataset.labelled}
+        bundle = with_threshold(bundle, material.untouched_val, bf16=bf16, volumes=material.volumes, patients=patients)
     size = sum(p.numel() for p in network.parameters()) + (given.parameters if given and bundle.localiser else 0)
     return Trained(bundle, history, findings, compute, size, pace.elapsed)
 
