@@ -85,6 +85,19 @@ def test_softmax_cross_entropy_is_pytorchs() -> None:
     assert float(LOSSES.build("ce")(logits, target)) == pytest.approx(float(F.cross_entropy(logits, target.long())))
 
 
+def test_binary_cross_entropy_asks_for_the_probabilities_that_are_read_later() -> None:
+    """Of several classes those of the softmax: where a pixel is class 1 with chance .7, the least cost is at .7."""
+    target = (torch.arange(100) >= 30).to(torch.uint8).reshape(1, 10, 10)
+    for chance, cheapest in ((0.6, False), (0.7, True), (0.8, False)):
+        logits = torch.tensor([1 - chance, chance, 1e-9]).log().view(1, 3, 1, 1).expand(1, 3, 10, 10).clone().requires_grad_()
+        LOSSES.build("bce")(logits, target).backward()
+        assert logits.grad is not None
+        assert bool(logits.grad[:, 1].sum().abs() < 1e-4) == cheapest
+    logits, target = example(4, 3)
+    p, t = logits.softmax(1), one_hot(target, 4)
+    assert float(LOSSES.build("bce")(logits, target)) == pytest.approx(float(F.binary_cross_entropy(p, t)), rel=1e-5)
+
+
 @pytest.mark.parametrize(("channels", "classes"), SETS)
 @pytest.mark.parametrize("name", ["dice", "ce", "dice_ce", "focal"])
 def test_pixels_outside_the_field_of_view_teach_nothing(name: str, channels: int, classes: int) -> None:

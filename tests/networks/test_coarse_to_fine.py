@@ -225,3 +225,8 @@ def test_the_inner_network_is_resolved() -> None:
 def test_an_inner_network_that_cannot_be_is_named(inner: Any, named: str) -> None:
     with pytest.raises(ModicumError, match=named):
         NETWORKS.resolve({"name": "coarse_to_fine", "inner": inner})
+
+
+def test_a_network_of_volumes_cannot_be_inside() -> None:
+    with pytest.raises(ModicumError, match="unet3d"):
+        NETWORKS.build({"name": "coarse_to_fine", "inner": "unet3d"}, 1, 1)

@@ -257,6 +257,18 @@ def test_a_loss_that_is_no_number_ends_in_words(tmp_path: Path) -> None:
         train(assemble(tmp_path), Pace(10, None, 5), Broken())
 
 
+def test_a_batch_norm_of_a_single_value_ends_in_words(tmp_path: Path) -> None:
+    class Single(Squares):
+        def batch(self, step: int) -> Batch:
+            batch = super().batch(step)
+            return Batch(batch.images[:1], batch.target[:1])
+
+    deep = assemble(tmp_path, network={"name": "unet", "encoder": {"widths": [4, 4, 4, 4, 4]}})
+    with pytest.raises(ModicumError, match="batch norm") as refused:
+        train(deep, Pace(10, None, 5), Single())
+    assert "fit.batch_size=2" in str(refused.value)
+
+
 def test_patience_ends_a_training_that_no_longer_improves(tmp_path: Path) -> None:
     parts = assemble(tmp_path, rate=1e-12)
     history = train(Parts(**{**parts.__dict__, "patience": 3}), Pace(100, None, 2))

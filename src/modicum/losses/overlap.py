@@ -74,8 +74,17 @@ def cldice(*, iterations: Annotated[int, Field(ge=1)] = 5, share: Annotated[floa
 
 @LOSSES.register("bce")
 def bce() -> Loss:
-    """Binary cross-entropy with logits, each channel for itself."""
-    return lambda logits, target: F.binary_cross_entropy_with_logits(logits, one_hot(target, logits.shape[1]))
+    """Binary cross-entropy of each channel's probability: of the sigmoid for one class, of the softmax for several."""
+
+    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        truth = one_hot(target, logits.shape[1])
+        if logits.shape[1] == 1:
+            return F.binary_cross_entropy_with_logits(logits, truth)
+        yes = logits.log_softmax(1)
+        no = torch.log1p(-yes.exp().clamp(max=1 - 1e-6))
+        return -(truth * yes + (1 - truth) * no).mean()
+
+    return loss
 
 
 @LOSSES.register("ce")

@@ -11,7 +11,7 @@ from torch import fx, nn
 from torch.nn import functional as F
 
 from modicum.errors import ModicumError
-from modicum.networks.table import NETWORKS
+from modicum.networks.table import NETWORKS, SOLID
 
 _OUTSIDE = 10.0  # the logit of confident background outside the box
 
@@ -41,6 +41,9 @@ class CoarseToFine(nn.Module):
         margin: Annotated[float, Field(ge=0)] = 20 / 1024,
     ) -> None:
         super().__init__()
+        name = inner if isinstance(inner, str) else inner["name"]
+        if name in SOLID:
+            raise ModicumError(f"'{name}' sees volumes and cannot be one of the two in 'coarse_to_fine', which see pictures.")
         self.outputs, self.size, self.margin = outputs, size, margin
         self.coarse = NETWORKS.build(inner, channels, outputs)
         if hasattr(self.coarse, "cost"):

@@ -189,7 +189,7 @@ def _step(
         with parts.fabric.autocast():
             loss = cost(images, target if valid is None else target.masked_fill(~valid, 0))
     else:
-        answers = network(images).float().split(parts.outputs, dim=1)
+        answers = torch.split(_answer(network, images).float(), parts.outputs, dim=1)
         loss = torch.stack([_cost(parts, answer, target, valid, images) for answer in answers]).mean()
     whole = loss
     if more is not None and batch.unlabelled is not None:
@@ -211,6 +211,19 @@ def _step(
     if crew is not None:
         crew.spread()
     return value, norm
+
+
+def _answer(network: Crew | nn.Module, images: torch.Tensor) -> torch.Tensor:
+    try:
+        answer: torch.Tensor = network(images)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ModicumError(
+            "a batch of one picture, of which the network's smallest map is one pixel, leaves its batch norm nothing to learn.",
+            remedy="Use --set fit.batch_size=2 or more, or a larger view.",
+        ) from None
+    return answer
 
 
 def _cost(
