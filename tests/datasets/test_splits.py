@@ -209,11 +209,21 @@ def test_pictures_of_one_thing_alone_are_told(name: str, told: bool) -> None:
     assert ("pictures of one patient" in reason) is told
 
 
-@pytest.mark.parametrize(("volumes", "validate"), [(6, 0), (7, 1)])  # one of them is for the test
+@pytest.mark.parametrize(("patients", "validate"), [(11, 0), (13, 2)])  # two or three of them are for the test
+def test_of_few_patients_none_is_set_aside_for_validation(patients: int, validate: int) -> None:
+    data = dataset([f"p{n}" for n in range(patients) for _ in range(30)])
+    split = make_split(data, seed=0)
+    assert len(split.train) + len(split.val) == 30 * (9 if patients == 11 else 10)
+    assert len(split.val) == 30 * validate
+    assert ("none set aside for validation (fewer than 10 patients)" in split.reason) is not bool(validate)
+    assert len(make_split(data, seed=0, val_share=0.2).val) == 60
+
+
+@pytest.mark.parametrize(("volumes", "validate"), [(11, 0), (13, 2)])  # two or three of them are for the test
 def test_of_few_volumes_none_is_set_aside_for_validation(volumes: int, validate: int) -> None:
     data = dataset([f"v{n}" for n in range(volumes) for _ in range(30)])
     cases = tuple(replace(c, volume=c.patient, slice=i % 30) for i, c in enumerate(data.cases))
     split = make_split(replace(data, cases=cases), seed=0)
-    assert len({i for i, c in enumerate(cases) if c.id in split.test}) == 30
+    assert len(split.train) + len(split.val) == 30 * (9 if volumes == 11 else 10)
     assert len(split.val) == 30 * validate
-    assert ("none set aside for validation (fewer than 6 volumes)" in split.reason) is not bool(validate)
+    assert ("none set aside for validation (fewer than 10 volumes)" in split.reason) is not bool(validate)

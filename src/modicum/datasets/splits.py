@@ -13,7 +13,7 @@ from modicum.datasets.loading import foreground_share
 from modicum.errors import ModicumError
 
 _FEW = 25  # below so many training pictures none is set aside for validation
-_FEW_VOLUMES = 6  # or volumes, whose slices are many and alike
+_FEW_WHOLES = 10  # or volumes, whose slices are many and alike, or patients: .15 of fewer is one, which tells nothing
 _ENOUGH_PATIENTS = 10  # from so many patients on, one held-out test set is worth more than folds
 _DRAWS = 20
 _UNSEEN = ("labels-as-pictures", "manifest-not-used")  # findings that tell where labels may be
@@ -35,8 +35,8 @@ def make_split(
 
     Args:
         test_share: of the patients, where no test set is prescribed.
-        val_share: of the training pictures; None: 0 below 25 of them (`Split.val` is then empty), else .15, 4 to 40; of
-            volumes 0 below 6 of them, else .15, 1 to 40.
+        val_share: of the training pictures; None: 0 below 25 of them or 10 patients (`Split.val` is then empty), else
+            .15, 4 to 40; of volumes 0 below 10 of them or 10 patients, else .15, 2 to 40; of two patients at least.
         exclude: ids of cases that cannot be used.
 
     Raises:
@@ -192,11 +192,11 @@ def _by_share(groups: Sequence[Group], dataset: Dataset, rng: np.random.Generato
     return [groups[i] for i in order]
 
 
-def _draw(groups: Sequence[Group], dataset: Dataset, wanted: float, rng: np.random.Generator) -> list[Case]:
-    """About `wanted` cases in whole groups, one from each stretch of similar foreground share; one at least stays."""
+def _draw(groups: Sequence[Group], dataset: Dataset, wanted: float, rng: np.random.Generator, least: int = 1) -> list[Case]:
+    """About `wanted` cases in `least` groups or more, one from each stretch of similar foreground share; one group stays."""
     ordered = _by_share(groups, dataset, rng)
     total = sum(len(g) for g in ordered)
-    count = int(np.clip(round(wanted / total * len(ordered)), 1, len(ordered) - 1))
+    count = int(np.clip(round(wanted / total * len(ordered)), least, len(ordered) - 1))
     stretches = np.array_split(np.arange(len(ordered)), count)
     draws = [[int(rng.choice(s)) for s in stretches] for _ in range(_DRAWS)]
     best = min(draws, key=lambda d: abs(sum(len(ordered[i]) for i in d) - wanted))
@@ -223,15 +223,17 @@ def _validation(
     if val and train:
         return train, val, f"{len(train)} to train, {len(val)} to validate as the data set prescribes"
     wholes = len({c.volume or c.id for c in cases})
-    few, least, what = (_FEW, 4, "") if wholes == len(cases) else (_FEW_VOLUMES, 1, " volumes")
+    patients = len({c.patient or c.id for c in cases})
+    few, least, what = (_FEW, 4, "") if wholes == len(cases) else (_FEW_WHOLES, 2, " volumes")
+    why = f" (fewer than {few}{what})" if wholes < few else ""
+    why = why or (f" (fewer than {_FEW_WHOLES} patients)" if patients < _FEW_WHOLES else "")
     if share is None:
-        wanted = 0.0 if wholes < few else float(np.clip(round(0.15 * wholes), least, 40)) * len(cases) / wholes
+        wanted = 0.0 if why else float(np.clip(round(0.15 * wholes), least, 40)) * len(cases) / wholes
     else:
         wanted = share * len(cases)
-    if wanted <= 0 or len({c.patient or c.id for c in cases}) < 2:
-        why = f" (fewer than {few}{what})" if wholes < few else ""
+    if wanted <= 0 or patients < 2:
         return cases, [], f"all other {len(cases)} to train, none set aside for validation{why}"
-    val = _draw(_groups(cases, dataset), dataset, wanted, rng)
+    val = _draw(_groups(cases, dataset), dataset, wanted, rng, least=2 if share is None else 1)
     chosen = {c.id for c in val}
     train = [c for c in cases if c.id not in chosen]
     return train, val, f"{len(train)} to train, {len(val)} to validate"
