@@ -146,6 +146,15 @@ def test_a_localiser_with_another_encoder_is_given_what_suits_it(changes: list[s
     assert first.start.get("file") is None  # which is of the other encoder
 
 
+@pytest.mark.parametrize("recipe", ["little-wnet", "small-coarse-to-fine"])
+@pytest.mark.parametrize("start", ["simclr", "moco", "jigsaw"])
+def test_a_pretext_task_of_an_encoder_needs_just_one(recipe: str, start: str) -> None:
+    with pytest.raises(ModicumError, match="has not just one") as refused:
+        load(recipe, ["localiser=null", f"start={start}"])
+    assert "start=denoise" in str(refused.value)
+    assert load("small-whole", [f"start={start}"]).start["name"] == start
+
+
 def test_what_is_for_encoders_needs_one() -> None:
     with pytest.raises(ModicumError, match="'wnet' has no encoder"):
         load("little-wnet", ["fit.dropout=0.1"])

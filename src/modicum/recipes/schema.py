@@ -160,6 +160,12 @@ class Recipe(Axis):
             self.images = self.images.model_copy(update={"normalise": own})
         if self.images.normalise == "weights" and not known:
             raise ModicumError("images.normalise=weights needs an encoder with ImageNet weights.", remedy="Leave it out.")
+        pretext = STARTS.build(self.start).pretext
+        if pretext is not None and pretext.of_encoder and (self.encoder is None or "inner" in self.network):
+            raise ModicumError(
+                f"start={self.start['name']} teaches an encoder, and the network '{self.network['name']}' has not just one.",
+                remedy="Use --set start=denoise, or --set start=random.",
+            )
         if self.encoder is None and (self.fit.encoder != EncoderFit() or self.fit.dropout):
             raise ModicumError(
                 f"the network '{self.network['name']}' has no encoder to which fit.encoder or fit.dropout could apply.",

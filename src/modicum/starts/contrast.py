@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -119,6 +120,11 @@ class MoCo(PretextTask):
         self.place.add_(len(keys)).remainder_(len(self.memory))
 
 
+def _contrasted(pretext: Pretext) -> Start:
+    """Of two strongly changed looks at each picture."""
+    return Start("pretext", pretext=replace(pretext, looks=2, augmentation="strong", keep="last", of_encoder=True))
+
+
 @STARTS.register("simclr", "Chen et al. 2020 (SYSTEMS C5)")
 def simclr(
     *,
@@ -131,7 +137,7 @@ def simclr(
 ) -> Start:
     """An encoder that has learned which two looks are at the same picture, among those of a batch."""
     task = partial(SimCLR, temperature=temperature, width=width)
-    return Start("pretext", pretext=Pretext(task, folder, share, epochs, rate, looks=2, augmentation="strong", keep="last"))
+    return _contrasted(Pretext(task, folder, share, epochs, rate))
 
 
 @STARTS.register("moco", "He et al. 2020 (SYSTEMS C5)")
@@ -148,4 +154,4 @@ def moco(
 ) -> Start:
     """As simclr, against the pictures of many batches before: better where batches are small."""
     task = partial(MoCo, temperature=temperature, width=width, memory=memory, decay=decay)
-    return Start("pretext", pretext=Pretext(task, folder, share, epochs, rate, looks=2, augmentation="strong", keep="last"))
+    return _contrasted(Pretext(task, folder, share, epochs, rate))

@@ -84,4 +84,4 @@ def jigsaw(
     rate: Rate = None,
 ) -> Start:
     """An encoder that has learned to put the 3x3 shuffled tiles of pictures in order."""
-    return Start("pretext", pretext=Pretext(partial(Jigsaw, orders=orders), folder, share, epochs, rate))
+    return Start("pretext", pretext=Pretext(partial(Jigsaw, orders=orders), folder, share, epochs, rate, of_encoder=True))

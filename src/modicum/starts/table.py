@@ -42,6 +42,7 @@ class Pretext:
     looks: int = 1  # at each picture, each changed otherwise
     augmentation: str = "flips"
     keep: Literal["best", "last"] = "best"  # best: by the task's loss on pictures set aside
+    of_encoder: bool = False  # whether it teaches the one encoder of a network alone
 
 
 @dataclass(frozen=True)
