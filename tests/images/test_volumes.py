@@ -183,6 +183,23 @@ def test_what_anonymisers_take_out_is_not_needed_for_a_segmentation(tmp_path: Pa
     assert again.lies_as(volume)
 
 
+@pytest.mark.parametrize("gone", ["StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID"])
+def test_of_pictures_that_nothing_can_refer_to_masks_are_nifti(tmp_path: Path, gone: str) -> None:
+    slices(tmp_path / "ct")
+    for path in (tmp_path / "ct").iterdir():
+        one = pydicom.dcmread(path)
+        delattr(one, gone)
+        one.save_as(path, enforce_file_format=False)
+    volume = read_volume(path)
+    assert any(gone in remark for remark in volume.remarks)
+    mask = (body() > 250).astype(np.uint8)
+    written = write_volume_mask(volume, mask, tmp_path, "mask", ("a",))
+    assert written.name == "mask.nii.gz"
+    again = read_volume(written)
+    assert np.array_equal(again.values, mask)
+    assert again.spacing == pytest.approx(volume.spacing)
+
+
 def test_segmentations_of_a_tilted_series_come_back(tmp_path: Path) -> None:
     volume = read_volume(slices(tmp_path / "ct", tilt=0.1))
     mask = (body() > 250).astype(np.uint8) + (body() > 440)

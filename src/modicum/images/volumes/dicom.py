@@ -37,6 +37,9 @@ class Series:
     files: tuple[Path, ...]
 
 
+_REFERRED_TO = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID")  # by a segmentation
+
+
 @dataclass(frozen=True)
 class _Planes:
     """Where the slices of a series lie."""
@@ -103,9 +106,12 @@ def read(path: Path) -> Volume:
 
     sources = (files[0],) if stacked else tuple(files[i] for i in planes.order)
     writer: Writer = SegmentationWriter(sources, planes.order if stacked else None, orientation)
-    if stacked and "PerFrameFunctionalGroupsSequence" not in first:
+    missing = next((name for d in datasets for name in _REFERRED_TO if not d.get(name)), None)
+    if missing or (stacked and "PerFrameFunctionalGroupsSequence" not in first):
         writer = Plain(orientation.spacing)  # a segmentation must refer to frames that say where they lie
     remarks = [*planes.remarks]
+    if missing:
+        remarks.append(f"without {missing} no DICOM segmentation can refer to these pictures: masks are written as NIfTI.")
     if str(first.get("BurnedInAnnotation", "")).upper() == "YES":
         remarks.append("the file says that text is burned into its pictures: a name may stand in them.")
     if unscaled:
