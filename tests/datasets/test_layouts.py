@@ -285,6 +285,27 @@ def test_folders_within_images_and_labels_are_patients(tmp_path: Path, picture: 
     assert len({c.id for c in dataset.cases}) == 6
 
 
+@pytest.mark.parametrize("folders", [("T1", "T2"), ("UCL1", "KCL2"), ("split1", "split2")])
+def test_people_whom_files_name_are_no_folders(tmp_path: Path, picture: Write, mask: Write, folders: tuple[str, str]) -> None:
+    for seed in range(12):
+        place = f"{folders[seed % 2]}/patient{seed // 4:02}_{seed % 4}.png"  # two pictures of each in each folder
+        picture(tmp_path / "images" / place, seed)
+        mask(tmp_path / "labels" / place, seed)
+    cases = discover(tmp_path).labelled
+    assert {c.patient for c in cases} == {f"patient{n:02}" for n in range(3)}
+    assert all(str(c.patient) in c.image.name for c in cases)
+
+
+def test_folders_of_people_have_their_unlabelled_pictures_too(tmp_path: Path, picture: Write, mask: Write) -> None:
+    for seed in range(6):
+        place = f"P{seed // 2:02}/{seed % 2}.png"
+        picture(tmp_path / "images" / place, seed)
+        mask(tmp_path / "labels" / place, seed)
+        picture(tmp_path / "unlabelled" / f"P{seed // 2:02}/{seed % 2 + 7}.png", 10 + seed)
+    dataset = discover(tmp_path)
+    assert sorted(c.patient for c in dataset.unlabelled) == ["P00", "P00", "P01", "P01", "P02", "P02"]
+
+
 def test_a_manifest_with_a_name_that_no_file_can_have(pairs: Write) -> None:
     root = pairs(names=["a", "b"])
     rows = f"images/a.png,labels/a.png\nimages/b.png,labels/{'b' * 300}.png\n"

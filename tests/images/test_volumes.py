@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ct import SHAPE, body, slices
 from modicum.datasets.layouts.found import pictures_in, stem
 from modicum.errors import ModicumError
-from modicum.images.volumes import is_volume, read_volume, read_volume_mask, volume_grid, write_volume_mask
+from modicum.images.volumes import is_volume, read_volume, read_volume_mask, volume_grid, write_mask_file, write_volume_mask
 from modicum.images.volumes.orientation import Orientation
 
 
@@ -198,6 +198,9 @@ def test_of_pictures_that_nothing_can_refer_to_masks_are_nifti(tmp_path: Path, g
     again = read_volume(written)
     assert np.array_equal(again.values, mask)
     assert again.spacing == pytest.approx(volume.spacing)
+    with pytest.raises(ModicumError, match="no DICOM segmentation can refer"):
+        write_mask_file(volume, mask, tmp_path / "mask.dcm", ("a",))  # as the page would
+    assert not (tmp_path / "mask.dcm").exists()
 
 
 def test_segmentations_of_a_tilted_series_come_back(tmp_path: Path) -> None:

@@ -45,6 +45,21 @@ def test_pictures_of_those_who_test_do_not_teach(tmp_path: Path) -> None:
     assert {c.image.stem for c in unlabelled_cases(discover(data), split, str(more))} == {"1L", "7L", "IMG_0001"}
 
 
+def test_those_who_test_are_known_by_folders_and_beginnings_of_names_too(tmp_path: Path) -> None:
+    data = write_discs(tmp_path / "data", 6)
+    rows = [f"images/case_{n:02}.png,labels/case_{n:02}.png,P{n // 2:02},{'test' if n > 3 else 'train'}" for n in range(6)]
+    (data / "manifest.csv").write_text("image,label,patient,split\n" + "\n".join(rows) + "\n")
+    split = Split(tuple(f"case_{n:02}" for n in range(4)), (), ("case_04", "case_05"), "by hand")
+    names = ("P02/1", "P01/1", "more/P02/2", "all/p02_17", "all/P02-left_3", "all/p01_17", "all/P021_1", "all/other")
+    for number, name in enumerate(names):
+        path = tmp_path / "archive" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.random.default_rng(number).integers(0, 255, (30, 40, 3)).astype(np.uint8))
+    found = unlabelled_cases(discover(data / "manifest.csv"), split, str(tmp_path / "archive"))
+    told = {c.image.relative_to(tmp_path / "archive").with_suffix("").as_posix() for c in found}
+    assert told == {"P01/1", "all/p01_17", "all/P021_1", "all/other"}
+
+
 def test_names_of_unlabelled_pictures_do_not_hide_who_is_who(tmp_path: Path) -> None:
     data, _ = divided(tmp_path / "data", ["1L", "1R", "2L", "2R"])
     (data / "unlabelled").mkdir()

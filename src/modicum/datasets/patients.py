@@ -28,7 +28,8 @@ _BARE = re.compile(r"^(?!(?:19|20)\d\d$)\d{1,4}$")  # but no year
 
 _NOBODY = re.compile(
     r"^(?:\w*data\w*|images?|imgs?|batch|set|sites?|group|class|fold|cent(?:er|re)|scanner|part|hospital|clinic|cohort|grade|stage"
-    r"|type|level|year|day|week|visit|experiment|exp|run|version|v|isic.*|(?:train|val|valid|test).*)[_ -]?(?:\d+|[a-z])?$"
+    r"|type|level|phase|split|modality"
+    r"|year|day|week|visit|experiment|exp|run|version|v|isic.*|(?:train|val|valid|test).*)[_ -]?(?:\d+|[a-z])?$"
     r"|^(?:19|20)\d\d$|^\d+x\d*$"  # years; magnifications and sizes
 )
 
@@ -72,6 +73,11 @@ def _thing(name: str) -> str | None:
 def names_person(folder: str) -> bool:
     """Whether a folder may be one person's: it is numbered (`P01`, `0017`, `TCGA_CS_4941`), and no part, group or year."""
     return bool(_PERSON.search(folder) or _DIGIT.search(folder)) and not _NOBODY.match(folder.lower())
+
+
+def tell_persons(names: Sequence[str]) -> bool:
+    """Whether nearly all names of pictures name a person, who may have pictures in several folders."""
+    return sum(bool(_PERSON.search(name)) for name in names) >= 0.8 * len(names)
 
 
 def told_of_volumes(reason: str) -> str:

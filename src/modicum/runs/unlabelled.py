@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,13 +69,22 @@ def unlabelled_cases(dataset: Dataset, split: Split, folder: str | None) -> list
         passed_over = PassedOver()
         found = expand([folder], passed_over)
         patients, _ = guess_patients([c.id for c in dataset.labelled], [stem(path) for path in found])
-        kept = [path for path in found if stem(path) not in tested and patients[stem(path)] not in held_out]
+        away = {name.casefold() for name in held_out}
+        kept = [p for p in found if stem(p) not in tested and not _names(p, Path(folder), patients[stem(p)]) & away]
         cases += [Case(f"{path.parent.name}/{path.name}", path) for path in kept]
         for sentence in passed_over.told("Not learned from"):
             say(sentence)
         if len(kept) < len(found):
             say(f"Not learned from: {len(found) - len(kept)} pictures that have the names of patients who validate or test.")
     return _others(cases, dataset.labelled)
+
+
+def _names(path: Path, folder: Path, patient: str) -> set[str]:
+    """Under which its patient may be known: of the guess, of folders, or the beginning of the file's name."""
+    folders = path.relative_to(folder).parts[:-1] if path.is_relative_to(folder) else (path.parent.name,)
+    pieces = re.split(r"([_ .-]+)", stem(path))
+    beginnings = ("".join(pieces[: n + 1]) for n in range(0, len(pieces), 2))
+    return {name.casefold() for name in (patient, folder.name, *folders, *beginnings)}
 
 
 def _others(cases: Sequence[Case], labelled: Sequence[Case]) -> list[Case]:

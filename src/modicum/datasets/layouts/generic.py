@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from modicum.datasets.layouts.found import PARTS, Found, pictures_in, plain, subfolders
+from modicum.datasets.layouts.found import PARTS, Found, pictures_in, plain, stem, subfolders
 from modicum.datasets.layouts.pairing import label_as_picture, looks_like_label, pair
-from modicum.datasets.patients import names_person
+from modicum.datasets.patients import names_person, tell_persons
 from modicum.errors import ModicumError
 from modicum.images import read_mask
 
@@ -99,7 +99,8 @@ def beside(root: Path) -> Found | None:
 def _take_folders_as_people(found: Found, root: Path) -> None:
     """The folder that a picture lies in below the root is its patient, where all folders may be people's."""
     people = sorted({_folder_of(c.image, root) for c in found.cases if c.labelled})
-    if len(people) > 1 and all(map(names_person, people)):
+    by_files = tell_persons([stem(c.image) for c in found.cases]) and not tell_persons(people)  # T1/patient01.png
+    if len(people) > 1 and all(map(names_person, people)) and not by_files:
         found.cases = [replace(c, patient=_folder_of(c.image, root)) for c in found.cases]
         found.notes.append(_A_FOLDER_EACH.format(people[0]))
 
@@ -208,7 +209,10 @@ def _one(root: Path, layout: str | None) -> Found | None:
 def _add_unlabelled(root: Path, found: Found) -> None:
     for name, folder in subfolders(root).items():
         if name in _UNLABELLED and (pictures := pictures_in(folder, deep=True)):
-            found.cases += pair(pictures, (), roots=(folder, folder, None), layout="").cases
+            cases = pair(pictures, (), roots=(folder, folder, None), layout="").cases
+            if any(c.patient for c in found.cases):
+                cases = [replace(c, patient=_folder_of(c.image, folder) or c.patient) for c in cases]
+            found.cases += cases
             found.notes.append(f"{len(pictures)} unlabelled pictures come from {folder.name}/.")
 
 

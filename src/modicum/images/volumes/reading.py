@@ -91,6 +91,9 @@ def mask_suffix(path: Path) -> str:
 def write_mask_file(volume: Volume, mask: Mask, path: Path, classes: tuple[str, ...]) -> None:
     """As `write_volume_mask`, to a path; its suffix must be one that the volume's masks can have."""
     suffix = picture_suffix(path)
+    if suffix == ".dcm" and volume.write.suffix != suffix:
+        problem = "no DICOM segmentation can refer to these pictures, which lack what tells them apart or where they lie."
+        raise ModicumError(problem, file=path, remedy="Convert them to NIfTI and open these.")
     unfinished = path.with_name(f".{path.name[: -len(suffix)][:80]}.{os.getpid()}.part{suffix}")
     try:
         try:
